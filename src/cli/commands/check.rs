@@ -1,0 +1,102 @@
+//! `connect-cache check`
+
+use serde::Serialize;
+
+use crate::cli::Session;
+use crate::cli::options::Check;
+use crate::cli::report::explained;
+use crate::{Error, ExitStatus};
+
+/// What was found out, as far as it went.
+#[derive(Default, Serialize)]
+struct Findings {
+    ok: bool,
+    server: String,
+    /// Whose certificates are trusted; null over plain http.
+    trust: Option<String>,
+    version: Option<String>,
+    user: Option<String>,
+    role: Option<String>,
+    caches: Option<usize>,
+    /// The first failure, with the next step.
+    error: Option<String>,
+}
+
+/// Why the checks ended early.
+struct Failure {
+    /// What does not hold.
+    check: &'static str,
+    explanation: String,
+    status: ExitStatus,
+}
+
+pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
+    let mut findings = Findings { server: session.server().to_string(), ..Findings::default() };
+    let passed = |line: &str| {
+        if !check.json {
+            session.out().line(&["ok    ", line].concat());
+        }
+    };
+    let result = examine(session, &mut findings, &passed);
+    let status = match result {
+        Ok(()) => ExitStatus::Success,
+        Err(Failure { check: what, explanation, status }) => {
+            if !check.json {
+                session.out().line(&["FAIL  ", what].concat());
+            }
+            session.out().error(&explanation);
+            findings.error = Some(explanation);
+            status
+        }
+    };
+    if check.json {
+        findings.ok = status == ExitStatus::Success;
+        session.out().json(&findings);
+    }
+    status
+}
+
+fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(), Failure> {
+    let client = &session.client;
+    let failed = |check| {
+        move |error: Error| Failure {
+            check,
+            explanation: explained(&error, session.server()),
+            status: error.exit_status(),
+        }
+    };
+
+    let settings = client.server_settings().map_err(failed("the server is reachable"))?;
+    passed(&format!("the server is reachable: {}", findings.server));
+    findings.trust = client.trusts().map(str::to_owned);
+    match &findings.trust {
+        Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
+        None => passed("the connection is plain http, not encrypted"),
+    }
+    findings.version = settings.version.filter(|version| !version.is_empty());
+    match &findings.version {
+        Some(version) => passed(&format!("the server is Connect {version}")),
+        None => passed("the server is Connect, and hides its version"),
+    }
+
+    let user = client.current_user().map_err(failed("the key is accepted"))?;
+    findings.user = Some(user.username.clone());
+    passed(&format!("the key is accepted: it is {}'s", user.username));
+    findings.role = Some(user.user_role.clone());
+    if user.user_role != "administrator" {
+        return Err(Failure {
+            check: "the role is administrator",
+            explanation: format!(
+                "{} is a {}, and runtime caches are for administrators; use the key of one",
+                user.username, user.user_role
+            ),
+            status: ExitStatus::Denied,
+        });
+    }
+    passed("the role is administrator");
+
+    let caches = client.runtime_caches().map_err(failed("runtime caches can be managed"))?;
+    findings.caches = Some(caches.len());
+    passed(&format!("runtime caches can be managed: there are {}", caches.len()));
+    Ok(())
+}

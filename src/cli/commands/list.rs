@@ -1,0 +1,34 @@
+//! `connect-cache list`
+
+use serde::Serialize;
+
+use crate::cli::Session;
+use crate::cli::options::List;
+use crate::select::Selection;
+use crate::{ExitStatus, RuntimeCache};
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    caches: &'a [RuntimeCache],
+}
+
+pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
+    let selection = Selection {
+        language: list.language.clone(),
+        version: list.version.clone(),
+        image_name: list.image_name.clone(),
+    };
+    let caches = match super::selected(&selection, list.orphaned, session) {
+        Ok(caches) => caches,
+        Err(status) => return status,
+    };
+    if list.json {
+        session.out().json(&Listing { caches: &caches });
+    } else if !caches.is_empty() {
+        session.out().print(&super::table(&caches));
+    }
+    if caches.is_empty() {
+        session.out().note("no runtime cache is selected");
+    }
+    ExitStatus::Success
+}

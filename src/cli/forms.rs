@@ -1,0 +1,331 @@
+//! Arguments as people write them, brought into the one form that argh takes.
+//!
+//! People write `--option=value`, `-lR`, `-dy`, and options on either side of a command's name. argh knows
+//! `--option value` behind it. What argh would refuse is refused here, in one line that echoes no value: the
+//! value may be a key.
+
+use std::ffi::OsString;
+
+use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs, Optionality};
+
+use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
+
+/// What the arguments ask for.
+pub enum Asked {
+    /// Run a command.
+    Run(Common, Command),
+    /// Help on a command, or on all of it.
+    Help(Option<&'static str>),
+    /// The program's version.
+    Version,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Arguments that cannot be understood: the problem, and on which command there is help.
+#[derive(Debug)]
+pub struct Misused {
+    /// One line with no value in it that might be a key.
+    pub problem: String,
+    /// The command, if it got that far.
+    pub command: Option<&'static str>,
+}
+
+/// Understands the arguments behind the program's name.
+pub fn understand(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
+    let mut words = Vec::new();
+    for arg in args {
+        match arg.into_string() {
+            Ok(word) => words.push(word),
+            Err(_) => return Err(Misused { problem: "an argument is not UTF-8".to_owned(), command: None }),
+        }
+    }
+    if words.is_empty() {
+        return Ok(Asked::Nothing);
+    }
+    let mut sorted = Sorted::default();
+    sorted.sort(&words).map_err(|problem| Misused { problem, command: sorted.command_name() })?;
+    sorted.asked().map_err(|problem| Misused { problem, command: sorted.command_name() })
+}
+
+/// The words, sorted into what argh takes.
+#[derive(Default)]
+struct Sorted<'a> {
+    command: Option<CommandInfoWithArgs>,
+    common_args: Vec<&'a str>,
+    command_args: Vec<&'a str>,
+    positionals: Vec<&'a str>,
+    /// The options given, by their long names.
+    given: Vec<&'static str>,
+    help: bool,
+    version: bool,
+}
+
+impl<'a> Sorted<'a> {
+    fn command_name(&self) -> Option<&'static str> {
+        self.command.as_ref().map(|command| command.name)
+    }
+
+    fn sort(&mut self, words: &'a [String]) -> Result<(), String> {
+        let mut words = words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            if word == "--" {
+                for word in words.by_ref() {
+                    self.positional(word)?;
+                }
+            } else if let Some(long) = word.strip_prefix("--") {
+                let (name, value) = match long.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (long, None),
+                };
+                match self.find(|flag| flag.long == ["--", name].concat()) {
+                    Some(found) => self.take(found, value, &mut words)?,
+                    None if name == "help" && value.is_none() => self.help = true,
+                    None if name == "version" && value.is_none() && self.command.is_none() => {
+                        self.version = true
+                    }
+                    None => return Err(self.unknown(&["--", name].concat())),
+                }
+            } else if word.len() > 1 && word.starts_with('-') {
+                self.sort_short(&word[1..], &mut words)?;
+            } else {
+                self.positional(word)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A cluster of short switches, perhaps with an option and its value at the end.
+    fn sort_short(
+        &mut self,
+        cluster: &'a str,
+        words: &mut dyn Iterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let mut letters = cluster.chars();
+        while let Some(letter) = letters.next() {
+            match self.find(|flag| flag.short == Some(letter)) {
+                Some((flag, common)) if matches!(flag.kind, FlagInfoKind::Option { .. }) => {
+                    let attached = letters.as_str();
+                    let attached = attached.strip_prefix('=').unwrap_or(attached);
+                    let value = (!letters.as_str().is_empty()).then_some(attached);
+                    return self.take((flag, common), value, words);
+                }
+                Some(found) => self.take(found, None, words)?,
+                None if letter == 'h' => self.help = true,
+                None if letter == 'V' && self.command.is_none() => self.version = true,
+                None => return Err(self.unknown(&format!("-{}", letter.escape_default()))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The option, and whether it is one of every command's.
+    fn find(&self, is: impl Fn(&FlagInfo) -> bool) -> Option<(&'static FlagInfo<'static>, bool)> {
+        let own = self.command.as_ref().and_then(|command| options::flags(command).find(|flag| is(flag)));
+        match own {
+            Some(flag) => Some((flag, false)),
+            None => options::flags(&options::common()).find(|flag| is(flag)).map(|flag| (flag, true)),
+        }
+    }
+
+    fn take(
+        &mut self,
+        (flag, common): (&'static FlagInfo<'static>, bool),
+        value: Option<&'a str>,
+        words: &mut dyn Iterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let value = match (&flag.kind, value) {
+            (FlagInfoKind::Switch, None) => None,
+            (FlagInfoKind::Switch, Some(_)) => return Err([flag.long, " takes no value"].concat()),
+            (FlagInfoKind::Option { .. }, Some(value)) => Some(value),
+            (FlagInfoKind::Option { arg_name }, None) => {
+                Some(words.next().ok_or_else(|| [flag.long, " needs a value: ", arg_name].concat())?)
+            }
+        };
+        if value.is_some() && self.given.contains(&flag.long) {
+            return Err([flag.long, " is given twice"].concat());
+        }
+        self.given.push(flag.long);
+        let args = if common { &mut self.common_args } else { &mut self.command_args };
+        args.push(flag.long);
+        args.extend(value);
+        Ok(())
+    }
+
+    fn positional(&mut self, word: &'a str) -> Result<(), String> {
+        match &self.command {
+            None if word == "help" && !self.help => self.help = true,
+            None => match options::commands().into_iter().find(|command| command.name == word) {
+                Some(command) => self.command = Some(command),
+                None => return Err(["there is no command", &self.quoted(word), "; ", COMMANDS].concat()),
+            },
+            Some(_) if word == "help" && self.positionals.is_empty() => self.help = true,
+            Some(command) if self.positionals.len() >= command.positionals.len() => {
+                return Err([command.name, " takes no further argument", &self.quoted(word)].concat());
+            }
+            Some(_) => self.positionals.push(word),
+        }
+        Ok(())
+    }
+
+    /// A stray word, unless it may be a part of a key.
+    fn quoted(&self, word: &str) -> String {
+        match self.given.contains(&"--api-key") {
+            true => String::new(),
+            false => format!(" '{}'", crate::escape(word)),
+        }
+    }
+
+    fn unknown(&self, option: &str) -> String {
+        let known_by: Vec<&str> = options::commands()
+            .iter()
+            .filter(|command| {
+                options::flags(command)
+                    .any(|f| f.long == option || f.short.is_some_and(|s| option == format!("-{s}")))
+            })
+            .map(|command| command.name)
+            .collect();
+        match (self.command_name(), known_by.is_empty()) {
+            (None, false) => format!("{option} goes behind the command's name"),
+            (Some(name), false) => format!("{name} has no option {option}; {} has", known_by.join(", ")),
+            (_, true) => format!("there is no option {}", crate::escape(option)),
+        }
+    }
+
+    fn asked(&self) -> Result<Asked, String> {
+        if self.help {
+            return Ok(Asked::Help(self.command_name()));
+        }
+        if self.version {
+            return match self.command {
+                None => Ok(Asked::Version),
+                Some(_) => Err("--version goes behind the command's name".to_owned()),
+            };
+        }
+        let Some(command) = &self.command else { return Err(["there is no command; ", COMMANDS].concat()) };
+        let missing: Vec<&str> = options::flags(command)
+            .filter(|flag| {
+                let is_option = matches!(flag.kind, FlagInfoKind::Option { .. });
+                is_option && flag.optionality == Optionality::Required && !self.given.contains(&flag.long)
+            })
+            .map(|flag| flag.long)
+            .chain(command.positionals.iter().skip(self.positionals.len()).map(|positional| positional.name))
+            .collect();
+        if !missing.is_empty() {
+            return Err([command.name, " needs ", &missing.join(" and ")].concat());
+        }
+
+        let mut args = self.command_args.clone();
+        args.push("--");
+        args.extend(&self.positionals);
+        let parsed = match command.name {
+            "list" => List::from_args(&[], &args).map(Command::List),
+            "delete" => Delete::from_args(&[], &args).map(Command::Delete),
+            "purge" => Purge::from_args(&[], &args).map(Command::Purge),
+            "task" => Task::from_args(&[], &args).map(Command::Task),
+            _ => Check::from_args(&[], &args).map(Command::Check),
+        };
+        // Nothing is left for argh to refuse; if it does, its words may echo a value.
+        let refused = |_| "these options cannot be used together".to_owned();
+        Ok(Asked::Run(Common::from_args(&[], &self.common_args).map_err(refused)?, parsed.map_err(refused)?))
+    }
+}
+
+const COMMANDS: &str = "the commands are list, delete, purge, task and check";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        understand(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
+    }
+
+    fn ran(line: &str) -> (Common, Command) {
+        match asked(line) {
+            Ok(Asked::Run(common, command)) => (common, command),
+            Ok(_) => panic!("{line}: not a command"),
+            Err(problem) => panic!("{line}: {problem}"),
+        }
+    }
+
+    #[test]
+    fn all_forms_mean_the_same() {
+        let expected = format!(
+            "{:?}",
+            ran("delete --language R --version 4.3.0 --dry-run --server http://h --verbose --verbose")
+        );
+        for line in [
+            "delete -l R -V 4.3.0 -d -s http://h -v -v",
+            "delete -lR -V4.3.0 -dvvs http://h",
+            "-s http://h -vv delete -dlR --version=4.3.0",
+            "--server=http://h delete -l=R -V=4.3.0 -vdv",
+            "-vshttp://h delete -v -d --language=R --version 4.3.0 --",
+        ] {
+            assert_eq!(format!("{:?}", ran(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn values_are_taken_as_they_are() {
+        let (common, _) = ran("list --api-key=--json -n -x");
+        assert_eq!((common.api_key.as_deref(), common.name.as_deref()), (Some("--json"), Some("-x")));
+        let (common, command) = ran("task -- -odd-id");
+        assert!(common.api_key.is_none());
+        assert!(matches!(command, Command::Task(Task { id, .. }) if id == "-odd-id"));
+        let (_, command) = ran("list --version=a=b");
+        assert!(matches!(command, Command::List(List { version: Some(version), .. }) if version == "a=b"));
+    }
+
+    #[test]
+    fn help_and_version_are_found_wherever_they_stand() {
+        for (line, topic) in [
+            ("-h", None),
+            ("--help", None),
+            ("help", None),
+            ("-vh", None),
+            ("help delete", Some("delete")),
+            ("delete -h", Some("delete")),
+            ("delete --help", Some("delete")),
+            ("delete help", Some("delete")),
+            ("-s x delete -l R --help", Some("delete")),
+            ("task help", Some("task")),
+        ] {
+            assert!(matches!(asked(line), Ok(Asked::Help(found)) if found == topic), "{line}");
+        }
+        assert!(matches!(asked("--version"), Ok(Asked::Version)));
+        assert!(matches!(asked("-V"), Ok(Asked::Version)));
+        assert!(matches!(asked(""), Ok(Asked::Nothing)));
+    }
+
+    #[test]
+    fn mistakes_are_named_and_values_are_not() {
+        for (line, says) in [
+            ("lst", "no command 'lst'; the commands are"),
+            ("-q", "there is no command; the commands are"),
+            ("list secret", "list takes no further argument 'secret'"),
+            ("list -k a key-part", "list takes no further argument"),
+            ("-k a secret", "there is no command;"),
+            ("delete -l R", "delete needs --version"),
+            ("delete", "delete needs --language and --version"),
+            ("task", "task needs ID"),
+            ("list --orphand", "no option --orphand"),
+            ("list --api-kee=secret", "no option --api-kee"),
+            ("list -Ksecret", "no option -K"),
+            ("list --yes", "list has no option --yes; purge has"),
+            ("-l R list", "-l goes behind the command's name"),
+            ("--language=secret list", "--language goes behind the command's name"),
+            ("--version 4.3.0 delete -l R", "no command '4.3.0'"),
+            ("--version delete", "--version goes behind the command's name"),
+            ("list -k", "--api-key needs a value: KEY"),
+            ("list -k secret -k secret", "--api-key is given twice"),
+            ("list --json=secret", "--json takes no value"),
+            ("list --help=secret", "no option --help"),
+        ] {
+            let problem = asked(line).err().unwrap_or_else(|| panic!("{line} is understood"));
+            assert!(problem.contains(says), "{line}: {problem}");
+            assert!(!problem.contains("secret") || says.contains("secret"), "{line}: {problem}");
+            assert!(!problem.contains("key-part") && !problem.contains('\n'), "{line}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Help, made from the definitions of the options.
+
+use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+
+use super::options;
+
+/// The column in which descriptions begin, and the one before which they end.
+const INDENT: usize = 33;
+const WIDTH: usize = 100;
+
+const TOP_END: &str = "
+A flag beats its variable in brackets. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and
+SSL_CERT_DIR are heeded.
+
+Exit status:
+  0  done: deleted, listed, would be deleted, or was not there and that was fine
+  1  a deletion ran and failed, or the results could not be written
+  2  usage or configuration, or a purge that was not confirmed: nothing was deleted
+  3  the key was refused, or its user may not do this
+  4  no such cache or task
+  5  the server refused the request otherwise
+  6  no usable answer, or what became of the cache is not known
+  7  stopped looking while the task still runs
+
+connect-cache COMMAND --help tells more of a command.
+";
+
+/// Help on the command called `topic`, or on the whole program.
+pub fn help(topic: Option<&str>) -> String {
+    let common = options::common();
+    let command = options::commands().into_iter().find(|command| Some(command.name) == topic);
+    let mut text = String::new();
+    match command {
+        Some(command) => {
+            text.push_str("Usage: ");
+            text.push_str(&usage(&command));
+            text.push_str("\n\n");
+            text.push_str(command.description);
+            text.push('\n');
+            section(
+                &mut text,
+                "Arguments",
+                command.positionals.iter().map(|p| (p.name.to_owned(), p.description)),
+            );
+            section(
+                &mut text,
+                "Options",
+                options::flags(&command).map(|flag| (names(flag), flag.description)),
+            );
+            section(&mut text, "Options of every command", common_options(&common));
+            text.push_str("\nExamples:\n");
+            for example in command.examples.iter().flat_map(|example| example.lines()) {
+                text.push_str("  ");
+                text.push_str(example);
+                text.push('\n');
+            }
+        }
+        None => {
+            text.push_str("Usage: connect-cache [options] COMMAND [options]\n\n");
+            text.push_str(common.description);
+            text.push('\n');
+            section(
+                &mut text,
+                "Commands",
+                options::commands().iter().map(|c| (c.name.to_owned(), c.description)),
+            );
+            section(&mut text, "Options of every command", common_options(&common));
+            text.push_str(TOP_END);
+        }
+    }
+    text
+}
+
+/// The line that shows a command's words, without the options of every command.
+pub fn usage(command: &CommandInfoWithArgs) -> String {
+    let mut text = ["connect-cache ", command.name].concat();
+    for positional in command.positionals {
+        text.push(' ');
+        text.push_str(positional.name);
+    }
+    for flag in options::flags(command) {
+        let name = flag.short.map_or(flag.long.to_owned(), |short| format!("-{short}"));
+        let word = match flag.kind {
+            FlagInfoKind::Switch => name,
+            FlagInfoKind::Option { arg_name } => [&name, " ", arg_name].concat(),
+        };
+        let required =
+            flag.optionality == Optionality::Required && matches!(flag.kind, FlagInfoKind::Option { .. });
+        text.push_str(&if required { [" ", &word].concat() } else { [" [", &word, "]"].concat() });
+    }
+    text
+}
+
+fn common_options<'a>(common: &CommandInfoWithArgs) -> impl Iterator<Item = (String, &'a str)> {
+    let help = ("-h, --help".to_owned(), "show help");
+    options::flags(common).map(|flag| (names(flag), flag.description)).chain([help])
+}
+
+fn names(flag: &FlagInfo) -> String {
+    let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
+    match flag.kind {
+        FlagInfoKind::Switch => [&short, flag.long].concat(),
+        FlagInfoKind::Option { arg_name } => [&short, flag.long, " ", arg_name].concat(),
+    }
+}
+
+fn section<'a>(text: &mut String, title: &str, entries: impl Iterator<Item = (String, &'a str)>) {
+    let mut title = Some(["\n", title, ":\n"].concat());
+    for (name, description) in entries {
+        text.extend(title.take());
+        let mut line = ["  ", &name].concat();
+        for word in description.split_whitespace() {
+            if line.len() + 1 + word.len() > WIDTH {
+                text.push_str(&line);
+                text.push('\n');
+                line.clear();
+            }
+            let gap = if line.len() < INDENT { INDENT - line.len() } else { 1 };
+            line.extend(std::iter::repeat_n(' ', gap));
+            line.push_str(word);
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commands_help_shows_its_own_and_all_common_options() {
+        for command in options::commands() {
+            let text = help(Some(command.name));
+            for flag in options::flags(&command).chain(options::flags(&options::common())) {
+                assert!(text.contains(flag.long), "{}: {}", command.name, flag.long);
+            }
+            assert!(text.lines().skip(1).all(|line| line.len() <= WIDTH), "{text}");
+        }
+        let text = help(Some("delete"));
+        assert!(
+            text.starts_with("Usage: connect-cache delete -l LANG -V VERSION [-I IMAGE] [-d] "),
+            "{text}"
+        );
+        assert!(text.contains("other users of this host can read it"), "{text}");
+    }
+}

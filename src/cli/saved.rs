@@ -1,0 +1,59 @@
+//! The servers that `rsconnect add` saved.
+//!
+//! Source: rsconnect-python's metadata module, whose `servers.json` is an object keyed by name.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::trust::read_file;
+
+/// One saved server.
+#[derive(Deserialize)]
+pub(crate) struct Saved {
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) api_key: Option<String>,
+    #[serde(default)]
+    pub(crate) insecure: Option<bool>,
+    /// PEM text.
+    #[serde(default)]
+    pub(crate) ca_cert: Option<String>,
+}
+
+/// The server saved as `name`; an error in words for people, with no key in it.
+pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result<Saved, String> {
+    let Some(path) = path(var) else {
+        return Err("there is no home folder to look for rsconnect's saved servers in; set HOME".to_owned());
+    };
+    let shown = path.display();
+    let content = read_file(&path).map_err(|e| {
+        format!("cannot read rsconnect's saved servers in {shown}: {e}; save one with rsconnect add")
+    })?;
+    // serde's errors may quote what they found, and that may be a key.
+    let mut servers: BTreeMap<String, Saved> = serde_json::from_slice(&content)
+        .map_err(|e| format!("{shown} does not hold servers saved by rsconnect (line {})", e.line()))?;
+    servers.remove(name).ok_or_else(|| {
+        let names: Vec<&str> = servers.keys().map(String::as_str).collect();
+        let known = if names.is_empty() {
+            "there are none".to_owned()
+        } else {
+            ["there are ", &names.join(", ")].concat()
+        };
+        format!("no server is saved as {name} in {shown}: {known}")
+    })
+}
+
+fn path(var: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name| var(name).filter(|value| !value.is_empty());
+    let folder = if cfg!(target_os = "macos") {
+        Path::new(&set("HOME")?).join("Library/Application Support/rsconnect-python")
+    } else if let Some(config) = set("XDG_CONFIG_HOME") {
+        Path::new(&config).join("rsconnect-python")
+    } else {
+        Path::new(&set("HOME")?).join(".rsconnect-python")
+    };
+    Some(folder.join("servers.json"))
+}

@@ -1,0 +1,254 @@
+//! Words and environment become a [`Config`].
+
+use std::env::{self, VarError};
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::options::Common;
+use super::saved::{self, Saved};
+use crate::trust::read_file;
+use crate::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+
+/// A year, in seconds: no time that a user sets is longer.
+const MAX_SECONDS: f64 = 31_536_000.0;
+const MAX_RETRIES: u32 = 100;
+/// How long to follow tasks, where nobody says: a day.
+const TASK_TIMEOUT: f64 = 86_400.0;
+
+/// What the options of every command come to.
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    /// What the user had better know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Settles the options of every command, at the start of a run. An error is in words for people.
+pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String> {
+    let mut warnings = Vec::new();
+    let saved = match &common.name {
+        Some(_) if common.server.is_some() => {
+            return Err(
+                "--name and --server exclude each other: a saved server has its own address".to_owned()
+            );
+        }
+        Some(name) => Some(saved::find(name, &|name| env::var_os(name))?),
+        None => None,
+    };
+
+    let server = server(common, saved.as_ref())?;
+    let key = key(common, saved.as_ref(), &mut warnings)?;
+    let trust = trust(common, saved.as_ref())?;
+    let proxy =
+        Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
+            .map_err(words)?;
+
+    if matches!(trust, Trust::Insecure) {
+        warnings
+            .push("the server's certificate is not verified: whoever answers gets the API key".to_owned());
+    }
+    if !server.is_https() && !server.is_loopback() {
+        warnings.push(format!("{server} is plain http: the API key travels unencrypted"));
+    }
+
+    let interval = seconds("--interval", common.interval.as_deref(), None)?;
+    let timeout = seconds("--timeout", common.timeout.as_deref(), Some("CONNECT_TASK_TIMEOUT"))?;
+    let request_timeout =
+        seconds("--request-timeout", common.request_timeout.as_deref(), Some("CONNECT_REQUEST_TIMEOUT"))?;
+    let mut config = Config::new(server, key);
+    config.trust = trust;
+    config.proxy = proxy;
+    config.deadline = Some(begun + timeout.unwrap_or(Duration::from_secs_f64(TASK_TIMEOUT)));
+    config.interval = interval.unwrap_or(config.interval);
+    config.request_timeout = match request_timeout {
+        Some(limit) => Some(limit).filter(|limit| !limit.is_zero()),
+        None => config.request_timeout,
+    };
+    config.retries = match &common.retries {
+        Some(text) => Some(count("--retries", text, 0, MAX_RETRIES)?),
+        None => None,
+    };
+    config.watched = io::stderr().is_terminal() && !common.quiet;
+    Ok(Settings { config, warnings })
+}
+
+fn server(common: &Common, saved: Option<&Saved>) -> Result<ServerUrl, String> {
+    let address = match (saved, &common.server) {
+        (Some(saved), _) => saved.url.clone(),
+        (None, Some(address)) => address.clone(),
+        (None, None) => variable("CONNECT_SERVER")?
+            .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
+    };
+    address.parse().map_err(words)
+}
+
+fn key(common: &Common, saved: Option<&Saved>, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
+    if let Some(key) = &common.api_key {
+        return ApiKey::new(key).map_err(words);
+    }
+    if let Some(path) = &common.api_key_file {
+        return key_file(path, warnings);
+    }
+    if let Some(saved) = saved {
+        let key = saved.api_key.as_deref().filter(|key| !key.is_empty());
+        return ApiKey::new(
+            key.ok_or("the saved server has no API key; pass one with --api-key-file FILE or --api-key KEY")?,
+        )
+        .map_err(words);
+    }
+    if let Some(key) = variable("CONNECT_API_KEY")? {
+        return ApiKey::new(&key).map_err(words);
+    }
+    match variable("CONNECT_API_KEY_FILE")? {
+        Some(path) => key_file(&path, warnings),
+        None => Err("there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY".to_owned()),
+    }
+}
+
+fn key_file(path: &str, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
+    let content = if path == "-" {
+        let mut content = Vec::new();
+        // More than any key, and a limit.
+        let read = io::stdin().lock().take(1 << 20).read_to_end(&mut content);
+        read.map_err(|e| format!("cannot read the API key from standard input: {e}"))?;
+        content
+    } else {
+        if is_readable_by_all(Path::new(path)) {
+            warnings
+                .push(format!("the key file {path} can be read by every user of this host; chmod 600 it"));
+        }
+        read_file(Path::new(path)).map_err(|e| format!("cannot read the key file {path}: {e}"))?
+    };
+    let text = String::from_utf8(content).map_err(|_| format!("the key file {path} is not text"))?;
+    ApiKey::new(text.trim()).map_err(|e| format!("in the key file {path}, {e}"))
+}
+
+#[cfg(unix)]
+fn is_readable_by_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_all(_: &Path) -> bool {
+    false
+}
+
+/// Flags, then the saved server alone, then the environment. A CA that is named by a flag is verified
+/// against, whatever the saved server's insecure flag says.
+fn trust(common: &Common, saved: Option<&Saved>) -> Result<Trust, String> {
+    if common.insecure {
+        return Ok(Trust::Insecure);
+    }
+    if let Some(path) = &common.cacert {
+        if saved.is_none() && insecure_by_environment()? {
+            return Ok(Trust::Insecure);
+        }
+        return Trust::file(path).map_err(words);
+    }
+    if let Some(saved) = saved {
+        return Ok(match saved.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty()) {
+            _ if saved.insecure == Some(true) => Trust::Insecure,
+            Some(pem) => {
+                let source = "saved with the server".to_owned();
+                Trust::Certificates { source, pem: pem.as_bytes().to_vec() }
+            }
+            None => Trust::Store,
+        });
+    }
+    if insecure_by_environment()? {
+        return Ok(Trust::Insecure);
+    }
+    match variable("CONNECT_CA_CERTIFICATE")? {
+        Some(path) => Trust::file(&path).map_err(words),
+        None => Ok(Trust::Store),
+    }
+}
+
+fn insecure_by_environment() -> Result<bool, String> {
+    match variable("CONNECT_INSECURE")? {
+        Some(text) => boolean("CONNECT_INSECURE", &text),
+        None => Ok(false),
+    }
+}
+
+/// A variable's value; an empty one counts as unset.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+    }
+}
+
+fn boolean(name: &str, text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("{name} is neither of 1, true, yes, on and 0, false, no, off")),
+    }
+}
+
+/// The seconds of an option or its variable.
+fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option<Duration>, String> {
+    let (name, text) = match (flag, var) {
+        (Some(text), _) => (option, text.to_owned()),
+        (None, Some(name)) => match variable(name)? {
+            Some(text) => (name, text),
+            None => return Ok(None),
+        },
+        (None, None) => return Ok(None),
+    };
+    match text.trim().parse::<f64>() {
+        // The range leaves out infinities and NaN, on which Duration would panic.
+        Ok(seconds) if (0.0..=MAX_SECONDS).contains(&seconds) => Ok(Some(Duration::from_secs_f64(seconds))),
+        _ => Err(format!("{name} is not a number of seconds from 0 to {MAX_SECONDS}")),
+    }
+}
+
+/// The count that an option is given.
+pub(crate) fn count(option: &str, text: &str, least: u32, most: u32) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("{option} is not a whole number from {least} to {most}")),
+    }
+}
+
+fn words(error: InvalidConfig) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_finite_and_at_most_a_year() {
+        for (text, expected) in [
+            ("0", Some(0.0)),
+            ("1.5", Some(1.5)),
+            ("31536000", Some(31_536_000.0)),
+            ("31536001", None),
+            ("-1", None),
+            ("nan", None),
+            ("inf", None),
+            ("1e300", None),
+            ("", None),
+            ("ten", None),
+        ] {
+            let parsed = seconds("--x", Some(text), None).ok().flatten();
+            assert_eq!(parsed, expected.map(Duration::from_secs_f64), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_bounded_and_booleans_are_words() {
+        assert_eq!(count("--x", "4", 1, 9), Ok(4));
+        for text in ["0", "10", "-1", "4.0", "99999999999", ""] {
+            assert!(count("--x", text, 1, 9).is_err(), "{text}");
+        }
+        assert_eq!(boolean("X", "YES"), Ok(true));
+        assert_eq!(boolean("X", "Off"), Ok(false));
+        assert!(boolean("X", "maybe").is_err());
+    }
+}

@@ -1,0 +1,413 @@
+//! The blocking client, with one method per endpoint.
+//!
+//! Every request passes through [`Client::attempt`]: the key, the user agent, cookies, tracing and the
+//! reading of replies live there. What is tried again, and when, is decided in [`Client::next_try`].
+
+use std::cell::{Cell, RefCell};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use ureq::http::HeaderMap;
+
+use crate::api::{self, ErrorObject, Request};
+use crate::config::InvalidConfig;
+use crate::cookies::Jar;
+use crate::http::{Broken, Http, Limits, Outgoing, Reply};
+use crate::retry::Retry;
+use crate::{
+    Config, Error, ErrorKind, Installation, Result, RuntimeCache, ServerSettings, Task, TaskId, Trust, User,
+};
+
+/// Until the server has answered once in a run: a wrong address should not cost minutes.
+const FIRST_CONNECT: Duration = Duration::from_secs(10);
+/// How often, and how far apart, a task that a node does not know is looked for on others.
+const LOST_LOOKUPS: u32 = 10;
+const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a [`Client`] tells its observer. Nothing in it is secret but the headers of a reply, whose
+/// cookies are as good as a session, and the bodies.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A request goes out.
+    Request {
+        /// `GET` or `DELETE`.
+        method: &'static str,
+        /// With its query.
+        url: &'a str,
+    },
+    /// A whole reply is there.
+    Reply {
+        /// `GET` or `DELETE`.
+        method: &'static str,
+        /// With its query.
+        url: &'a str,
+        /// The HTTP status.
+        status: u16,
+        /// The reply's headers.
+        headers: &'a HeaderMap,
+        /// The reply's body.
+        body: &'a [u8],
+        /// From the request's beginning to the reply's end.
+        elapsed: Duration,
+    },
+    /// No whole reply came.
+    NoReply {
+        /// `GET` or `DELETE`.
+        method: &'static str,
+        /// With its query.
+        url: &'a str,
+        /// Why.
+        reason: &'a ErrorKind,
+        /// From the request's beginning.
+        elapsed: Duration,
+    },
+    /// A failed request will be made again.
+    Retrying {
+        /// Why it failed.
+        error: &'a Error,
+        /// After how long.
+        delay: Duration,
+    },
+    /// The endpoint is deprecated (header `X-Deprecated-Endpoint`).
+    Deprecated {
+        /// The endpoint's path.
+        path: &'a str,
+        /// The path to use instead, or `n/a`.
+        instead: &'a str,
+    },
+}
+
+/// A blocking client of one Connect server, in the thread that calls it.
+///
+/// Every method makes its request again where that is safe and may help, as [`Config::retries`] and
+/// [`Config::deadline`] allow, and returns the last [`Error`] where it did not.
+///
+/// ```no_run
+/// use connect_cache::{ApiKey, Client, Config};
+///
+/// let config = Config::new("https://connect.example.com".parse()?, ApiKey::new("the key")?);
+/// let client = Client::new(config)?;
+/// for cache in client.runtime_caches()? {
+///     println!("{cache}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client {
+    config: Config,
+    http: Http,
+    trusts: Option<String>,
+    observer: Box<dyn Fn(Event<'_>)>,
+    cookies: RefCell<Jar>,
+    /// Whether the server has answered in this run.
+    answered: Cell<bool>,
+    /// Whether the next request goes over a new connection.
+    fresh_connection: Cell<bool>,
+}
+
+impl Client {
+    /// A client that has made no connection yet.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] where the certificates to trust cannot be read.
+    pub fn new(config: Config) -> std::result::Result<Self, InvalidConfig> {
+        // The stores are not worth reading for plain http, but a file that was named must be one.
+        let needed = config.server.is_https() || matches!(config.trust, Trust::Certificates { .. });
+        let (roots, trusts) = match needed {
+            true => config.trust.load().map(|(roots, source)| (Some(roots), Some(source)))?,
+            false => (None, None),
+        };
+        Ok(Self {
+            http: Http::new(&config, roots)?,
+            trusts: trusts.filter(|_| config.server.is_https()),
+            config,
+            observer: Box::new(|_| {}),
+            cookies: RefCell::default(),
+            answered: Cell::new(false),
+            fresh_connection: Cell::new(false),
+        })
+    }
+
+    /// Tells `observer` of every request, reply and retry from now on.
+    pub fn observe(&mut self, observer: impl Fn(Event<'_>) + 'static) {
+        self.observer = Box::new(observer);
+    }
+
+    /// What the client was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whose certificates are trusted, in words; `None` over plain http.
+    pub fn trusts(&self) -> Option<&str> {
+        self.trusts.as_deref()
+    }
+
+    /// All runtime caches, in the server's order (`GET v1/system/caches/runtime`).
+    ///
+    /// # Errors
+    /// Code 22 for a key that is no administrator's, 194 where cache management is disabled, 2 for a server
+    /// before 2023.05, and whatever keeps an answer from coming.
+    pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>> {
+        self.send(&api::runtime_caches())
+    }
+
+    /// Starts the deletion of a runtime cache (`DELETE v1/system/caches/runtime`); the task that does it.
+    ///
+    /// [`delete`](crate::delete) does the whole job. This request is made again only where nothing of it
+    /// was sent.
+    ///
+    /// # Errors
+    /// Code 4 where there is no such cache. Where [`Error::is_in_doubt`], the deletion may have started
+    /// all the same.
+    pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId> {
+        self.send(&api::delete_runtime_cache(cache))
+    }
+
+    /// Has the server check whether a deletion would start (the same with `dry_run`); changes nothing.
+    ///
+    /// # Errors
+    /// Code 4 where there is no such cache.
+    pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<()> {
+        self.send(&api::check_runtime_cache(cache))
+    }
+
+    /// The state of a task, with its output from line `first` on (`GET v1/tasks/{id}`).
+    ///
+    /// The server holds its reply for `wait` seconds (0 to 20) or until the task ends. Where a node of a
+    /// cluster does not know the task, others are asked.
+    ///
+    /// # Errors
+    /// Code 141 where no node knows the task; 25 where `first` is more than the lines there are.
+    pub fn task(&self, id: &TaskId, first: u64, wait: u64) -> Result<Task> {
+        self.send(&api::task(id, first, wait))
+    }
+
+    /// The user that the key belongs to (`GET v1/user`).
+    ///
+    /// # Errors
+    /// Code 24 where the key is not known.
+    pub fn current_user(&self) -> Result<User> {
+        self.send(&api::current_user())
+    }
+
+    /// The server's public settings (`GET server_settings`).
+    ///
+    /// # Errors
+    /// Whatever keeps an answer from coming.
+    pub fn server_settings(&self) -> Result<ServerSettings> {
+        self.send(&api::server_settings())
+    }
+
+    /// The R versions that the server offers (`GET v1/server_settings/r`).
+    ///
+    /// # Errors
+    /// Code 2 where the server has no such endpoint.
+    pub fn r_installations(&self) -> Result<Vec<Installation>> {
+        self.send(&api::r_installations())
+    }
+
+    /// The Python versions that the server offers (`GET v1/server_settings/python`).
+    ///
+    /// # Errors
+    /// Code 2 where the server has no such endpoint.
+    pub fn python_installations(&self) -> Result<Vec<Installation>> {
+        self.send(&api::python_installations())
+    }
+
+    /// Makes a request, again and again where that may help.
+    fn send<T>(&self, request: &Request<T>) -> Result<T> {
+        let mut retry = Retry::default();
+        loop {
+            match self.attempt(request) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => match self.next_try(&mut retry, &error) {
+                    Some(delay) => sleep(delay),
+                    None => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// After how long to make a failed request again; `None` to leave it at that.
+    ///
+    /// A task that the node does not know is asked for anew, without the cookies that led to that node and
+    /// over a new connection, so that the balancer chooses again.
+    pub(crate) fn next_try(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
+        if error.is_task_lost() {
+            self.cookies.borrow_mut().clear();
+            self.fresh_connection.set(true);
+            return retry.after_lost_lookup(LOST_LOOKUPS).then_some(LOST_LOOKUP_PAUSE);
+        }
+        if !error.is_worth_a_retry() {
+            return None;
+        }
+        let delay = self.allowance(retry, error)?;
+        (self.observer)(Event::Retrying { error, delay });
+        Some(delay)
+    }
+
+    /// Counts a failure against the retries allowed; the back-off, or `None` once they are spent.
+    pub(crate) fn allowance(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
+        retry.after_failure(
+            self.config.retries,
+            self.answered.get(),
+            error.retry_after,
+            self.config.time_left(),
+        )
+    }
+
+    /// Makes a request once.
+    pub(crate) fn attempt<T>(&self, request: &Request<T>) -> Result<T> {
+        let failure = |kind, sent| Error {
+            attempt: request.attempt,
+            kind,
+            retry_after: None,
+            sent,
+            repeatable: request.repeatable,
+        };
+        let url = self.config.server.endpoint(&request.path);
+        let outgoing = Outgoing {
+            method: request.method,
+            url: &url,
+            authorization: self.config.key.header(),
+            cookies: self.cookies.borrow().header(),
+            body: request.body.as_deref(),
+            fresh_connection: self.fresh_connection.take(),
+        };
+        let whole = self.config.request_timeout.map(|limit| limit + Duration::from_secs(request.hold));
+        let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        let limits = Limits { whole, connect };
+
+        let mut reply = self.exchange(&outgoing, limits);
+        // The server may close a kept connection at the moment in which it is used again. That is no
+        // failure of the server's; it is only fatal to a request that must not be sent twice.
+        if let Err(Broken { kind: ErrorKind::Lost(_), reused: true, sent }) = &reply {
+            if request.repeatable || !sent {
+                reply = self.exchange(&outgoing, limits);
+            }
+        }
+        let reply = reply.map_err(|broken| failure(broken.kind, broken.sent))?;
+
+        self.answered.set(true);
+        for cookie in reply.headers.get_all("set-cookie") {
+            cookie.to_str().into_iter().for_each(|text| self.cookies.borrow_mut().store(text));
+        }
+        if let Some(instead) = header(&reply, "x-deprecated-endpoint") {
+            let path = request.path.split('?').next().unwrap_or_default();
+            (self.observer)(Event::Deprecated { path, instead });
+        }
+        self.read(request, &url, &reply).map_err(|kind| Error {
+            retry_after: header(&reply, "retry-after")
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+            ..failure(kind, true)
+        })
+    }
+
+    fn exchange(&self, outgoing: &Outgoing<'_>, limits: Limits) -> std::result::Result<Reply, Broken> {
+        let (method, url) = (outgoing.method.as_str(), outgoing.url);
+        (self.observer)(Event::Request { method, url });
+        let begun = Instant::now();
+        let result = self.http.exchange(outgoing, limits);
+        let elapsed = begun.elapsed();
+        (self.observer)(match &result {
+            Ok(Reply { status, headers, body, .. }) => {
+                Event::Reply { method, url, status: *status, headers, body, elapsed }
+            }
+            Err(broken) => Event::NoReply { method, url, reason: &broken.kind, elapsed },
+        });
+        result
+    }
+
+    /// What a whole reply says.
+    fn read<T>(&self, request: &Request<T>, url: &str, reply: &Reply) -> std::result::Result<T, ErrorKind> {
+        let status = reply.status;
+        if (200..300).contains(&status) {
+            return (request.read)(&reply.body).map_err(|error| match error.is_eof() && !reply.framed {
+                // Nothing told where the body ends: it was cut short.
+                true => ErrorKind::Lost("it ended early".to_owned()),
+                false => ErrorKind::Malformed {
+                    expected: request.expected,
+                    problem: match error.classify() {
+                        serde_json::error::Category::Data => {
+                            ["got something else: ", &error.to_string()].concat()
+                        }
+                        _ => "got no JSON".to_owned(),
+                    },
+                    start: start_of(&reply.body),
+                },
+            });
+        }
+        if let (300..400, Some(location)) = (status, header(reply, "location")) {
+            return Err(redirect(status, location, url, &request.path));
+        }
+        Err(match serde_json::from_slice(&reply.body) {
+            Ok(ErrorObject { code, error }) => ErrorKind::Api { status, code, message: error },
+            Err(_) => ErrorKind::Foreign { status, start: start_of(&reply.body) },
+        })
+    }
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers.get(name)?.to_str().ok()
+}
+
+/// A redirect from `url`, the endpoint at `path`. Where it leads to the same endpoint elsewhere, that is
+/// the server's address to configure.
+fn redirect(status: u16, location: &str, url: &str, path: &str) -> ErrorKind {
+    let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
+    let (location, path) = (strip(location), ["/__api__/", &strip(path)].concat());
+    // Without a scheme and host, it leads to the same host: the scheme and host of `url`.
+    let absolute = match location.starts_with('/') && !location.starts_with("//") {
+        true => {
+            let authority = url.find("://").map_or(0, |at| at + 3);
+            let host_end = url[authority..].find('/').map_or(url.len(), |at| authority + at);
+            [&url[..host_end], &location].concat()
+        }
+        false => location,
+    };
+    let same = absolute.trim_end_matches('/').strip_suffix(path.as_str());
+    let instead = same.filter(|address| address.parse::<crate::ServerUrl>().is_ok()).map(str::to_owned);
+    ErrorKind::Redirect { status, location: absolute, instead }
+}
+
+/// The first of a body, on one line.
+fn start_of(body: &[u8]) -> String {
+    const BYTES: usize = 400;
+    const CHARS: usize = 100;
+    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_names_the_address_to_configure_only_where_it_leads_to_the_same_endpoint() {
+        let url = "http://host:3939/__api__/v1/user";
+        for (location, shown, instead) in [
+            ("https://host/__api__/v1/user?x=1", "https://host/__api__/v1/user", Some("https://host")),
+            ("/rsc/__api__/v1/user", "http://host:3939/rsc/__api__/v1/user", Some("http://host:3939/rsc")),
+            ("https://host/__login__?url=/__api__/v1/user", "https://host/__login__", None),
+            ("//evil/__api__/v1/user", "//evil/__api__/v1/user", None),
+            ("https://me:pw@host/__api__/v1/user", "https://me:pw@host/__api__/v1/user", None),
+        ] {
+            let ErrorKind::Redirect { location, instead: found, .. } =
+                redirect(301, location, url, "v1/user?a=b")
+            else {
+                panic!("no redirect");
+            };
+            assert_eq!((location.as_str(), found.as_deref()), (shown, instead));
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_body_is_one_short_line() {
+        assert_eq!(start_of(b"<html>\r\n  <body>\n"), "<html> <body>");
+        assert_eq!(start_of(&[b'x'; 1000]).len(), 100);
+        assert_eq!(start_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The cookies of one server for one run.
+//!
+//! A load balancer in front of a Connect cluster marks with a cookie which node answered, and only
+//! that node knows the tasks it runs, so the cookie goes back with every later request. The client
+//! talks to one host for some minutes: domain, path and expiry dates have nothing to decide here.
+
+/// More than any balancer sets, and little enough for the line to fit the output buffer.
+const MAX_BYTES: usize = 4096;
+
+/// Names and values, in the order in which the names were first set.
+#[derive(Default)]
+pub(crate) struct Jar(Vec<(String, String)>);
+
+impl Jar {
+    /// Takes the value of one `Set-Cookie` header.
+    ///
+    /// A cookie replaces the one of its name; an empty value or a `Max-Age` of 0 or less drops it. What
+    /// could not be sent back as it came, or would not fit, is ignored.
+    pub(crate) fn store(&mut self, set_cookie: &str) {
+        let mut parts = set_cookie.split(';');
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || !(name.bytes().chain(value.bytes())).all(|b| (b' '..=b'~').contains(&b)) {
+            return;
+        }
+        let expired = parts.any(|attribute| {
+            attribute.split_once('=').is_some_and(|(key, age)| {
+                key.trim().eq_ignore_ascii_case("max-age")
+                    && age.trim().parse::<i64>().is_ok_and(|age| age <= 0)
+            })
+        });
+        let known = self.0.iter().position(|(n, _)| n == name);
+        if expired || value.is_empty() {
+            if let Some(at) = known {
+                self.0.remove(at);
+            }
+            return;
+        }
+        let others: usize =
+            self.0.iter().filter(|(n, _)| n != name).map(|(n, v)| n.len() + v.len() + 3).sum();
+        if others + name.len() + value.len() + 3 > MAX_BYTES {
+            return;
+        }
+        match known {
+            Some(at) => self.0[at].1 = value.to_owned(),
+            None => self.0.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// The value of the `Cookie` header to send, if there is anything to send.
+    pub(crate) fn header(&self) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| [name, "=", value].concat()).collect();
+        Some(pairs.join("; "))
+    }
+
+    /// Forgets every cookie.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent_after(set: &[&str]) -> Option<String> {
+        let mut jar = Jar::default();
+        set.iter().for_each(|s| jar.store(s));
+        jar.header()
+    }
+
+    #[test]
+    fn cookies_are_replaced_by_name_and_dropped_when_expired() {
+        for (set, sent) in [
+            (&["route=node1; Path=/; HttpOnly"][..], Some("route=node1")),
+            (&["a=1", "b=2", "a=3; Secure"], Some("a=3; b=2")),
+            (&["a=1", "a=; Path=/"], None),
+            (&["a=1", "b=2", "a=gone; max-age=0"], Some("b=2")),
+            (&["a=1", "a=x; Max-Age=-1"], None),
+            (&["a=1; Max-Age=3600"], Some("a=1")),
+            (&["token=a=b==; Path=/"], Some("token=a=b==")),
+            (&["", "=x", "novalue", "bad=\u{7f}"], None),
+        ] {
+            assert_eq!(sent_after(set).as_deref(), sent, "{set:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_stay_within_what_one_header_line_may_hold() {
+        let long = format!("b={}", "x".repeat(MAX_BYTES));
+        assert_eq!(sent_after(&["a=1", &long, "c=2"]).as_deref(), Some("a=1; c=2"));
+    }
+}

@@ -1,0 +1,260 @@
+//! HTTP proxies, chosen from the environment by the rules that curl made common.
+//!
+//! ureq has a choice of its own, but it ignores the target's scheme, skips an address it cannot use
+//! without a word, and knows no subdomains in `NO_PROXY`.
+
+use std::fmt;
+
+use crate::ServerUrl;
+use crate::config::InvalidConfig;
+
+/// An HTTP proxy. `Debug` and `Display` show no credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    host: String,
+    port: u16,
+    credentials: Option<(String, String)>,
+}
+
+impl Proxy {
+    /// The proxy that the environment names for `server`, if any.
+    ///
+    /// `var` looks a variable up. For an `https` server the first of `https_proxy`, `HTTPS_PROXY`,
+    /// `all_proxy` and `ALL_PROXY` that is not empty, for an `http` one `http_proxy` and `HTTP_PROXY`
+    /// before these, unless `no_proxy` or `NO_PROXY` names the server.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] where the variable's value is no HTTP proxy's address: a direct connection is
+    /// never made in place of a proxy that was asked for.
+    pub fn for_server(
+        server: &ServerUrl,
+        var: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, InvalidConfig> {
+        let set =
+            |name: &&str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        if ["no_proxy", "NO_PROXY"].iter().find_map(set).is_some_and(|list| is_excepted(server, &list)) {
+            return Ok(None);
+        }
+        let names = match server.is_https() {
+            true => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+            false => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+        };
+        let Some((name, value)) = names.iter().find_map(|name| Some((*name, set(name)?))) else {
+            return Ok(None);
+        };
+        match Self::parse(&value) {
+            Ok(proxy) => Ok(Some(proxy)),
+            Err(problem) => Err(InvalidConfig::new(format!(
+                "the proxy in {name} {problem}; correct {name}, or name the server in NO_PROXY to go without"
+            ))),
+        }
+    }
+
+    /// Reads `[http://][user[:password]@]host[:port][/]`.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        const NO_ADDRESS: &str = "has an address that cannot be used";
+        let rest = match text.split_once("://") {
+            None => text,
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("socks") => {
+                return Err("is a SOCKS proxy, and only http:// proxies can be used");
+            }
+            Some(_) => return Err("is not an http:// proxy, and only those can be used"),
+        };
+        let (user_info, address) = match rest.rsplit_once('@') {
+            Some((user_info, address)) => (Some(user_info), address),
+            None => (None, rest),
+        };
+        // The rules for a host and a port are the same as a server's.
+        let server: ServerUrl =
+            ["http://", address.trim_end_matches('/')].concat().parse().map_err(|_| NO_ADDRESS)?;
+        if server.to_string() != server.origin() {
+            return Err(NO_ADDRESS);
+        }
+        let credentials = match user_info {
+            None | Some("") => None,
+            Some(user_info) => {
+                let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+                Some((percent_decode(user).ok_or(NO_ADDRESS)?, percent_decode(password).ok_or(NO_ADDRESS)?))
+            }
+        };
+        Ok(Self { host: server.host().to_owned(), port: server.port(), credentials })
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// User name and password.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
+    }
+
+    /// The value of the `Proxy-Authorization` header, if there are credentials.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let (user, password) = self.credentials()?;
+        Some(["Basic ", &base64([user, ":", password].concat().as_bytes())].concat())
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = if self.credentials.is_some() { "***@" } else { "" };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "http://{masked}{open}{}{close}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self})")
+    }
+}
+
+/// Whether `list`, the value of `NO_PROXY`, names `server`.
+fn is_excepted(server: &ServerUrl, list: &str) -> bool {
+    let host = server.host().trim_end_matches('.');
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        if entry == "*" {
+            return true;
+        }
+        // An IPv6 address has a port only behind brackets.
+        let (name, port) = match entry.rsplit_once(':') {
+            Some((name, port)) if name.ends_with(']') || !name.contains(':') => (name, Some(port)),
+            _ => (entry, None),
+        };
+        if port.is_some_and(|port| port.parse() != Ok(server.port())) {
+            return false;
+        }
+        let name = name.trim_start_matches('[').trim_end_matches(']').trim_start_matches('*');
+        let name = name.trim_matches('.').to_ascii_lowercase();
+        let Some(subdomain) = host.strip_suffix(name.as_str()) else { return false };
+        !name.is_empty() && (subdomain.is_empty() || subdomain.ends_with('.'))
+    })
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        if byte == b'%' {
+            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(byte);
+            rest = tail;
+        }
+    }
+    // A line break here would break out of the header.
+    String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(group.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            match i <= group.len() {
+                true => text.push(char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize])),
+                false => text.push('='),
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(server: &str, vars: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let var = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let proxy = Proxy::for_server(&server.parse().unwrap(), &var);
+        proxy.map(|p| p.map(|p| p.to_string())).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn chooses_by_the_servers_scheme_lower_case_first() {
+        let all = [
+            ("HTTP_PROXY", "up-http"),
+            ("http_proxy", "low-http:3128"),
+            ("HTTPS_PROXY", "http://up-https:1"),
+            ("ALL_PROXY", "http://all:2/"),
+        ];
+        for (server, vars, expected) in [
+            ("http://host", &all[..], Some("http://low-http:3128")),
+            ("https://host", &all[..], Some("http://up-https:1")),
+            ("https://host", &all[3..], Some("http://all:2")),
+            ("https://host", &all[..2], None),
+            ("http://host", &[("http_proxy", " "), ("HTTP_PROXY", "p")], Some("http://p:80")),
+            ("http://host", &[("http_proxy", "http://u:p%40ss@p:1")], Some("http://***@p:1")),
+            ("http://host", &[("http_proxy", "[::1]:3128")], Some("http://[::1]:3128")),
+        ] {
+            assert_eq!(chosen(server, vars).unwrap().as_deref(), expected, "{server} {vars:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable() {
+        for (value, says) in [
+            ("socks5://p:1080", "SOCKS"),
+            ("https://p:443", "only those"),
+            ("http://user:secret@", "cannot be used"),
+            ("http://secret@p:99999", "cannot be used"),
+            ("http://p:1/secret", "cannot be used"),
+            ("http://u:secret%0d%0ax@p:1", "cannot be used"),
+            ("http://u:secret%zz@p:1", "cannot be used"),
+        ] {
+            let error = chosen("https://host", &[("ALL_PROXY", value)]).unwrap_err();
+            assert!(error.contains(says) && error.contains("ALL_PROXY"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_proxy_names_hosts_domains_addresses_and_ports() {
+        for (server, list, direct) in [
+            ("http://connect.example.com:3939", "example.com", true),
+            ("http://connect.example.com:3939", ".example.com", true),
+            ("http://example.com", ".example.com", true),
+            ("http://connect.example.com", "*.example.com", true),
+            ("http://badexample.com", "example.com", false),
+            ("http://example.com.evil.org", "example.com", false),
+            ("http://CONNECT.example.com", "a, connect.EXAMPLE.com ,b", true),
+            ("http://connect.example.com:3939", "connect.example.com:3939", true),
+            ("http://connect.example.com:3939", "connect.example.com:80", false),
+            ("https://connect.example.com", "connect.example.com:443", true),
+            ("http://10.1.2.3", "10.1.2.3", true),
+            ("http://10.1.2.3", "10.1.2", false),
+            ("http://[::1]:3939", "::1", true),
+            ("http://[::1]:3939", "[::1]:3939", true),
+            ("http://[::1]:3939", "[::1]:80", false),
+            ("http://host", "*", true),
+            ("http://host", " , .,", false),
+        ] {
+            let vars = [("http_proxy", "p:1"), ("https_proxy", "p:1"), ("NO_PROXY", list)];
+            assert_eq!(chosen(server, &vars).unwrap().is_none(), direct, "{server} with {list}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_decoded_and_sent_as_basic() {
+        let sent = |url: &str| Proxy::parse(url).unwrap().authorization();
+        assert_eq!(
+            sent("http://Aladdin:open%20sesame@p").as_deref(),
+            Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+        assert_eq!(sent("http://user@p").as_deref(), Some("Basic dXNlcjo="));
+        assert_eq!(sent("http://p"), None);
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! When to try a request again, and after how long. No I/O here: [`crate::Client`] asks and waits.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+/// Retries of one request where the caller named no number.
+const RETRIES: u32 = 6;
+/// The same until the server has answered once in a run: a wrong address should not cost minutes.
+const RETRIES_UNANSWERED: u32 = 2;
+/// A longer `Retry-After` ends the retries.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How many times one request has failed in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Retry {
+    failures: u32,
+    lost_lookups: u32,
+}
+
+impl Retry {
+    /// Counts a failure; the time to wait before the next try, or `None` to give up.
+    ///
+    /// `limit` is the number that the caller named; `retry_after` what the server asked for; `left`
+    /// the time that the run still has.
+    pub(crate) fn after_failure(
+        &mut self,
+        limit: Option<u32>,
+        answered: bool,
+        retry_after: Option<Duration>,
+        left: Duration,
+    ) -> Option<Duration> {
+        self.failures += 1;
+        let limit = limit.unwrap_or(if answered { RETRIES } else { RETRIES_UNANSWERED });
+        if self.failures > limit {
+            return None;
+        }
+        let delay = match retry_after {
+            Some(delay) if delay > MAX_RETRY_AFTER => return None,
+            Some(delay) => delay,
+            None => backoff(self.failures, random()),
+        };
+        (delay < left).then_some(delay)
+    }
+
+    /// Counts a lookup by a node that did not know the task; whether to ask again.
+    pub(crate) fn after_lost_lookup(&mut self, limit: u32) -> bool {
+        self.lost_lookups += 1;
+        self.lost_lookups <= limit
+    }
+
+    /// Forgets the failures: only those in a row count.
+    pub(crate) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// 0.5 s, doubled with each failure in a row up to 16 s, and up to a quarter more by `jitter` (0 to 1)
+/// so that many clients cut off at once do not come back at once.
+fn backoff(failures: u32, jitter: f64) -> Duration {
+    let seconds = 0.5 * f64::from(1u32 << failures.saturating_sub(1).min(5));
+    Duration::from_secs_f64(seconds * (1.0 + jitter / 4.0))
+}
+
+/// A number from 0 to 1. The standard library's only randomness is in its hash keys, and will do.
+fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish() as u32;
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn secs(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn backs_off_from_half_a_second_to_sixteen() {
+        let delays: Vec<f64> = (1..=8).map(|n| backoff(n, 0.0).as_secs_f64()).collect();
+        assert_eq!(delays, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0]);
+        assert_eq!(backoff(6, 1.0), secs(20.0));
+        for _ in 0..100 {
+            assert!((0.0..=1.0).contains(&random()));
+        }
+    }
+
+    #[test]
+    fn gives_up_after_as_many_as_allowed() {
+        for (limit, answered, allowed) in
+            [(None, true, 6), (None, false, 2), (Some(0), true, 0), (Some(3), false, 3)]
+        {
+            let mut retry = Retry::default();
+            let tries =
+                (0..10).take_while(|_| retry.after_failure(limit, answered, None, HOUR).is_some()).count();
+            assert_eq!(tries, allowed);
+            retry.succeeded();
+            assert_eq!(retry.after_failure(limit, answered, None, HOUR).is_some(), allowed > 0);
+        }
+    }
+
+    #[test]
+    fn honours_retry_after_up_to_a_minute_and_never_passes_the_deadline() {
+        let next = |after, left| Retry::default().after_failure(None, true, Some(secs(after)), secs(left));
+        assert_eq!(next(7.0, 100.0), Some(secs(7.0)));
+        assert_eq!(next(60.0, 100.0), Some(secs(60.0)));
+        assert_eq!(next(61.0, 100.0), None);
+        assert_eq!(next(7.0, 6.9), None);
+        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1)), None);
+    }
+}

@@ -1,0 +1,286 @@
+//! Connect's endpoints: which one a request is for, and what it answers.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::http::{self, Message, Reply};
+use crate::state::{self, Shared};
+use crate::{Cache, Config, Endpoint, Installations, Role, User};
+
+const CACHES: &str = "v1/system/caches/runtime";
+/// A look may be held for so many seconds at most.
+const LONGEST_WAIT: i64 = 20;
+
+/// Connect's error codes, each with its status and text.
+mod refusal {
+    pub type Refusal = (u16, i64, &'static str);
+
+    pub const NO_SUCH_ENDPOINT: Refusal = (404, 2, "The requested method or endpoint is not supported.");
+    pub const NO_SUCH_CACHE: Refusal = (404, 4, "Cache does not exist");
+    pub const PARAMETER_MISSING: Refusal = (400, 12, "A required parameter is missing.");
+    pub const NOT_ALLOWED: Refusal = (403, 22, "You don't have permission to perform this operation.");
+    pub const NOT_AUTHENTICATED: Refusal = (401, 24, "The requested operation requires authentication.");
+    pub const PARAMETER_INVALID: Refusal = (400, 25, "The parameter is invalid.");
+    pub const LOCKED: Refusal = (403, 50, "This user is locked.");
+    pub const TASK_UNKNOWN: Refusal = (
+        404,
+        141,
+        "Task lookup failures can indicate that a load balancer is not using sticky sessions or a \
+         client is not including the session cookie.",
+    );
+    pub const NO_SUCH_LANGUAGE: Refusal = (400, 179, "Unsupported runtime language identifier");
+    pub const NO_LOCATION: Refusal = (400, 180, "The request did not identify a cache location");
+    pub const MANAGEMENT_DISABLED: Refusal = (400, 194, "Runtime cache management is disabled.");
+}
+use refusal::Refusal;
+
+/// Connect's error object.
+pub(crate) fn error_body(code: i64, text: &str) -> String {
+    json!({ "code": code, "error": text, "payload": null }).to_string()
+}
+
+fn refuse((status, code, text): Refusal) -> Reply {
+    Reply::json(status, &json!({ "code": code, "error": text, "payload": null }))
+}
+
+/// The part of a path below the API's root: `Ok("v1/user")`. Else what is there.
+fn below_api<'a>(config: &Config, path: &'a str) -> Option<&'a str> {
+    let path = path.strip_prefix(config.prefix.trim_end_matches('/'))?;
+    path.strip_prefix("/__api__/").or((path == "/__api__").then_some(""))
+}
+
+/// The endpoint that a request is for.
+pub(crate) fn endpoint(config: &Config, message: &Message) -> Endpoint {
+    let path = below_api(config, &message.path);
+    match (message.method.as_str(), path.unwrap_or_default()) {
+        ("GET", CACHES) => Endpoint::List,
+        ("DELETE", CACHES) => match serde_json::from_slice::<Value>(&message.body) {
+            Ok(body) if body["dry_run"] == true => Endpoint::DryRun,
+            _ => Endpoint::Delete,
+        },
+        ("GET", "v1/user") => Endpoint::User,
+        ("GET", "server_settings") => Endpoint::Settings,
+        ("GET", "v1/server_settings/r") => Endpoint::InstallationsR,
+        ("GET", "v1/server_settings/python") => Endpoint::InstallationsPython,
+        ("GET", path) if task_id(path).is_some() => Endpoint::Task,
+        _ => Endpoint::Other,
+    }
+}
+
+fn task_id(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("v1/tasks/")?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
+}
+
+/// The user that a request's key belongs to.
+pub(crate) fn user<'a>(config: &'a Config, message: &Message) -> Option<&'a User> {
+    let key = message.header("authorization")?.strip_prefix("Key ")?;
+    config.users.iter().find(|user| user.key == key)
+}
+
+/// A request on its way to an answer.
+pub(crate) struct Call<'a> {
+    pub shared: &'a Shared,
+    pub endpoint: Endpoint,
+    pub message: &'a Message,
+    /// The node that answers.
+    pub node: usize,
+    /// Whether a deletion starts its task; if not, it is answered as if it had.
+    pub perform: bool,
+}
+
+impl Call<'_> {
+    /// The reply of a Connect server.
+    pub fn answer(&self) -> Reply {
+        let config = &self.shared.config;
+        if below_api(config, &self.message.path).is_none() {
+            return Reply::page(404);
+        }
+        let mut reply = match self.endpoint {
+            Endpoint::List => self.list(),
+            Endpoint::Delete | Endpoint::DryRun => self.delete(),
+            Endpoint::Task => self.task(),
+            Endpoint::User => self.user(),
+            Endpoint::Settings => Ok(self.settings()),
+            Endpoint::InstallationsR => self.installations(&config.installations_r),
+            Endpoint::InstallationsPython => self.installations(&config.installations_python),
+            Endpoint::Other => Err(refuse(refusal::NO_SUCH_ENDPOINT)),
+        }
+        .unwrap_or_else(|refused| refused);
+        if let Some(instead) = &config.deprecated {
+            let header = ("X-Deprecated-Endpoint".into(), instead.clone());
+            reply.headers.push(header);
+        }
+        reply
+    }
+
+    /// The caller, if he has at least this role.
+    fn caller(&self, role: Role) -> Result<&User, Reply> {
+        match user(&self.shared.config, self.message) {
+            None => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            Some(user) if user.locked => Err(refuse(refusal::LOCKED)),
+            Some(user) if user.role < role => Err(refuse(refusal::NOT_ALLOWED)),
+            Some(user) => Ok(user),
+        }
+    }
+
+    /// The caller of a runtime cache endpoint.
+    fn cache_manager(&self) -> Result<&User, Reply> {
+        if self.shared.config.old {
+            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
+        }
+        let caller = self.caller(Role::Administrator)?;
+        if self.shared.config.management_disabled {
+            return Err(refuse(refusal::MANAGEMENT_DISABLED));
+        }
+        Ok(caller)
+    }
+
+    fn list(&self) -> Result<Reply, Reply> {
+        self.cache_manager()?;
+        let caches = self.shared.lock().caches.clone();
+        let caches: Vec<Value> = caches.iter().map(listed).collect();
+        Ok(Reply::json(200, &json!({ "caches": caches })))
+    }
+
+    fn delete(&self) -> Result<Reply, Reply> {
+        let caller = self.cache_manager()?;
+        let dry_run = self.endpoint == Endpoint::DryRun;
+        let cache = self.requested_cache()?;
+        if self.shared.plan(&cache).vanishes {
+            self.shared.lock().caches.retain(|other| *other != cache);
+            return Err(refuse(refusal::NO_SUCH_CACHE));
+        }
+        let task_id = match (dry_run, self.perform) {
+            (true, _) => None,
+            (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
+            (false, false) => Some(state::random_id()),
+        };
+        let mut body = listed(&cache);
+        if self.shared.config.minimal_delete_reply {
+            body = json!({});
+        }
+        body["task_id"] = json!(task_id);
+        Ok(Reply::json(200, &body))
+    }
+
+    /// The cache that the body of a deletion asks for.
+    fn requested_cache(&self) -> Result<Cache, Reply> {
+        if self.message.body.is_empty() {
+            return Err(refuse(refusal::PARAMETER_MISSING));
+        }
+        let invalid = || refuse(refusal::PARAMETER_INVALID);
+        let body: Value = serde_json::from_slice(&self.message.body).or(Err(invalid()))?;
+        if !body.is_object() || !(body["dry_run"].is_null() || body["dry_run"].is_boolean()) {
+            return Err(invalid());
+        }
+        let word = |name: &str| match &body[name] {
+            Value::Null => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) if word.is_empty() => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) => Ok(word.clone()),
+            _ => Err(invalid()),
+        };
+        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
+        if !["r", "python"].contains(&language.to_ascii_lowercase().as_str()) {
+            return Err(refuse(refusal::NO_SUCH_LANGUAGE));
+        }
+        let state = self.shared.lock();
+        let mut caches = state.caches.iter();
+        let found = caches.find(|cache| cache.is(&language, &version, &image));
+        found.cloned().ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))
+    }
+
+    fn task(&self) -> Result<Reply, Reply> {
+        let caller = self.caller(Role::Viewer)?;
+        let first = self.number("first")?;
+        let wait = self.number("wait")?;
+        if wait > LONGEST_WAIT {
+            return Err(refuse(refusal::PARAMETER_INVALID));
+        }
+        let ignored = self.shared.config.ignore_wait;
+        let wait = Duration::from_secs(if ignored { 0 } else { wait.unsigned_abs() });
+        let until = Instant::now() + wait;
+        let path = below_api(&self.shared.config, &self.message.path).and_then(task_id);
+        let id = path.unwrap_or_default();
+
+        let mut state = self.shared.lock();
+        let unknown = || refuse(refusal::TASK_UNKNOWN);
+        let task = state.task(self.node, id).ok_or_else(unknown)?;
+        if task.starter != caller.username && caller.role < Role::Administrator {
+            return Err(refuse(refusal::NOT_ALLOWED));
+        }
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        if first > task.last() {
+            return Err(refuse(refusal::PARAMETER_INVALID));
+        }
+        loop {
+            // The node restarts under a held look: what is in front of it has lost its backend.
+            let task = state.task(self.node, id).ok_or_else(|| Reply::page(502))?;
+            if task.finished || state.stopping || Instant::now() >= until {
+                return Ok(Reply::json(200, &task.json(first)));
+            }
+            let until = until.min(task.ends);
+            state = self.shared.wait(state, until);
+        }
+    }
+
+    /// A parameter that counts something; 0 where it is not given.
+    fn number(&self, name: &str) -> Result<i64, Reply> {
+        let text = http::param(&self.message.query, name).unwrap_or("0".into());
+        let number = text.parse().ok().filter(|number| *number >= 0);
+        number.ok_or_else(|| refuse(refusal::PARAMETER_INVALID))
+    }
+
+    fn user(&self) -> Result<Reply, Reply> {
+        let user = self.caller(Role::Viewer)?;
+        let mut users = self.shared.config.users.iter();
+        let number = users.position(|other| other == user).unwrap_or_default();
+        let body = json!({
+            "guid": format!("c0ffee00-0000-4000-8000-{number:012}"),
+            "username": user.username,
+            "first_name": "",
+            "last_name": "",
+            "email": format!("{}@example.com", user.username),
+            "user_role": user.role.as_str(),
+            "created_time": "2023-05-01T12:00:00Z",
+            "updated_time": "2023-05-01T12:00:00Z",
+            "active_time": "2023-05-01T12:00:00Z",
+            "confirmed": true,
+            "locked": user.locked,
+        });
+        Ok(Reply::json(200, &body))
+    }
+
+    /// The public settings. A hidden version is an empty one.
+    fn settings(&self) -> Reply {
+        let config = &self.shared.config;
+        let known = user(config, self.message).is_some_and(|user| !user.locked);
+        let hidden = config.hide_version_without_key && !known;
+        let version = config.version.as_deref().filter(|_| !hidden);
+        Reply::json(200, &json!({ "version": version.unwrap_or_default() }))
+    }
+
+    fn installations(&self, installations: &Installations) -> Result<Reply, Reply> {
+        let Installations::Listed(listed) = installations else {
+            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
+        };
+        self.caller(Role::Publisher)?;
+        let installations: Vec<Value> = listed
+            .iter()
+            .map(|(version, cluster, image)| {
+                json!({ "version": version, "cluster_name": cluster, "image_name": image })
+            })
+            .collect();
+        Ok(Reply::json(200, &json!({ "installations": installations })))
+    }
+}
+
+/// A cache as the API shows it.
+fn listed(cache: &Cache) -> Value {
+    json!({
+        "language": cache.language,
+        "version": cache.version,
+        "image_name": cache.listed_image(),
+    })
+}

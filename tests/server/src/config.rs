@@ -1,0 +1,289 @@
+//! What a test orders: the server's settings, its caches, users, and how deletions go.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::pki;
+
+/// The settings of a server. Every field has a default, so that a test names only what it is about:
+///
+/// ```
+/// use connect_test_server::{Config, Server};
+/// let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
+/// assert!(server.url().ends_with("/connect"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address of [`Server::url`](crate::Server::url), port 0 for a free one. Other nodes get
+    /// free ports of the same host.
+    pub listen: String,
+    /// `""`, or a path such as `/connect` beneath which everything is served. Elsewhere the server
+    /// answers as a plain web server does, with an HTML 404.
+    pub prefix: String,
+    /// The runtime caches at the start, with the literal names of their images.
+    pub caches: Vec<Cache>,
+    /// Who may call. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
+    /// `pat`), `viewer-key` (viewer `vic`) and `locked-key` (a locked user).
+    pub users: Vec<User>,
+    /// What a deletion does.
+    pub plan: Plan,
+    /// What the deletion of certain caches does instead.
+    pub plans: Vec<(Cache, Plan)>,
+    /// Serve https with this certificate and key.
+    pub tls: Option<pki::Identity>,
+    /// How many nodes: each knows only its own tasks, all share the caches.
+    pub nodes: usize,
+    /// One more address, that of [`Server::url`](crate::Server::url), in front of the nodes. It
+    /// picks the node by the cookie `route=node<N>`; without one the nodes take turns, and the
+    /// reply sets the cookie.
+    pub balancer: bool,
+    /// The version that `/__api__/server_settings` tells; `None` hides it.
+    pub version: Option<String>,
+    /// Tell the version only to callers with a good key.
+    pub hide_version_without_key: bool,
+    /// Cache management is switched off: code 194.
+    pub management_disabled: bool,
+    /// A Connect from before 2023.05, which has no runtime cache endpoints: 404 with code 2.
+    pub old: bool,
+    /// Tasks are answered at once, whatever `wait` says.
+    pub ignore_wait: bool,
+    /// What `v1/server_settings/r` tells.
+    pub installations_r: Installations,
+    /// What `v1/server_settings/python` tells.
+    pub installations_python: Installations,
+    /// Sent as `X-Deprecated-Endpoint` with every reply of the API.
+    pub deprecated: Option<String>,
+    /// The reply to a deletion carries the `task_id` alone.
+    pub minimal_delete_reply: bool,
+    /// Close the connection after each reply.
+    pub close_connections: bool,
+    /// Serve `/__control__/`, by which scripts in other languages steer the server.
+    pub control: bool,
+    /// Append each request to this file, as one line of JSON.
+    pub log: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: "127.0.0.1:0".into(),
+            prefix: String::new(),
+            caches: vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Python", "3.7.6", "Local")],
+            users: vec![
+                User::new("admin-key", "admin", Role::Administrator),
+                User::new("publisher-key", "pat", Role::Publisher),
+                User::new("viewer-key", "vic", Role::Viewer),
+                User::new("locked-key", "lou", Role::Administrator).locked(),
+            ],
+            plan: Plan::default(),
+            plans: Vec::new(),
+            tls: None,
+            nodes: 1,
+            balancer: false,
+            version: Some("2026.09.0".into()),
+            hide_version_without_key: false,
+            management_disabled: false,
+            old: false,
+            ignore_wait: false,
+            installations_r: Installations::local("4.3.0"),
+            installations_python: Installations::local("3.7.6"),
+            deprecated: None,
+            minimal_delete_reply: false,
+            close_connections: false,
+            control: false,
+            log: None,
+        }
+    }
+}
+
+/// A runtime cache.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cache {
+    /// `R` or `Python`.
+    pub language: String,
+    /// A version of three parts.
+    pub version: String,
+    /// `Local`, or the literal name of an off-host image.
+    pub image_name: String,
+}
+
+impl Cache {
+    /// The cache of a language, its version and an image.
+    pub fn new(
+        language: impl Into<String>,
+        version: impl Into<String>,
+        image_name: impl Into<String>,
+    ) -> Cache {
+        Cache { language: language.into(), version: version.into(), image_name: image_name.into() }
+    }
+
+    /// The image's name as the API lists it: `Local` as it is, any other in lower case with each
+    /// run of other characters than letters and digits as one `-`, the ends trimmed.
+    pub fn listed_image(&self) -> String {
+        if self.image_name == "Local" {
+            return self.image_name.clone();
+        }
+        let mut name = String::new();
+        for c in self.image_name.chars() {
+            if c.is_ascii_alphanumeric() {
+                name.push(c.to_ascii_lowercase());
+            } else if !name.is_empty() && !name.ends_with('-') {
+                name.push('-');
+            }
+        }
+        name.trim_end_matches('-').to_string()
+    }
+
+    /// Whether these words of a request mean this cache.
+    pub(crate) fn is(&self, language: &str, version: &str, image_name: &str) -> bool {
+        self.language.eq_ignore_ascii_case(language)
+            && self.version == version
+            && (self.image_name == image_name || self.listed_image() == image_name)
+    }
+}
+
+/// Someone with an API key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// The API key.
+    pub key: String,
+    /// The name that the key belongs to.
+    pub username: String,
+    /// What the user may do.
+    pub role: Role,
+    /// A locked user is refused everything: code 50.
+    pub locked: bool,
+}
+
+impl User {
+    /// A user who is not locked.
+    pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
+        User { key: key.into(), username: username.into(), role, locked: false }
+    }
+
+    /// The same user, locked.
+    pub fn locked(self) -> User {
+        User { locked: true, ..self }
+    }
+}
+
+/// What a user may do, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Role {
+    /// May look at content.
+    Viewer,
+    /// May publish: reads the lists of installations.
+    Publisher,
+    /// May do all that this server serves.
+    Administrator,
+}
+
+impl Role {
+    /// The API's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Publisher => "publisher",
+            Role::Administrator => "administrator",
+        }
+    }
+}
+
+/// How a deletion goes. By default its task ends well, at once, with the two lines that Connect
+/// writes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How long the task runs.
+    pub duration: Duration,
+    /// The task's `code`; other than 0 it fails.
+    pub code: i64,
+    /// The task's `error`.
+    pub error: String,
+    /// The task's output, spread over its duration: the first line at once, the last at the end.
+    /// Left at its default in a failing task, the second line tells of the failure.
+    pub lines: Vec<String>,
+    /// The list shows the cache, yet it is gone before the deletion (or its dry run) arrives.
+    pub vanishes: bool,
+    /// When the cache goes away.
+    pub effect: Effect,
+}
+
+impl Plan {
+    /// A task that runs so long and ends well.
+    pub fn lasting(duration: Duration) -> Plan {
+        Plan { duration, ..Plan::default() }
+    }
+
+    /// A task that fails at once.
+    pub fn failing(code: i64, error: impl Into<String>) -> Plan {
+        Plan { code, error: error.into(), ..Plan::default() }
+    }
+
+    /// The output of a task that ends with `code`.
+    pub(crate) fn lines_for(&self, code: i64) -> Vec<String> {
+        let mut lines = self.lines.clone();
+        if code != 0 && lines == Plan::default().lines {
+            lines[1] = "Failed to delete runtime cache".into();
+        }
+        lines
+    }
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            duration: Duration::ZERO,
+            code: 0,
+            error: String::new(),
+            lines: vec!["Deleting runtime cache...".into(), "Successfully deleted runtime cache".into()],
+            vanishes: false,
+            effect: Effect::OnSuccess,
+        }
+    }
+}
+
+/// When the cache of a deletion task goes away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Effect {
+    /// When the task ends well.
+    #[default]
+    OnSuccess,
+    /// When the task ends, well or not.
+    AtEnd,
+    /// As soon as the task starts, however it ends.
+    AtStart,
+    /// Not at all.
+    Never,
+}
+
+/// The reply of `v1/server_settings/r` or `/python`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Installations {
+    /// `version`, `cluster_name` and `image_name` of each.
+    Listed(Vec<(String, String, String)>),
+    /// The server has no such endpoint: 404 with code 2.
+    Missing,
+}
+
+impl Installations {
+    /// One version, run natively.
+    pub fn local(version: &str) -> Installations {
+        Installations::Listed(vec![(version.into(), "Local".into(), "Local".into())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_listed_by_their_sanitized_names() {
+        for (literal, listed) in [
+            ("Local", "Local"),
+            ("ghcr.io/rstudio/Content-Base:r4.3.0__x", "ghcr-io-rstudio-content-base-r4-3-0-x"),
+            ("--a//b--", "a-b"),
+        ] {
+            assert_eq!(Cache::new("R", "4.3.0", literal).listed_image(), listed);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A stand-in for a Posit Connect server, as faithful as its clients need: authentication and
+//! roles, the runtime caches, deletion tasks with `first` and `wait`, every error of the cache job,
+//! a path prefix, TLS, several nodes behind a balancer. A test can order up [faults](Fault) and
+//! read the [requests](Server::requests) that came.
+//!
+//! ```
+//! use std::time::Duration;
+//! use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
+//!
+//! let server = Server::start(Config {
+//!     plan: Plan::lasting(Duration::from_secs(2)),
+//!     ..Config::default()
+//! });
+//! // The second look at the task meets a gateway that has lost its patience.
+//! server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(1));
+//! // … a client does its work at `server.url()` …
+//! assert!(server.requests().is_empty());
+//! ```
+//!
+//! How it works: each connection has its thread (`serve`), which reads a request (`http`),
+//! records it, lets a fault have its way with it (`faults`) or answers as Connect does (`api`).
+//! All threads share one locked `state`; what is due by the clock happens when the lock is taken.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod api;
+mod config;
+mod faults;
+mod http;
+pub mod pki;
+mod serve;
+mod state;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+pub use config::{Cache, Config, Effect, Installations, Plan, Role, User};
+pub use faults::{Action, Fault};
+
+use serve::Address;
+use state::Shared;
+
+/// A running server. Dropping it closes everything.
+pub struct Server {
+    shared: Arc<Shared>,
+    /// Of the nodes, then of the balancer.
+    addresses: Vec<SocketAddr>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server.
+    ///
+    /// # Panics
+    ///
+    /// Where [`try_start`](Server::try_start) fails.
+    pub fn start(config: Config) -> Server {
+        Server::try_start(config).expect("the test server starts")
+    }
+
+    /// Starts a server, which listens when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be had, the certificate does not go with its key, or the log cannot be
+    /// written.
+    pub fn try_start(mut config: Config) -> io::Result<Server> {
+        config.nodes = config.nodes.max(1);
+        let tls = config.tls.as_ref().map(serve::tls).transpose()?;
+        let listen = config.listen.to_socket_addrs()?.next();
+        let listen = listen.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut nodes: Vec<Option<usize>> = (0..config.nodes).map(Some).collect();
+        let front = if config.balancer { nodes.len() } else { 0 };
+        nodes.extend(config.balancer.then_some(None));
+
+        let mut bound = Vec::new();
+        for at in 0..nodes.len() {
+            let port = if at == front { listen.port() } else { 0 };
+            bound.push(TcpListener::bind((listen.ip(), port))?);
+        }
+        let addresses = bound.iter().map(TcpListener::local_addr);
+        let mut server = Server {
+            addresses: addresses.collect::<io::Result<_>>()?,
+            shared: Arc::new(Shared::new(config)?),
+            listeners: Vec::new(),
+        };
+        for (listener, node) in bound.into_iter().zip(nodes) {
+            let address = Address { shared: Arc::clone(&server.shared), node, tls: tls.clone() };
+            let thread = thread::spawn(move || address.listen(&listener));
+            server.listeners.push(thread);
+        }
+        Ok(server)
+    }
+
+    /// The server's address, its prefix included: that of the balancer, else that of node 0.
+    pub fn url(&self) -> String {
+        let config = &self.shared.config;
+        self.node_url(if config.balancer { config.nodes } else { 0 })
+    }
+
+    /// The address of one node. It sets no cookie.
+    pub fn node_url(&self, node: usize) -> String {
+        let config = &self.shared.config;
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let address = reachable(self.addresses[node]);
+        let prefix = config.prefix.trim_end_matches('/');
+        format!("{scheme}://{address}{prefix}")
+    }
+
+    /// All requests so far, in the order of their arrival.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// The caches as they are now.
+    pub fn caches(&self) -> Vec<Cache> {
+        self.shared.lock().caches.clone()
+    }
+
+    /// Adds a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.lock().faults.push(fault);
+    }
+
+    /// Restarts a node: its running tasks end without effect and none of its tasks is known
+    /// afterwards. Connections to the node's own address are closed; a look that the balancer holds
+    /// open ends in 502.
+    pub fn restart_node(&self, node: usize) {
+        self.shared.restart_node(node, None);
+    }
+
+    /// The most deletion tasks that ran at once.
+    pub fn max_running(&self) -> usize {
+        self.shared.lock().max_running
+    }
+
+    /// The TCP connections accepted so far, those with failed TLS handshakes included.
+    pub fn connections(&self) -> usize {
+        self.shared.lock().accepted
+    }
+
+    /// Waits until the requests so far meet a condition.
+    ///
+    /// # Panics
+    ///
+    /// With `what` was waited for, when the time is over.
+    pub fn wait_for(&self, what: &str, timeout: Duration, cond: impl Fn(&[Request]) -> bool) {
+        let start = Instant::now();
+        while !cond(&self.requests()) {
+            assert!(
+                start.elapsed() < timeout,
+                "waited {timeout:?} in vain for {what}; the requests were {:#?}",
+                self.requests()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop();
+        for (address, listener) in self.addresses.iter().zip(self.listeners.drain(..)) {
+            // Wakes the listener, which then finds that the server stops.
+            let woken = TcpStream::connect_timeout(&reachable(*address), Duration::from_secs(1));
+            if woken.is_ok() {
+                let _ = listener.join();
+            }
+        }
+        let threads = std::mem::take(&mut self.shared.lock().threads);
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The address at which this host reaches a listener.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// A request that the server has read.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is for.
+    pub endpoint: Endpoint,
+    /// Its method.
+    pub method: String,
+    /// Its path with the prefix, without the query.
+    pub path: String,
+    /// Its query, without the question mark.
+    pub query: String,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: String,
+    /// The node that answers it.
+    pub node: usize,
+    /// The number of its TCP connection, from 1.
+    pub connection: usize,
+    /// The user that its key belongs to.
+    pub user: Option<String>,
+    /// When it had been read.
+    pub at: Instant,
+    /// The status of the reply; `None` while there is none, or if none was sent.
+    pub status: Option<u16>,
+}
+
+impl Request {
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        http::header(&self.headers, &name.to_ascii_lowercase())
+    }
+
+    /// The first query parameter of that name, as it was sent.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.query.split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The body as JSON; `null` where it is not.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// The endpoints of the API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Endpoint {
+    /// `GET v1/system/caches/runtime`
+    List,
+    /// `DELETE v1/system/caches/runtime`
+    Delete,
+    /// The same, with `dry_run` true.
+    DryRun,
+    /// `GET v1/tasks/{id}`
+    Task,
+    /// `GET v1/user`
+    User,
+    /// `GET server_settings`
+    Settings,
+    /// `GET v1/server_settings/r`
+    InstallationsR,
+    /// `GET v1/server_settings/python`
+    InstallationsPython,
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,164 @@
+//! The test server by itself, for demonstrations and for clients in other languages.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, thread};
+
+use argh::FromArgs;
+use connect_test_server::pki::{Ca, Identity, Leaf};
+use connect_test_server::{Cache, Config, Plan, Server};
+
+/// A stand-in for a Posit Connect server. Runs until it is killed.
+#[derive(FromArgs)]
+struct Options {
+    /// the address to listen on (default 127.0.0.1:0, a free port)
+    #[argh(option, arg_name = "addr", default = "String::from(\"127.0.0.1:0\")")]
+    listen: String,
+
+    /// a path beneath which everything is served
+    #[argh(option, arg_name = "path", default = "String::new()")]
+    prefix: String,
+
+    /// a runtime cache, as LANG,VERSION,IMAGE; repeatable, instead of the two by default
+    #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
+    cache: Vec<Cache>,
+
+    /// how long a deletion takes, decimals allowed (default 0)
+    #[argh(option, arg_name = "secs", default = "Duration::ZERO", from_str_fn(parse_seconds))]
+    task_seconds: Duration,
+
+    /// a cache whose deletion fails; repeatable
+    #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
+    fail: Vec<Cache>,
+
+    /// how many nodes, each of which knows only its own tasks (default 1)
+    #[argh(option, arg_name = "n", default = "1")]
+    nodes: usize,
+
+    /// one more address in front of the nodes, which keeps a client at its node by a cookie
+    #[argh(switch)]
+    balancer: bool,
+
+    /// serve https by an authority made on the spot, whose ca.pem is written to this directory
+    #[argh(option, arg_name = "dir")]
+    tls: Option<PathBuf>,
+
+    /// serve https with this certificate chain
+    #[argh(option, arg_name = "file")]
+    cert: Option<PathBuf>,
+
+    /// the certificate's private key
+    #[argh(option, arg_name = "file")]
+    key: Option<PathBuf>,
+
+    /// answer at once, however long a client asks to wait for a task
+    #[argh(switch)]
+    ignore_wait: bool,
+
+    /// a Connect from before 2023.05, without runtime cache endpoints
+    #[argh(switch)]
+    old: bool,
+
+    /// refuse runtime cache management
+    #[argh(switch)]
+    management_disabled: bool,
+
+    /// append each request to this file, as one line of JSON
+    #[argh(option, arg_name = "file")]
+    requests: Option<PathBuf>,
+
+    /// write the server's URL and those of its nodes to this file, once it listens
+    #[argh(option, arg_name = "file")]
+    ready: Option<PathBuf>,
+}
+
+fn parse_cache(words: &str) -> Result<Cache, String> {
+    match words.split(',').collect::<Vec<_>>()[..] {
+        [language, version, image] => Ok(Cache::new(language, version, image)),
+        _ => Err("a cache is given as LANG,VERSION,IMAGE".into()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options: Options = argh::from_env();
+    let ready = options.ready.clone();
+    let config = config(options)?;
+    let users = config.users.clone();
+    let nodes = config.nodes.max(1);
+    let server = Server::try_start(config)?;
+
+    let mut urls = vec![server.url()];
+    urls.extend((0..nodes).map(|node| server.node_url(node)));
+    println!("{}", urls[0]);
+    for user in users {
+        let locked = if user.locked { ", locked" } else { "" };
+        println!("{} ({}, {}{locked})", user.key, user.username, user.role.as_str());
+    }
+    if let Some(file) = ready {
+        write_whole(&file, &(urls.join("\n") + "\n"))?;
+    }
+    loop {
+        thread::park();
+    }
+}
+
+fn config(options: Options) -> Result<Config, Box<dyn Error>> {
+    let mut config = Config {
+        listen: options.listen,
+        prefix: options.prefix,
+        plan: Plan::lasting(options.task_seconds),
+        tls: identity(options.tls.as_deref(), options.cert, options.key)?,
+        nodes: options.nodes,
+        balancer: options.balancer,
+        management_disabled: options.management_disabled,
+        old: options.old,
+        ignore_wait: options.ignore_wait,
+        control: true,
+        log: options.requests,
+        ..Config::default()
+    };
+    if !options.cache.is_empty() {
+        config.caches = options.cache;
+    }
+    for cache in options.fail {
+        let error = "Failed to delete runtime cache: permission denied";
+        let plan = Plan { duration: options.task_seconds, ..Plan::failing(1, error) };
+        config.plans.push((cache, plan));
+    }
+    Ok(config)
+}
+
+fn identity(
+    tls: Option<&Path>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<Identity>, Box<dyn Error>> {
+    match (tls, cert, key) {
+        (None, None, None) => Ok(None),
+        (Some(dir), None, None) => {
+            let ca = Ca::new();
+            fs::create_dir_all(dir)?;
+            write_whole(&dir.join("ca.pem"), &ca.pem())?;
+            Ok(Some(ca.issue(&Leaf::default())))
+        }
+        (None, Some(cert), Some(key)) => {
+            Ok(Some(Identity { cert_pem: fs::read_to_string(cert)?, key_pem: fs::read_to_string(key)? }))
+        }
+        _ => Err("--tls goes alone, --cert and --key go together".into()),
+    }
+}
+
+/// Writes a file that others wait for: they find it whole or not at all.
+fn write_whole(file: &Path, text: &str) -> Result<(), Box<dyn Error>> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, text)?;
+    fs::rename(&part, file)?;
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Certificates made on the spot: a private authority and what it issues, good and bad.
+
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+
+use crate::state::random_id;
+
+/// A certificate chain with its key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The server's certificate, then the intermediate ones.
+    pub cert_pem: String,
+    /// The private key of the first certificate.
+    pub key_pem: String,
+}
+
+impl Identity {
+    /// A certificate that signs itself, good for 127.0.0.1, localhost and ::1. With `ca_true` it
+    /// also says that it is an authority, as those of `openssl req -x509` do.
+    pub fn self_signed(ca_true: bool) -> Identity {
+        let leaf = Leaf { is_ca: ca_true, ..Leaf::default() };
+        let key = new_key();
+        let cert = leaf.params().self_signed(&key).expect("a certificate can sign itself");
+        Identity { cert_pem: cert.pem(), key_pem: key.serialize_pem() }
+    }
+}
+
+/// What the certificate of a server says. By default all is well with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// DNS names and IP addresses; with none the certificate has no subject alternative name.
+    pub names: Vec<String>,
+    /// When it begins to be valid, in days from now.
+    pub not_before: i64,
+    /// When it ceases to be valid, in days from now.
+    pub not_after: i64,
+    /// It says that it is an authority.
+    pub is_ca: bool,
+    /// An intermediate authority issues it, whose certificate is in the chain.
+    pub intermediate: bool,
+}
+
+impl Default for Leaf {
+    fn default() -> Leaf {
+        Leaf {
+            names: ["127.0.0.1", "localhost", "::1"].map(String::from).to_vec(),
+            not_before: -1,
+            not_after: 30,
+            is_ca: false,
+            intermediate: false,
+        }
+    }
+}
+
+impl Leaf {
+    fn params(&self) -> CertificateParams {
+        let mut params = params("connect-test-server", self.names.clone());
+        params.not_before = days_from_now(self.not_before).into();
+        params.not_after = days_from_now(self.not_after).into();
+        if self.is_ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        } else {
+            params.is_ca = IsCa::ExplicitNoCa;
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        }
+        params
+    }
+}
+
+/// A private certificate authority.
+pub struct Ca {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Default for Ca {
+    fn default() -> Ca {
+        Ca::new()
+    }
+}
+
+impl Ca {
+    /// A new authority, with a key of its own.
+    pub fn new() -> Ca {
+        let (params, key) = (ca_params("connect-test-server root"), new_key());
+        let cert = params.self_signed(&key).expect("an authority signs itself");
+        Ca { issuer: Issuer::new(params, key), pem: cert.pem() }
+    }
+
+    /// The authority's certificate, for clients to trust.
+    pub fn pem(&self) -> String {
+        self.pem.clone()
+    }
+
+    /// A certificate for a server, with its chain and a key of its own.
+    pub fn issue(&self, leaf: &Leaf) -> Identity {
+        if !leaf.intermediate {
+            return issue(&self.issuer, leaf);
+        }
+        let (params, key) = (ca_params("connect-test-server intermediate"), new_key());
+        let cert = params.signed_by(&key, &self.issuer).expect("an authority signs another");
+        let mut identity = issue(&Issuer::new(params, key), leaf);
+        identity.cert_pem += &cert.pem();
+        identity
+    }
+}
+
+fn issue(issuer: &Issuer<'_, KeyPair>, leaf: &Leaf) -> Identity {
+    let key = new_key();
+    let cert = leaf.params().signed_by(&key, issuer).expect("an authority signs a server's certificate");
+    Identity { cert_pem: cert.pem(), key_pem: key.serialize_pem() }
+}
+
+fn ca_params(name: &str) -> CertificateParams {
+    // Of two authorities of one name clients take either for the other and find a bad signature.
+    let name = format!("{name} {}", random_id());
+    let mut params = params(&name, Vec::new());
+    params.not_before = days_from_now(-365).into();
+    params.not_after = days_from_now(365).into();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn params(name: &str, names: Vec<String>) -> CertificateParams {
+    let mut params = CertificateParams::new(names).expect("names are ASCII");
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, name);
+    // Python 3.13 refuses certificates without it.
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("the system gives random numbers")
+}
+
+fn days_from_now(days: i64) -> SystemTime {
+    let span = Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60);
+    if days < 0 { SystemTime::now() - span } else { SystemTime::now() + span }
+}

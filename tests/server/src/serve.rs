@@ -1,0 +1,441 @@
+//! Listeners, connections and their ends: a thread for each, blocking sockets throughout.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
+
+use crate::api::{self, Call};
+use crate::faults::{Action, Fault};
+use crate::http::{self, Length, Message, ReadError, Reader, Reply};
+use crate::pki::Identity;
+use crate::state::{Shared, log_line};
+use crate::{Config, Endpoint, Request};
+
+/// How long a connection that was ended from this side waits for the client to do the same.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// The TLS settings for a certificate.
+pub(crate) fn tls(identity: &Identity) -> io::Result<Arc<ServerConfig>> {
+    let invalid = |why: &dyn std::fmt::Display| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("certificate: {why}"))
+    };
+    let chain = CertificateDer::pem_slice_iter(identity.cert_pem.as_bytes());
+    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(|why| invalid(&why))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|why| invalid(&why))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|why| invalid(&why))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// One address: a node's own, or with no `node` that of the balancer.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub shared: Arc<Shared>,
+    pub node: Option<usize>,
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl Address {
+    /// Accepts connections until the server stops.
+    pub fn listen(self, listener: &TcpListener) {
+        loop {
+            let Ok((stream, _)) = listener.accept() else {
+                // Out of file descriptors, or the client has gone already.
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            let stream = Arc::new(stream);
+            let Some(number) = self.shared.connected(self.node, &stream) else {
+                return;
+            };
+            let address = self.clone();
+            let thread = thread::spawn(move || address.serve(&stream, number));
+            let threads = &mut self.shared.lock().threads;
+            threads.retain(|thread| !thread.is_finished());
+            threads.push(thread);
+        }
+    }
+
+    fn serve(&self, stream: &TcpStream, number: usize) {
+        let _ = stream.set_nodelay(true);
+        let wire = match &self.tls {
+            None => Wire::Plain(stream),
+            Some(tls) => match handshake(tls, stream) {
+                Ok(wire) => wire,
+                Err(_) => return fin(stream),
+            },
+        };
+        let conversation = Conversation { address: self, stream, wire, number };
+        conversation.run();
+    }
+}
+
+fn handshake<'a>(tls: &Arc<ServerConfig>, stream: &'a TcpStream) -> io::Result<Wire<'a>> {
+    let mut first = [0];
+    if stream.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
+        // Connect's own words, from Go's library.
+        let refusal = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        (&*stream).write_all(refusal.as_bytes())?;
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
+    let mut wire = StreamOwned::new(connection, stream);
+    let shaken = wire.conn.complete_io(&mut wire.sock);
+    // A refusal is told to the client.
+    let _ = wire.flush();
+    shaken.map(|_| Wire::Tls(Box::new(wire)))
+}
+
+/// A connection's bytes, in the clear or not.
+enum Wire<'a> {
+    Plain(&'a TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, &'a TcpStream>>),
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.read(bytes),
+            Wire::Tls(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(stream) => stream.write(bytes),
+            Wire::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Wire::Plain(stream) => stream.flush(),
+            Wire::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+impl Wire<'_> {
+    /// Tells the client that this is the proper end, where TLS has a word for it.
+    fn say_goodbye(&mut self) {
+        if let Wire::Tls(stream) = self {
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    }
+}
+
+/// Ends a connection with FIN. Unread bytes would make it RST, so they are read.
+fn fin(mut stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(LINGER));
+    let until = Instant::now() + LINGER;
+    let mut bytes = [0; 4096];
+    while Instant::now() < until && matches!(stream.read(&mut bytes), Ok(1..)) {}
+}
+
+/// How a connection goes on after a reply.
+enum Next {
+    Keep,
+    /// A proper close.
+    Close,
+    /// FIN with no goodbye.
+    Fin,
+    Reset,
+}
+
+impl From<io::Error> for Next {
+    fn from(_: io::Error) -> Next {
+        Next::Fin
+    }
+}
+
+struct Conversation<'a> {
+    address: &'a Address,
+    stream: &'a TcpStream,
+    wire: Wire<'a>,
+    number: usize,
+}
+
+impl Conversation<'_> {
+    /// Answers requests until the connection ends.
+    fn run(mut self) {
+        let mut reader = Reader::default();
+        let mut next = Next::Keep;
+        while let Next::Keep = next {
+            next = match reader.read(&mut self.wire) {
+                Ok(message) => self.answer(&message),
+                Err(ReadError::Gone) => Next::Close,
+                Err(ReadError::Malformed) => {
+                    let _ = self.wire.write_all(
+                        b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+                          content-length: 15\r\nconnection: close\r\n\r\n400 Bad Request",
+                    );
+                    Next::Close
+                }
+            };
+        }
+        match next {
+            Next::Reset => {
+                let socket = socket2::SockRef::from(self.stream);
+                let _ = socket.set_linger(Some(Duration::ZERO));
+            }
+            Next::Keep | Next::Close => {
+                self.wire.say_goodbye();
+                fin(self.stream);
+            }
+            Next::Fin => fin(self.stream),
+        }
+    }
+
+    fn answer(&mut self, message: &Message) -> Next {
+        let shared = &self.address.shared;
+        let config = &shared.config;
+        if let Some(reply) = self.control(message) {
+            let sent = self.send(&reply, message);
+            return sent.unwrap_or_else(Next::from);
+        }
+        let endpoint = api::endpoint(config, message);
+        let (node, cookie) = self.route(message);
+        let request = Request {
+            endpoint,
+            method: message.method.clone(),
+            path: message.path.clone(),
+            query: message.query.clone(),
+            headers: message.headers.clone(),
+            body: String::from_utf8_lossy(&message.body).into_owned(),
+            node,
+            connection: self.number,
+            user: api::user(config, message).map(|user| user.username.clone()),
+            at: Instant::now(),
+            status: None,
+        };
+        let (request, fault) = shared.lock().record(request);
+        let turn = Turn {
+            call: Call {
+                shared,
+                endpoint,
+                message,
+                node,
+                perform: fault.as_ref().is_none_or(|fault| fault.effect),
+            },
+            cookie,
+            request,
+        };
+        let done = match fault {
+            None => self.reply(&turn, &turn.real()),
+            Some(fault) => self.fail(turn, fault),
+        };
+        done.unwrap_or_else(|error| {
+            shared.not_replied(request);
+            Next::from(error)
+        })
+    }
+
+    /// The node that answers, and the cookie to set: a node's own address sets none.
+    fn route(&self, message: &Message) -> (usize, Option<String>) {
+        if let Some(node) = self.address.node {
+            return (node, None);
+        }
+        let nodes = self.address.shared.config.nodes;
+        let cookies = message.headers.iter().filter(|(name, _)| name == "cookie");
+        let mut pairs = cookies.flat_map(|(_, value)| value.split(';'));
+        let asked = pairs.find_map(|pair| pair.trim().strip_prefix("route=node")?.parse().ok());
+        if let Some(node) = asked.filter(|node| *node < nodes) {
+            return (node, None);
+        }
+        let mut state = self.address.shared.lock();
+        let node = state.turns % nodes;
+        state.turns += 1;
+        (node, Some(format!("route=node{node}; Path=/; HttpOnly")))
+    }
+
+    fn reply(&mut self, turn: &Turn<'_>, reply: &Reply) -> io::Result<Next> {
+        turn.replied(Some(reply.status));
+        self.send(reply, turn.call.message)
+    }
+
+    fn send(&mut self, reply: &Reply, message: &Message) -> io::Result<Next> {
+        let keep = message.keep_alive && !self.address.shared.config.close_connections;
+        let mut bytes = reply.head(Length::Known(reply.body.len()), keep);
+        if message.method != "HEAD" {
+            bytes.extend_from_slice(reply.body.as_bytes());
+        }
+        self.put(&bytes)?;
+        Ok(if keep { Next::Keep } else { Next::Close })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.wire.write_all(bytes)?;
+        self.wire.flush()
+    }
+
+    /// What a fault makes of a request.
+    fn fail(&mut self, mut turn: Turn<'_>, fault: Fault) -> io::Result<Next> {
+        // Where the fault's reply is none of the server's, the work is done for itself.
+        let work = || {
+            if fault.effect && turn.call.endpoint == Endpoint::Delete {
+                turn.real();
+            }
+        };
+        match fault.action {
+            Action::ResetBeforeReply => {
+                work();
+                turn.replied(None);
+                Ok(Next::Reset)
+            }
+            Action::CloseBeforeReply => {
+                work();
+                turn.replied(None);
+                Ok(Next::Fin)
+            }
+            Action::ResetInReply => {
+                self.cut(&turn, Length::Known(0))?;
+                // Time for the client to take what was sent, which RST could overtake.
+                self.address.shared.sleep(Duration::from_millis(20));
+                Ok(Next::Reset)
+            }
+            Action::CloseInReply => self.cut(&turn, Length::Known(0)).and(Ok(Next::Fin)),
+            Action::CutChunked => self.cut(&turn, Length::Chunked).and(Ok(Next::Fin)),
+            Action::CutUnframed => self.cut(&turn, Length::Unframed).and(Ok(Next::Close)),
+            Action::CutJson => {
+                let mut reply = turn.real();
+                reply.body.truncate(half(&reply.body));
+                self.reply(&turn, &reply)
+            }
+            Action::Reply { status, headers, body } => {
+                work();
+                let reply = Reply { status, headers, body };
+                self.reply(&turn, &turn.with_cookie(reply))
+            }
+            Action::Raw(bytes) => {
+                work();
+                turn.replied(raw_status(&bytes));
+                self.put(&bytes)?;
+                Ok(Next::Close)
+            }
+            Action::Stall => {
+                work();
+                turn.replied(None);
+                while self.stream.read(&mut [0; 4096])? > 0 {}
+                Ok(Next::Fin)
+            }
+            Action::Delay(time) => {
+                let early = fault.effect.then(|| turn.real());
+                self.address.shared.sleep(time);
+                turn.call.perform = true;
+                let reply = early.unwrap_or_else(|| turn.real());
+                self.reply(&turn, &reply)
+            }
+            Action::Endless => {
+                work();
+                turn.replied(Some(200));
+                let reply = turn.with_cookie(Reply::json(200, &json!(null)));
+                let cache = r#"{"language":"R","version":"4.3.0","image_name":"Local"},"#.repeat(100);
+                let chunk = format!("{:x}\r\n{cache}\r\n", cache.len());
+                self.put(&reply.head(Length::Chunked, true))?;
+                self.put(b"b\r\n{\"caches\":[\r\n")?;
+                while self.put(chunk.as_bytes()).is_ok() {}
+                Ok(Next::Fin)
+            }
+        }
+    }
+
+    /// Sends the real reply's head and half of its body. `Known` stands for the real length.
+    fn cut(&mut self, turn: &Turn<'_>, length: Length) -> io::Result<()> {
+        let reply = turn.real();
+        turn.replied(Some(reply.status));
+        let half = &reply.body[..half(&reply.body)];
+        let (length, half) = match length {
+            Length::Known(_) => (Length::Known(reply.body.len()), half.to_string()),
+            Length::Chunked => (length, format!("{:x}\r\n{half}\r\n", half.len())),
+            Length::Unframed => (length, half.to_string()),
+        };
+        let mut bytes = reply.head(length, true);
+        bytes.extend_from_slice(half.as_bytes());
+        self.put(&bytes)
+    }
+
+    /// The reply to a script that steers the server.
+    fn control(&self, message: &Message) -> Option<Reply> {
+        let shared = &self.address.shared;
+        let Config { prefix, nodes, .. } = &shared.config;
+        let path = message.path.strip_prefix(prefix.trim_end_matches('/'))?;
+        let path = path.strip_prefix("/__control__/").filter(|_| shared.config.control)?;
+        let node = http::param(&message.query, "node").unwrap_or("0".into());
+        let node = node.parse().ok().filter(|node| node < nodes);
+        let body = match (message.method.as_str(), path, node) {
+            ("POST", "restart", Some(node)) => {
+                shared.restart_node(node, Some(self.number));
+                json!({ "restarted": node })
+            }
+            ("GET", "caches", _) => {
+                let caches = shared.lock().caches.clone();
+                let caches = caches.iter().map(|cache| {
+                    json!({
+                        "language": cache.language,
+                        "version": cache.version,
+                        "image_name": cache.image_name,
+                    })
+                });
+                json!({ "caches": caches.collect::<Vec<_>>() })
+            }
+            ("GET", "requests", _) => {
+                let state = shared.lock();
+                json!({ "requests": state.requests.iter().map(log_line).collect::<Vec<_>>() })
+            }
+            ("GET", "max_running", _) => json!({ "max_running": shared.lock().max_running }),
+            _ => return Some(Reply::page(404)),
+        };
+        Some(Reply::json(200, &body))
+    }
+}
+
+/// A request in its turn to be answered.
+struct Turn<'a> {
+    call: Call<'a>,
+    cookie: Option<String>,
+    /// Its place in the record.
+    request: usize,
+}
+
+impl Turn<'_> {
+    /// What the server would answer with nothing wrong; by then the work is done.
+    fn real(&self) -> Reply {
+        self.with_cookie(self.call.answer())
+    }
+
+    fn with_cookie(&self, mut reply: Reply) -> Reply {
+        if let Some(cookie) = &self.cookie {
+            reply.headers.push(("Set-Cookie".into(), cookie.clone()));
+        }
+        reply
+    }
+
+    fn replied(&self, status: Option<u16>) {
+        self.call.shared.replied(self.request, status);
+    }
+}
+
+fn half(body: &str) -> usize {
+    (0..=body.len() / 2).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The status that raw bytes tell, if they begin like a reply.
+fn raw_status(bytes: &[u8]) -> Option<u16> {
+    let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    std::str::from_utf8(status).ok()?.parse().ok()
+}

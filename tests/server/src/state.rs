@@ -1,0 +1,309 @@
+//! What the server knows and remembers: caches, tasks and their nodes, requests, connections.
+//!
+//! No thread runs the tasks. What is due by the clock is settled whenever someone takes the lock,
+//! so that everyone sees the caches and tasks as they are at that moment.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::faults::{self, Fault};
+use crate::{Cache, Config, Effect, Plan, Request};
+
+/// The longest that a task lasts, so that instants do not overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// What the threads of a server share.
+pub(crate) struct Shared {
+    pub config: Config,
+    state: Mutex<State>,
+    /// Told when a node restarts and when the server stops.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub caches: Vec<Cache>,
+    pub tasks: Vec<Task>,
+    pub requests: Vec<Request>,
+    pub faults: Vec<Fault>,
+    pub max_running: usize,
+    /// TCP connections accepted so far.
+    pub accepted: usize,
+    /// Requests that the balancer has handed out by turns.
+    pub turns: usize,
+    pub stopping: bool,
+    connections: Vec<Connection>,
+    pub threads: Vec<JoinHandle<()>>,
+    log: Option<File>,
+}
+
+/// An open connection: its number, and the node whose own address it came to.
+struct Connection {
+    number: usize,
+    node: Option<usize>,
+    stream: Weak<TcpStream>,
+}
+
+impl Shared {
+    pub fn new(config: Config) -> io::Result<Shared> {
+        let open = |path| OpenOptions::new().create(true).append(true).open(path);
+        let log = config.log.as_ref().map(open).transpose()?;
+        let state = State { caches: config.caches.clone(), log, ..State::default() };
+        Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// The state as it is now.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        settled(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The state after `until`, or as soon as a node restarts or the server stops.
+    pub fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
+        let time = until.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout(state, time);
+        settled(waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Passes the time, less if the server stops.
+    pub fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time.min(LONGEST);
+        let mut state = self.lock();
+        while !state.stopping && Instant::now() < until {
+            state = self.wait(state, until);
+        }
+    }
+
+    /// Starts the deletion of a cache.
+    pub fn start_task(&self, node: usize, starter: &str, cache: &Cache) -> String {
+        let task = Task::new(node, starter, cache, self.plan(cache).clone());
+        let id = task.id.clone();
+        let mut state = self.lock();
+        if task.plan.effect == Effect::AtStart {
+            state.caches.retain(|other| other != cache);
+        }
+        state.tasks.push(task);
+        let running = state.tasks.iter().filter(|task| !task.finished).count();
+        state.max_running = state.max_running.max(running);
+        id
+    }
+
+    /// How a cache's deletion goes.
+    pub fn plan(&self, cache: &Cache) -> &Plan {
+        let mut plans = self.config.plans.iter();
+        let own = plans.find(|(other, _)| other == cache);
+        own.map_or(&self.config.plan, |(_, plan)| plan)
+    }
+
+    /// Notes how a request was answered, before the reply goes out.
+    pub fn replied(&self, request: usize, status: Option<u16>) {
+        let mut state = self.lock();
+        state.requests[request].status = status;
+        let line = format!("{}\n", log_line(&state.requests[request]));
+        if let Some(log) = &mut state.log {
+            // A full disk must not end the server.
+            let _ = log.write_all(line.as_bytes());
+        }
+    }
+
+    /// Notes that the reply did not get out.
+    pub fn not_replied(&self, request: usize) {
+        self.lock().requests[request].status = None;
+    }
+
+    /// Counts a new connection; `None` if the server stops.
+    pub fn connected(&self, node: Option<usize>, stream: &Arc<TcpStream>) -> Option<usize> {
+        let mut state = self.lock();
+        if state.stopping {
+            return None;
+        }
+        state.accepted += 1;
+        let number = state.accepted;
+        state.connections.retain(|c| c.stream.strong_count() > 0);
+        state.connections.push(Connection { number, node, stream: Arc::downgrade(stream) });
+        Some(number)
+    }
+
+    /// Ends a node's tasks and its own connections, but for the one that asks for it.
+    pub fn restart_node(&self, node: usize, asking: Option<usize>) {
+        let mut state = self.lock();
+        state.tasks.retain(|task| task.node != node);
+        for connection in &state.connections {
+            if connection.node == Some(node) && Some(connection.number) != asking {
+                connection.close();
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Lets no more connections in and ends those that are open.
+    pub fn stop(&self) {
+        let mut state = self.lock();
+        state.stopping = true;
+        state.connections.iter().for_each(Connection::close);
+        self.changed.notify_all();
+    }
+}
+
+impl Connection {
+    fn close(&self) {
+        if let Some(stream) = self.stream.upgrade() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn settled(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
+    state.settle(Instant::now());
+    state
+}
+
+impl State {
+    /// Records a request, and picks the fault that it meets.
+    pub fn record(&mut self, request: Request) -> (usize, Option<Fault>) {
+        let fault = faults::next(&mut self.faults, request.endpoint);
+        self.requests.push(request);
+        (self.requests.len() - 1, fault)
+    }
+
+    /// The task of that id, if that node knows it.
+    pub fn task(&self, node: usize, id: &str) -> Option<&Task> {
+        let mut tasks = self.tasks.iter();
+        tasks.find(|task| task.node == node && task.id == id)
+    }
+
+    /// Finishes the tasks that are due, in the order of their ends.
+    fn settle(&mut self, now: Instant) {
+        let due = |task: &&mut Task| !task.finished && task.ends <= now;
+        while let Some(task) = self.tasks.iter_mut().filter(due).min_by_key(|task| task.ends) {
+            task.finish(&mut self.caches);
+        }
+    }
+}
+
+/// The deletion of a cache, run by a node.
+pub(crate) struct Task {
+    pub id: String,
+    pub node: usize,
+    pub starter: String,
+    pub ends: Instant,
+    pub finished: bool,
+    cache: Cache,
+    plan: Plan,
+    started: Instant,
+    code: i64,
+    error: String,
+}
+
+impl Task {
+    fn new(node: usize, starter: &str, cache: &Cache, mut plan: Plan) -> Task {
+        plan.duration = plan.duration.min(LONGEST);
+        let started = Instant::now();
+        Task {
+            id: random_id(),
+            node,
+            starter: starter.to_string(),
+            ends: started + plan.duration,
+            finished: false,
+            cache: cache.clone(),
+            started,
+            code: plan.code,
+            error: plan.error.clone(),
+            plan,
+        }
+    }
+
+    fn finish(&mut self, caches: &mut Vec<Cache>) {
+        self.finished = true;
+        let effect = self.plan.effect;
+        if self.code == 0 && effect != Effect::AtStart && !caches.contains(&self.cache) {
+            self.code = 1;
+            self.error = "Cache does not exist".into();
+        }
+        if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.code == 0) {
+            caches.retain(|cache| *cache != self.cache);
+        }
+    }
+
+    /// How many lines of output there are by now.
+    pub fn last(&self) -> usize {
+        let all = self.plan.lines.len();
+        if self.finished {
+            return all;
+        }
+        let last = all.saturating_sub(1).max(1);
+        let at = |line: usize| self.plan.duration.mul_f64(line as f64 / last as f64);
+        let elapsed = self.started.elapsed();
+        (0..all).take_while(|line| *line == 0 || (*line < last && at(*line) <= elapsed)).count()
+    }
+
+    /// The API's task object, its output from line `first` on.
+    pub fn json(&self, first: usize) -> Value {
+        let last = self.last();
+        let lines = self.plan.lines_for(self.code);
+        json!({
+            "id": self.id,
+            "output": lines[first.min(last)..last],
+            "result": null,
+            "finished": self.finished,
+            "code": if self.finished { self.code } else { 0 },
+            "error": if self.finished { self.error.as_str() } else { "" },
+            "last": last,
+        })
+    }
+}
+
+/// 16 letters and digits, as the ids of Connect's tasks are.
+pub(crate) fn random_id() -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let random = RandomState::new();
+    let letter = |at: u64| ALPHABET[(random.hash_one(at) % ALPHABET.len() as u64) as usize];
+    (0..16).map(|at| char::from(letter(at))).collect()
+}
+
+/// A request as the log tells of it: no keys, no bodies.
+pub(crate) fn log_line(request: &Request) -> Value {
+    json!({
+        "endpoint": format!("{:?}", request.endpoint),
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "status": request.status,
+        "node": request.node,
+        "connection": request.connection,
+        "user": request.user,
+        "cookie": request.header("cookie").is_some(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_spread_over_the_task() {
+        let plan = Plan {
+            lines: ["a", "b", "c", "d"].map(String::from).to_vec(),
+            ..Plan::lasting(Duration::from_secs(30))
+        };
+        let mut task = Task::new(0, "admin", &Cache::new("R", "4.3.0", "Local"), plan);
+        for (seconds, lines) in [(0, 1), (9, 1), (11, 2), (19, 2), (21, 3), (31, 3)] {
+            task.started = Instant::now() - Duration::from_secs(seconds);
+            assert_eq!(task.last(), lines, "after {seconds} s");
+        }
+        task.finish(&mut Vec::new());
+        assert_eq!((task.last(), task.code), (4, 1));
+    }
+
+    #[test]
+    fn ids_differ() {
+        assert_eq!(random_id().len(), 16);
+        assert_ne!(random_id(), random_id());
+    }
+}

@@ -1,0 +1,6 @@
+//! The test server, tested as its clients see it.
+
+mod api;
+mod client;
+mod network;
+mod program;
