@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::config::InvalidConfig;
 
@@ -73,9 +73,9 @@ pub struct Task {
     /// The lines of output from the `first` asked for on.
     #[serde(default, deserialize_with = "null_as_default")]
     pub output: Vec<String>,
-    /// What the task results in; nothing for a deletion.
+    /// What the task results in, as JSON; nothing for a deletion.
     #[serde(default)]
-    pub result: Value,
+    pub result: Option<Box<RawValue>>,
     /// Whether the task has ended.
     pub finished: bool,
     /// 0, or another number where the task failed.
@@ -148,8 +148,8 @@ impl Method {
     }
 }
 
-/// A request to make, and how to read its reply.
-pub(crate) struct Request<T> {
+/// A request to make.
+pub(crate) struct Outline {
     /// What is attempted, as "cannot …" goes on.
     pub(crate) attempt: &'static str,
     pub(crate) method: Method,
@@ -162,23 +162,19 @@ pub(crate) struct Request<T> {
     pub(crate) repeatable: bool,
     /// What a good reply is, in words.
     pub(crate) expected: &'static str,
-    /// Reads a good reply's body.
+}
+
+/// A request to make, and how to read a good reply's body.
+pub(crate) struct Request<T> {
+    pub(crate) outline: Outline,
     pub(crate) read: fn(&[u8]) -> serde_json::Result<T>,
 }
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
 
-fn get<T: DeserializeOwned>(attempt: &'static str, path: String, expected: &'static str) -> Request<T> {
-    Request {
-        attempt,
-        method: Method::Get,
-        path,
-        body: None,
-        hold: 0,
-        repeatable: true,
-        expected,
-        read: from_json,
-    }
+fn get(attempt: &'static str, path: &str, expected: &'static str) -> Outline {
+    let (method, path) = (Method::Get, path.to_owned());
+    Outline { attempt, method, path, body: None, hold: 0, repeatable: true, expected }
 }
 
 fn from_json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
@@ -193,13 +189,7 @@ struct RuntimeCaches {
 /// `GET v1/system/caches/runtime`.
 pub(crate) fn runtime_caches() -> Request<Vec<RuntimeCache>> {
     Request {
-        attempt: "list the runtime caches",
-        method: Method::Get,
-        path: RUNTIME_CACHES.to_owned(),
-        body: None,
-        hold: 0,
-        repeatable: true,
-        expected: "a list of runtime caches",
+        outline: get("list the runtime caches", RUNTIME_CACHES, "a list of runtime caches"),
         read: |body| from_json(body).map(|list: RuntimeCaches| list.caches),
     }
 }
@@ -213,13 +203,12 @@ struct RuntimeCacheDeletion {
 /// `DELETE v1/system/caches/runtime`: starts the deletion.
 pub(crate) fn delete_runtime_cache(cache: &RuntimeCache) -> Request<TaskId> {
     Request {
-        attempt: "delete the runtime cache",
-        method: Method::Delete,
-        path: RUNTIME_CACHES.to_owned(),
-        body: Some(deletion_body(cache, false)),
-        hold: 0,
-        repeatable: false,
-        expected: "the id of the task that deletes the cache",
+        outline: Outline {
+            method: Method::Delete,
+            body: Some(deletion_body(cache, false)),
+            repeatable: false,
+            ..get("delete the runtime cache", RUNTIME_CACHES, "the id of the task that deletes the cache")
+        },
         read: |body| {
             let deletion: RuntimeCacheDeletion = from_json(body)?;
             deletion.task_id.ok_or_else(|| serde_json::Error::custom("no task_id"))
@@ -230,13 +219,15 @@ pub(crate) fn delete_runtime_cache(cache: &RuntimeCache) -> Request<TaskId> {
 /// `DELETE v1/system/caches/runtime` with `dry_run`: changes nothing.
 pub(crate) fn check_runtime_cache(cache: &RuntimeCache) -> Request<()> {
     Request {
-        attempt: "check the runtime cache by a dry run",
-        method: Method::Delete,
-        path: RUNTIME_CACHES.to_owned(),
-        body: Some(deletion_body(cache, true)),
-        hold: 0,
-        repeatable: true,
-        expected: "the answer to a dry run, which starts no task",
+        outline: Outline {
+            method: Method::Delete,
+            body: Some(deletion_body(cache, true)),
+            ..get(
+                "check the runtime cache by a dry run",
+                RUNTIME_CACHES,
+                "a dry run's answer, without a task",
+            )
+        },
         read: |body| {
             let deletion: RuntimeCacheDeletion = from_json(body)?;
             match deletion.task_id {
@@ -266,17 +257,23 @@ fn deletion_body(cache: &RuntimeCache, dry_run: bool) -> Vec<u8> {
 /// the task ends.
 pub(crate) fn task(id: &TaskId, first: u64, wait: u64) -> Request<Task> {
     let path = format!("v1/tasks/{id}?first={first}&wait={wait}");
-    Request { hold: wait, ..get("look at the task", path, "the state of the task") }
+    Request {
+        outline: Outline { hold: wait, ..get("look at the task", &path, "the task's state") },
+        read: from_json,
+    }
 }
 
 /// `GET v1/user`.
 pub(crate) fn current_user() -> Request<User> {
-    get("ask whose the key is", "v1/user".to_owned(), "a user")
+    Request { outline: get("ask whose the key is", "v1/user", "a user"), read: from_json }
 }
 
 /// `GET server_settings`.
 pub(crate) fn server_settings() -> Request<ServerSettings> {
-    get("ask for the server's version", "server_settings".to_owned(), "the server's settings")
+    Request {
+        outline: get("ask for the server's version", "server_settings", "the server's settings"),
+        read: from_json,
+    }
 }
 
 #[derive(Deserialize)]
@@ -296,13 +293,7 @@ pub(crate) fn python_installations() -> Request<Vec<Installation>> {
 
 fn installations(attempt: &'static str, path: &str) -> Request<Vec<Installation>> {
     Request {
-        attempt,
-        method: Method::Get,
-        path: path.to_owned(),
-        body: None,
-        hold: 0,
-        repeatable: true,
-        expected: "a list of installations",
+        outline: get(attempt, path, "a list of installations"),
         read: |body| from_json(body).map(|list: Installations| list.installations),
     }
 }
@@ -339,7 +330,10 @@ mod tests {
         assert!((check.read)(br#"{"language":"R","task_id":null}"#).is_ok());
         assert!((check.read)(br#"{"language":"R"}"#).is_ok());
         assert!((check.read)(br#"{"task_id":"abc"}"#).is_err());
-        assert_eq!(delete.body.unwrap(), br#"{"language":"R","version":"4.3.0","image_name":"Local"}"#);
-        assert!(String::from_utf8(check.body.unwrap()).unwrap().ends_with(r#""dry_run":true}"#));
+        assert_eq!(
+            delete.outline.body.unwrap(),
+            br#"{"language":"R","version":"4.3.0","image_name":"Local"}"#
+        );
+        assert!(String::from_utf8(check.outline.body.unwrap()).unwrap().ends_with(r#""dry_run":true}"#));
     }
 }

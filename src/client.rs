@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::HeaderMap;
 
-use crate::api::{self, ErrorObject, Request};
+use crate::api::{self, ErrorObject, Outline, Request};
 use crate::config::InvalidConfig;
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
@@ -259,23 +259,22 @@ impl Client {
 
     /// Makes a request once.
     pub(crate) fn attempt<T>(&self, request: &Request<T>) -> Result<T> {
-        let failure = |kind, sent| Error {
-            attempt: request.attempt,
-            kind,
-            retry_after: None,
-            sent,
-            repeatable: request.repeatable,
-        };
-        let url = self.config.server.endpoint(&request.path);
+        let reply = self.perform(&request.outline)?;
+        (request.read)(&reply.body).map_err(|error| misread(&request.outline, &reply, &error))
+    }
+
+    /// Makes a request once; a whole reply with a status of success.
+    fn perform(&self, outline: &Outline) -> Result<Reply> {
+        let url = self.config.server.endpoint(&outline.path);
         let outgoing = Outgoing {
-            method: request.method,
+            method: outline.method,
             url: &url,
             authorization: self.config.key.header(),
             cookies: self.cookies.borrow().header(),
-            body: request.body.as_deref(),
+            body: outline.body.as_deref(),
             fresh_connection: self.fresh_connection.take(),
         };
-        let whole = self.config.request_timeout.map(|limit| limit + Duration::from_secs(request.hold));
+        let whole = self.config.request_timeout.map(|limit| limit + Duration::from_secs(outline.hold));
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
         let limits = Limits { whole, connect };
 
@@ -283,26 +282,26 @@ impl Client {
         // The server may close a kept connection at the moment in which it is used again. That is no
         // failure of the server's; it is only fatal to a request that must not be sent twice.
         if let Err(Broken { kind: ErrorKind::Lost(_), reused: true, sent }) = &reply {
-            if request.repeatable || !sent {
+            if outline.repeatable || !sent {
                 reply = self.exchange(&outgoing, limits);
             }
         }
-        let reply = reply.map_err(|broken| failure(broken.kind, broken.sent))?;
+        let reply = reply.map_err(|Broken { kind, sent, .. }| failure(outline, kind, sent))?;
 
         self.answered.set(true);
         for cookie in reply.headers.get_all("set-cookie") {
             cookie.to_str().into_iter().for_each(|text| self.cookies.borrow_mut().store(text));
         }
         if let Some(instead) = header(&reply, "x-deprecated-endpoint") {
-            let path = request.path.split('?').next().unwrap_or_default();
+            let path = outline.path.split('?').next().unwrap_or_default();
             (self.observer)(Event::Deprecated { path, instead });
         }
-        self.read(request, &url, &reply).map_err(|kind| Error {
-            retry_after: header(&reply, "retry-after")
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
-            ..failure(kind, true)
-        })
+        if (200..300).contains(&reply.status) {
+            return Ok(reply);
+        }
+        let retry_after = header(&reply, "retry-after").and_then(|seconds| seconds.trim().parse().ok());
+        let error = failure(outline, refusal(&reply, &url, &outline.path), true);
+        Err(Error { retry_after: retry_after.map(Duration::from_secs), ..error })
     }
 
     fn exchange(&self, outgoing: &Outgoing<'_>, limits: Limits) -> std::result::Result<Reply, Broken> {
@@ -319,33 +318,36 @@ impl Client {
         });
         result
     }
+}
 
-    /// What a whole reply says.
-    fn read<T>(&self, request: &Request<T>, url: &str, reply: &Reply) -> std::result::Result<T, ErrorKind> {
-        let status = reply.status;
-        if (200..300).contains(&status) {
-            return (request.read)(&reply.body).map_err(|error| match error.is_eof() && !reply.framed {
-                // Nothing told where the body ends: it was cut short.
-                true => ErrorKind::Lost("it ended early".to_owned()),
-                false => ErrorKind::Malformed {
-                    expected: request.expected,
-                    problem: match error.classify() {
-                        serde_json::error::Category::Data => {
-                            ["got something else: ", &error.to_string()].concat()
-                        }
-                        _ => "got no JSON".to_owned(),
-                    },
-                    start: start_of(&reply.body),
-                },
-            });
-        }
-        if let (300..400, Some(location)) = (status, header(reply, "location")) {
-            return Err(redirect(status, location, url, &request.path));
-        }
-        Err(match serde_json::from_slice(&reply.body) {
-            Ok(ErrorObject { code, error }) => ErrorKind::Api { status, code, message: error },
-            Err(_) => ErrorKind::Foreign { status, start: start_of(&reply.body) },
-        })
+fn failure(outline: &Outline, kind: ErrorKind, sent: bool) -> Error {
+    Error { attempt: outline.attempt, kind, retry_after: None, sent, repeatable: outline.repeatable }
+}
+
+/// What a reply with a status of success says that is not what was asked for.
+fn misread(outline: &Outline, reply: &Reply, error: &serde_json::Error) -> Error {
+    let kind = if error.is_eof() && !reply.framed {
+        // Nothing told where the body ends: it was cut short.
+        ErrorKind::Lost("it ended early".to_owned())
+    } else {
+        let problem = match error.is_data() {
+            true => ["got something else: ", &error.to_string()].concat(),
+            false => "got no JSON".to_owned(),
+        };
+        ErrorKind::Malformed { expected: outline.expected, problem, start: start_of(&reply.body) }
+    };
+    failure(outline, kind, true)
+}
+
+/// What a reply with any other status says.
+fn refusal(reply: &Reply, url: &str, path: &str) -> ErrorKind {
+    let status = reply.status;
+    if let (300..400, Some(location)) = (status, header(reply, "location")) {
+        return redirect(status, location, url, path);
+    }
+    match serde_json::from_slice(&reply.body) {
+        Ok(ErrorObject { code, error }) => ErrorKind::Api { status, code, message: error },
+        Err(_) => ErrorKind::Foreign { status, start: start_of(&reply.body) },
     }
 }
 

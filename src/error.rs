@@ -184,7 +184,7 @@ impl fmt::Display for ErrorKind {
             Self::Certificate(problem) => write!(f, "the server's certificate is refused: {problem}"),
             Self::Tls(problem) => write!(f, "TLS failed: {}", escape(problem)),
             Self::Lost(problem) => write!(f, "the answer was lost: {}", escape(problem)),
-            Self::TimedOut(limit) => write!(f, "no answer within {} s", limit.as_secs_f32()),
+            Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
             Self::Api { status, code, message } => {
                 write!(f, "{} (HTTP {status}, code {code})", escape(message))
             }

@@ -97,7 +97,7 @@ impl Reporter {
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Retrying { error, delay } => {
-                self.note(&format!("{error}; trying again in {:.1} s", delay.as_secs_f32()));
+                self.note(&format!("{error}; trying again in {}", in_words(*delay)));
             }
             Event::Deprecated { path, instead } => {
                 self.warn(&format!("the server calls {path} deprecated; instead: {instead}"));
@@ -106,8 +106,8 @@ impl Reporter {
                 self.note(&["> ", method, " ", url].concat())
             }
             Event::Reply { method, url, status, headers, body, elapsed } if self.verbose > 0 => {
-                let seconds = elapsed.as_secs_f32();
-                self.note(&format!("{method} {url}: {status}, {} bytes in {seconds:.3} s", body.len()));
+                let bytes = body.len();
+                self.note(&format!("{method} {url}: {status}, {bytes} bytes in {} ms", elapsed.as_millis()));
                 if self.verbose > 1 {
                     for (name, value) in *headers {
                         let value = masked(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
@@ -117,7 +117,7 @@ impl Reporter {
                 }
             }
             Event::NoReply { method, url, reason, elapsed } if self.verbose > 0 => {
-                self.note(&format!("{method} {url}: {reason}, after {:.3} s", elapsed.as_secs_f32()));
+                self.note(&format!("{method} {url}: {reason}, after {} ms", elapsed.as_millis()));
             }
             _ => {}
         }
@@ -168,7 +168,7 @@ fn masked(name: &str, value: &str) -> String {
 /// A time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
 pub(crate) fn in_words(time: Duration) -> String {
     match time.as_secs() {
-        0..=9 => format!("{:.1} s", time.as_secs_f32()),
+        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
         s @ 10..=59 => format!("{s} s"),
         s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
         s => format!("{} h {} min", s / 3600, s % 3600 / 60),

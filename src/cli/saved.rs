@@ -2,16 +2,16 @@
 //!
 //! Source: rsconnect-python's metadata module, whose `servers.json` is an object keyed by name.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::trust::read_file;
 
 /// One saved server.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(crate) struct Saved {
     pub(crate) url: String,
     #[serde(default)]
@@ -33,17 +33,20 @@ pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result
         format!("cannot read rsconnect's saved servers in {shown}: {e}; save one with rsconnect add")
     })?;
     // serde's errors may quote what they found, and that may be a key.
-    let mut servers: BTreeMap<String, Saved> = serde_json::from_slice(&content)
+    let Servers(mut servers) = serde_json::from_slice(&content)
         .map_err(|e| format!("{shown} does not hold servers saved by rsconnect (line {})", e.line()))?;
-    servers.remove(name).ok_or_else(|| {
-        let names: Vec<&str> = servers.keys().map(String::as_str).collect();
-        let known = if names.is_empty() {
-            "there are none".to_owned()
-        } else {
-            ["there are ", &names.join(", ")].concat()
-        };
-        format!("no server is saved as {name} in {shown}: {known}")
-    })
+    match servers.iter().position(|(known, _)| known == name) {
+        Some(at) => Ok(servers.swap_remove(at).1),
+        None => {
+            let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
+            let known = if names.is_empty() {
+                "there are none".to_owned()
+            } else {
+                ["there are ", &names.join(", ")].concat()
+            };
+            Err(format!("no server is saved as {name} in {shown}: {known}"))
+        }
+    }
 }
 
 fn path(var: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
@@ -56,4 +59,31 @@ fn path(var: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         Path::new(&set("HOME")?).join(".rsconnect-python")
     };
     Some(folder.join("servers.json"))
+}
+
+/// The servers and their names, in the file's order.
+struct Servers(Vec<(String, Saved)>);
+
+impl<'de> Deserialize<'de> for Servers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Servers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of servers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Servers, A::Error> {
+        let mut servers = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            servers.push(entry);
+        }
+        Ok(Servers(servers))
+    }
 }
