@@ -1,0 +1,30 @@
+# `make` prints what there is to make.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint static size interop
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## show the program at work against a test server (needs Rust and a C compiler)
+	@cargo build --workspace --quiet
+	@tests/demo.sh
+
+test: ## unit, integration and documentation tests (no network, no privileges)
+	cargo test --workspace --quiet
+
+lint: ## rustfmt, clippy, shellcheck, cargo deny (needs shellcheck and cargo-deny)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
+	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
+	cargo deny --log-level error check licenses bans sources
+
+static: ## the static release binary, dist/connect-cache (needs rustup for musl)
+	@packaging/static.sh
+
+size: static ## its size, against the limit
+	@packaging/size.sh dist/connect-cache
+
+interop: ## real balancers, proxies, clients (needs Debian, Python, npm)
+	@tests/interop/run

@@ -1,0 +1,117 @@
+"""What the tests are made of: the program, test servers, certificates, and the components between them."""
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from pki import Authority
+from processes import Connect, Program, Service, free_port
+
+
+def pytest_configure():
+    # Ended from outside, the tests still end what they started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+
+
+@pytest.fixture
+def program(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Program(home)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A private certificate authority."""
+    return Authority(tmp_path_factory.mktemp("pki"), "ca")
+
+
+@pytest.fixture(scope="session")
+def identity(authority):
+    """A certificate for this host by the private authority."""
+    return authority.issue("server")
+
+
+@pytest.fixture
+def connect(tmp_path):
+    """Starts test servers."""
+    servers = []
+
+    def start(*options, **settings):
+        servers.append(Connect(tmp_path / f"connect-{len(servers)}", *options, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """Starts nginx with a text of `server` blocks that listens on these ports; its access log."""
+    services = []
+    numbers = itertools.count()
+
+    def start(servers, *ports):
+        folder = tmp_path / f"nginx-{next(numbers)}"
+        folder.mkdir()
+        temporary = "\n".join(
+            f"  {module}_temp_path {folder}/{module};"
+            for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        configuration = folder / "nginx.conf"
+        configuration.write_text(f"""\
+{"user root;" if os.geteuid() == 0 else ""}
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+{temporary}
+  log_format interop '$server_port $ssl_protocol $request_method $request_uri $status';
+  access_log {folder}/access.log interop;
+{servers}
+}}
+""")
+        words = [shutil.which("nginx"), "-p", folder, "-c", configuration, "-e", folder / "error.log"]
+        service = Service("nginx", words, folder)
+        services.append(service)
+        for port in ports:
+            service.wait_for_port(port)
+        return AccessLog(folder / "access.log")
+
+    yield start
+    for service in services:
+        service.stop()
+
+
+class AccessLog:
+    """The requests that nginx answered."""
+
+    def __init__(self, file):
+        self.file = Path(file)
+
+    def lines(self, port=None):
+        """Those at a port, without it."""
+        lines = (line.split(" ", 1) for line in self.file.read_text().splitlines())
+        return [rest for at, rest in lines if port in (None, int(at))]
+
+
+@pytest.fixture
+def ports():
+    """Free ports, all different."""
+    taken = set()
+
+    def take():
+        while (port := free_port()) in taken:
+            pass
+        taken.add(port)
+        return port
+
+    return take

@@ -1,0 +1,95 @@
+"""Certificates, made on the spot."""
+
+import datetime
+import ipaddress
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+KEYS = {
+    "rsa": lambda: rsa.generate_private_key(65537, 2048),
+    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+}
+DAY = datetime.timedelta(days=1)
+LOCAL = ("localhost", "127.0.0.1")
+
+
+class Identity(NamedTuple):
+    """A server's certificate with those that follow it, and its key: files."""
+
+    chain: Path
+    key: Path
+
+
+class Authority:
+    """A certificate authority; `ca` is its certificate's file, where it is a root."""
+
+    def __init__(self, folder, name, issuer=None, kind="p256"):
+        self.folder, self.kind = Path(folder), kind
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.key = KEYS[kind]()
+        basic = x509.BasicConstraints(ca=True, path_length=None)
+        builder = _builder(self.name, self.key).add_extension(basic, critical=True)
+        signer = issuer or self
+        self.certificate = builder.issuer_name(signer.name).sign(signer.key, hashes.SHA256())
+        # What a server shows besides its own certificate: all but the root.
+        self.intermediates = _pem(self.certificate) + issuer.intermediates if issuer else b""
+        self.ca = self.folder / f"{name}.pem"
+        self.ca.write_bytes(_pem(self.certificate))
+
+    def issue(self, label, names=LOCAL, kind=None, since=-1, until=1, whole=True):
+        """A server's identity, valid from so many days on until so many.
+
+        Without `whole` the intermediate certificates are left out, as in many a misconfigured server.
+        """
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        key = KEYS[kind or self.kind]()
+        builder = _builder(subject, key, since, until).issuer_name(self.name)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        if names:
+            names = x509.SubjectAlternativeName([_general_name(name) for name in names])
+            builder = builder.add_extension(names, critical=False)
+        identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
+        chain = _pem(builder.sign(self.key, hashes.SHA256())) + (self.intermediates if whole else b"")
+        identity.chain.write_bytes(chain)
+        identity.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return identity
+
+
+def self_signed(folder, label, *options):
+    """What people make: `openssl req -x509`."""
+    identity = Identity(Path(folder) / f"{label}.pem", Path(folder) / f"{label}.key")
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"]
+    words += [*options, "-keyout", identity.key, "-out", identity.chain]
+    subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return identity
+
+
+def _builder(subject, key, since=-1, until=1):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.not_valid_before(now + since * DAY).not_valid_after(now + until * DAY)
+
+
+def _general_name(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)

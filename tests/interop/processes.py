@@ -1,0 +1,188 @@
+"""Processes, ports, and waiting for them."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+# Far more than anything takes on a machine with other work to do.
+PATIENCE = 90
+
+
+def wait_until(condition, what, patience=PATIENCE):
+    """Waits until a condition holds, and returns what it returned."""
+    end = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited {patience} s in vain until {what}"
+        time.sleep(0.02)
+    return found
+
+
+def free_port(host="127.0.0.1"):
+    """A free port below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+
+
+class Service:
+    """A process of ours that runs until it is stopped, with whatever it started itself."""
+
+    def __init__(self, name, words, folder, **options):
+        self.name = name
+        self.log = Path(folder) / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,
+                **options,
+            )
+
+    def wait_until(self, condition, what):
+        def holds():
+            assert self.process.poll() is None, f"{self.name} has ended:\n{self.log.read_text()}"
+            return condition()
+
+        return wait_until(holds, what)
+
+    def wait_for_port(self, port, host="127.0.0.1"):
+        def listens():
+            try:
+                socket.create_connection((host, port), timeout=5).close()
+                return True
+            except OSError:
+                return False
+
+        self.wait_until(listens, f"{self.name} listens on port {port}")
+
+    def kill(self):
+        """Ends it as a crash would."""
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self._signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            pass
+        # Helpers that outlive their parent are in its group.
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+class Connect:
+    """A test server, in a process of its own."""
+
+    def __init__(self, folder, *options, identity=None, prefix="", listen="127.0.0.1:0"):
+        self.folder = Path(folder)
+        self.folder.mkdir()
+        self.prefix = prefix
+        self._log, ready = self.folder / "requests", self.folder / "ready"
+        words = [os.environ["CONNECT_TEST_SERVER_BIN"], "--listen", listen, "--prefix", prefix]
+        words += ["--requests", self._log, "--ready", ready]
+        if identity:
+            words += ["--cert", identity.chain, "--key", identity.key]
+        self.service = Service("connect", [*words, *options], self.folder)
+        self.service.wait_until(ready.exists, "the test server listens")
+        self.url, *self.nodes = ready.read_text().split()
+
+    @property
+    def port(self):
+        return int(self.url.removesuffix(self.prefix).rpartition(":")[2])
+
+    def requests(self, endpoint=None):
+        """The requests that were answered, or those for an endpoint."""
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        requests = [json.loads(line) for line in lines]
+        return [request for request in requests if endpoint in (None, request["endpoint"])]
+
+    def caches(self):
+        """The caches that are left, as (language, version, image); not over TLS."""
+        with urllib.request.urlopen(f"{self.url}/__control__/caches", timeout=PATIENCE) as reply:
+            caches = json.load(reply)["caches"]
+        return [(cache["language"], cache["version"], cache["image_name"]) for cache in caches]
+
+    def restart(self):
+        """Forgets the tasks of the first node, as a restart does."""
+        fetch(f"{self.url}/__control__/restart?node=0", "POST")
+
+    def stop(self):
+        self.service.stop()
+
+
+class Run:
+    """A run of the program: how it ended and what it said."""
+
+    def __init__(self, process):
+        self.process = process
+        self.words = process.args[1:]
+
+    def end(self):
+        self.stdout, self.stderr = self.process.communicate(timeout=4 * PATIENCE)
+        self.status = self.process.returncode
+        return self
+
+    def __repr__(self):
+        return f"{self.words}: status {self.status}\n{self.stdout}\n{self.stderr}"
+
+
+class Program:
+    """The program under test, with nothing in its environment but what a test says."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def start(self, *words, server=None, key="admin-key", **environment):
+        environment["HOME"] = str(self.home)
+        if server:
+            environment |= {"CONNECT_SERVER": server, "CONNECT_API_KEY": key}
+        return Run(
+            subprocess.Popen(
+                [os.environ["CONNECT_CACHE_BIN"], *map(str, words)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=self.home,
+                env={name: str(value) for name, value in environment.items()},
+            )
+        )
+
+    def __call__(self, *words, **environment):
+        return self.start(*words, **environment).end()
+
+
+def fetch(url, method="GET", body=None, key="admin-key"):
+    """The status and the JSON of a reply to a request of no particular client."""
+    request = urllib.request.Request(url, method=method)
+    request.add_header("Authorization", f"Key {key}")
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)

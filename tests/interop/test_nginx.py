@@ -1,0 +1,136 @@
+"""nginx in front: it ends TLS, serves Connect under a path, and loses patience after five seconds."""
+
+import re
+
+import pytest
+
+from processes import wait_until
+
+OUTPUT = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n"
+DELETE = ("delete", "-lR", "-V4.3.0", "-v")
+LEFT = [("R", "4.3.0", "Local"), ("Python", "3.7.6", "Local")]
+
+
+@pytest.fixture
+def gateway(nginx, identity, ports):
+    """Starts nginx in front of a backend; the server's address, and nginx's log."""
+
+    def start(backend):
+        port, plain = ports(), ports()
+        log = nginx(
+            f"""
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {identity.chain};
+    ssl_certificate_key {identity.key};
+    location /connect/ {{
+      proxy_pass {backend}/;
+      proxy_read_timeout 5s;
+    }}
+  }}
+  server {{
+    listen 127.0.0.1:{plain};
+    return 301 https://localhost:{port}$request_uri;
+  }}
+""",
+            port,
+            plain,
+        )
+        return f"https://localhost:{port}/connect", f"http://127.0.0.1:{plain}/connect", log
+
+    return start
+
+
+def looks(run):
+    """The seconds that each look asked for, and its status, as `-v` tells them."""
+    found = re.findall(r"^GET \S+/v1/tasks/\w+\?first=\d+&wait=(\d+): (\d+),", run.stderr, re.M)
+    return [(int(wait), int(status)) for wait, status in found]
+
+
+def test_following_adapts_to_an_impatient_gateway(program, connect, gateway, authority):
+    backend = connect("--task-seconds", "25")
+    server, _, log = gateway(backend.url)
+    run = program(*DELETE, "-c", authority.ca, server=server)
+    assert run.status == 0, run
+    # Each line once, though looks were lost.
+    assert run.stdout == OUTPUT, run
+    assert backend.caches() == LEFT[1:]
+
+    seen = looks(run)
+    lost = [at for at, (_, status) in enumerate(seen) if status == 504]
+    assert lost, "no look was held for longer than nginx waits"
+    for at in lost:
+        limit = seen[at][0] // 2
+        assert all(wait <= limit for wait, _ in seen[at + 1 :]), seen
+    assert seen[-1][1] == 200
+    # The first to be lost is the first that asks for more than nginx's five seconds.
+    assert [wait for wait, _ in seen[:4]] == [1, 2, 4, 8], seen
+    requests = [line.split()[1:3] for line in log.lines()]
+    assert requests[0] == ["DELETE", "/connect/__api__/v1/system/caches/runtime"]
+    assert {method for method, _ in requests[1:]} == {"GET"}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["still there", "gone"])
+def test_a_backend_restarted_in_the_middle_of_a_task(program, connect, gateway, authority, ports, gone):
+    listen = f"127.0.0.1:{ports()}"
+    backend = connect("--task-seconds", "600", listen=listen)
+    server, _, _ = gateway(backend.url)
+    run = program.start(*DELETE, "-c", authority.ca, server=server)
+    answered = wait_until(lambda: backend.requests("Task"), "the first look is answered")
+    task = answered[0]["path"].rpartition("/")[2]
+    backend.service.kill()
+    left = ["--cache", "R,4.2.0,Local"] if gone else []
+    backend = connect(*left, listen=listen)
+
+    run.end()
+    assert run.stdout == OUTPUT.splitlines(True)[0], run
+    assert "a dry run asks whether the cache is gone" in run.stderr, run
+    assert backend.requests("DryRun"), run
+    assert not backend.requests("Delete"), run
+    if gone:
+        assert run.status == 0, run
+        assert "deleted R 4.3.0 Local" in run.stderr, run
+        return
+    assert run.status == 6, run
+    assert f"connect-cache task {task} --wait" in run.stderr.splitlines()[-1], run
+    assert backend.caches() == LEFT
+
+    # The word is good: the task is not known any more, and says so.
+    again = program("task", task, "--wait", "-c", authority.ca, server=server)
+    assert again.status == 4, again
+
+
+def test_the_outcome_of_a_restart_in_json(program, connect, gateway, authority):
+    backend = connect("--task-seconds", "600")
+    server, _, _ = gateway(backend.url)
+    run = program.start("delete", "-lR", "-V4.3.0", "--json", "-c", authority.ca, server=server)
+    wait_until(lambda: backend.requests("Task"), "the first look is answered")
+    backend.restart()
+    run.end()
+    assert run.status == 6, run
+    assert '"status":"unknown"' in run.stdout, run
+    assert '"output":["Deleting runtime cache..."]' in run.stdout, run
+
+
+def test_a_backend_that_is_down_is_no_answer(program, connect, gateway, authority):
+    backend = connect()
+    server, _, _ = gateway(backend.url)
+    backend.stop()
+    run = program("list", "--retries", "1", "-c", authority.ca, server=server)
+    assert run.status == 6, run
+    assert "HTTP 502" in run.stderr, run
+
+
+def test_wrong_addresses_say_what_is_wrong(program, connect, gateway, authority):
+    server, plain, _ = gateway(connect().url)
+    for address, words in [
+        (server.removesuffix("/connect"), ["HTTP 404", "check the server's address, a path prefix included"]),
+        (server.replace("https:", "http:"), ["the server speaks https: try " + server]),
+        (plain.replace("http:", "https:"), ["the server seems to speak plain http"]),
+        # The address to configure, and nobody is followed with the key.
+        (plain, ["HTTP 301", f"use {server} as the server"]),
+    ]:
+        run = program("list", "--retries", "0", "-c", authority.ca, server=address)
+        assert run.status == 6, run
+        for word in words:
+            assert word in run.stderr, run

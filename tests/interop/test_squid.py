@@ -1,0 +1,226 @@
+"""squid with Debian's stock access rules, with and without basic authentication."""
+
+import base64
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from processes import Service, wait_until
+
+STOCK = Path("/etc/squid/squid.conf")
+USER, PASSWORD = "robot", "p@ss:w/rd%"
+# As it goes into a URL.
+CREDENTIALS = "robot:p%40ss%3Aw%2Frd%25"
+OUTPUT = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n"
+
+
+class Squid:
+    def __init__(self, folder, port, auth, https_port):
+        self.folder, self.port = folder, port
+        rules = "\n".join(stock_rules(auth, https_port, folder))
+        (folder / "squid.conf").write_text(f"""\
+{rules}
+http_port 127.0.0.1:{port}
+pid_filename none
+coredump_dir {folder}
+cache_log {folder}/cache.log
+access_log stdio:{folder}/access.log
+shutdown_lifetime 0 seconds
+{"cache_effective_user proxy" if os.geteuid() == 0 else ""}
+""")
+        if auth:
+            (folder / "passwords").write_text(f"{USER}:{apr1(PASSWORD)}\n")
+        if os.geteuid() == 0:
+            for path in [folder, *folder.iterdir()]:
+                shutil.chown(path, "proxy", "proxy")
+        self.service = Service("squid", ["squid", "-N", "-f", folder / "squid.conf"], folder)
+        self.service.wait_for_port(port)
+
+    def environment(self, credentials=None):
+        user = f"{credentials}@" if credentials else ""
+        proxy = f"http://{user}127.0.0.1:{self.port}"
+        return {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
+
+    def requests(self):
+        """What squid was asked for: (result, method, target). It writes a line once the request is over."""
+        log = self.folder / "access.log"
+        lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+        return [(line[3], line[5], line[6]) for line in lines if line[5] != "NONE"]
+
+
+def stock_rules(auth, https_port, folder):
+    """The access rules that Debian ships, with its own additions where it says that they belong."""
+    for line in STOCK.read_text().splitlines():
+        if not re.match(r"(acl|http_access|refresh_pattern)\s", line):
+            continue
+        if auth and line.startswith("http_access allow localhost") and "manager" not in line:
+            yield f"auth_param basic program /usr/lib/squid/basic_ncsa_auth {folder}/passwords"
+            yield "auth_param basic children 1"
+            yield "acl users proxy_auth REQUIRED"
+            yield "http_access deny !users"
+        yield line
+        if line.startswith("acl SSL_ports") and https_port != 443:
+            # Not root: the https server has no port 443, and squid is told of the one that it has.
+            yield f"acl SSL_ports port {https_port}"
+
+
+def apr1(password):
+    words = ["openssl", "passwd", "-apr1", "-stdin"]
+    done = subprocess.run(words, input=password, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def https_address(ports):
+    """An address on port 443, which the stock rules ask for, where that is allowed; else on a free port."""
+    host = ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 443))
+        return host, 443
+    except PermissionError:
+        return host, ports()
+
+
+@pytest.fixture
+def https(connect, authority, ports):
+    """A server on https, its port, and how squid names it."""
+    host, port = https_address(ports)
+    identity = authority.issue("squid", names=[host])
+    server = connect("--task-seconds", "3", identity=identity, listen=f"{host}:{port}")
+    server.name = f"{host}:{port}"
+    return server
+
+
+@pytest.fixture
+def squid(ports):
+    """Starts squid, in a folder that squid's own user can write to."""
+    started = []
+
+    def start(auth=False, https_port=443):
+        folder = Path(tempfile.mkdtemp(prefix="squid-"))
+        started.append(Squid(folder, ports(), auth, https_port))
+        return started[-1]
+
+    yield start
+    for squid in started:
+        squid.service.stop()
+        shutil.rmtree(squid.folder)
+
+
+@pytest.fixture(params=[False, True], ids=["open", "basic authentication"])
+def proxy(request, squid, https):
+    """Squid, and the environment of someone whom it lets through."""
+    squid = squid(request.param, https.port)
+    return squid, squid.environment(CREDENTIALS if request.param else None)
+
+
+def assert_secret(run):
+    """The credentials are in no output, in no form."""
+    coded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for secret in (PASSWORD, CREDENTIALS, CREDENTIALS.partition(":")[2], coded, "admin-key"):
+        assert secret not in run.stdout + run.stderr, run
+
+
+def test_https_goes_by_connect(program, proxy, https, authority):
+    squid, environment = proxy
+    run = program("delete", "-lR", "-V4.3.0", "-vv", "-c", authority.ca, server=https.url, **environment)
+    assert run.status == 0, run
+    assert run.stdout == OUTPUT, run
+    assert_secret(run)
+    tunnels = wait_until(squid.requests, "squid has logged the tunnel")
+    assert {(method, target) for _, method, target in tunnels} == {("CONNECT", https.name)}
+    # With credentials from the start, and one connection for the whole run.
+    assert [result for result, _, _ in tunnels] == ["TCP_TUNNEL/200"]
+
+
+def test_plain_http_goes_in_absolute_form(program, proxy, connect, ports):
+    squid, environment = proxy
+    # A port like Connect's own 3939, to which the stock rules deny CONNECT.
+    server = connect("--task-seconds", "3", listen=f"127.0.0.1:{ports()}")
+    run = program("delete", "-lR", "-V4.3.0", "-vv", server=server.url, **environment)
+    assert run.status == 0, run
+    assert run.stdout == OUTPUT, run
+    assert_secret(run)
+    assert server.caches() == [("Python", "3.7.6", "Local")]
+
+    def logged():
+        requests = squid.requests()
+        return requests if len(requests) == len(server.requests()) else None
+
+    requests = wait_until(logged, "squid has logged all requests")
+    api = f"{server.url}/__api__/v1"
+    assert requests[0] == ("TCP_MISS/200", "DELETE", f"{api}/system/caches/runtime")
+    assert len(requests) > 2
+    for result, method, target in requests[1:]:
+        assert (result, method) == ("TCP_MISS/200", "GET")
+        assert target.startswith(f"{api}/tasks/")
+
+
+def test_other_commands_pass_too(program, proxy, connect, https, authority):
+    squid, environment = proxy
+    server = connect()
+    for words in (["list"], ["check"], ["purge", "--orphaned", "-d"]):
+        assert (run := program(*words, server=server.url, **environment)).status == 0, run
+        run = program(*words, "-c", authority.ca, server=https.url, **environment)
+        assert run.status == 0, run
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("credentials", [None, "robot:wrong-pass", "nobody:p%40ss"])
+def test_refused_credentials(program, squid, connect, https, authority, scheme, credentials):
+    server = https if scheme == "https" else connect()
+    squid = squid(True, https.port)
+    run = program(
+        "list", "-vv", "--retries", "0", "-c", authority.ca, server=server.url, **squid.environment(credentials)
+    )
+    assert run.status == 6, run
+    assert "407" in run.stderr, run
+    assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run
+    assert base64.b64encode(b"robot:wrong-pass").decode() not in run.stderr, run
+    assert run.stderr.splitlines()[-1].startswith("error: "), run
+    assert "proxy" in run.stderr.splitlines()[-1], run
+    assert server.requests() == []
+
+
+def test_connect_to_a_port_that_is_denied(program, squid, connect, identity, authority):
+    squid = squid()
+    server = connect(identity=identity)
+    words = ("delete", "-lR", "-V4.3.0", "--retries", "0", "-c", authority.ca)
+    run = program(*words, server=server.url, **squid.environment())
+    assert run.status == 6, run
+    assert f"the proxy http://127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert "403" in run.stderr, run
+    assert server.requests() == []
+
+
+def test_no_proxy_goes_around(program, squid, connect, https, authority):
+    squid = squid()
+    plain = connect()
+    for server in (plain, https):
+        host = server.url.partition("://")[2]
+        for exceptions in ("*", f"example.com, {host}", host.partition(":")[0]):
+            environment = squid.environment() | {"NO_PROXY": exceptions}
+            run = program("list", "-c", authority.ca, server=server.url, **environment)
+            assert run.status == 0, run
+    assert squid.requests() == []
+    # Another name is no exception.
+    environment = squid.environment() | {"NO_PROXY": "example.com"}
+    assert program("list", server=plain.url, **environment).status == 0
+    wait_until(squid.requests, "squid has logged the request")
+
+
+def test_without_its_proxy_nothing_is_sent(program, squid, connect):
+    squid, server = squid(), connect()
+    squid.service.stop()
+    run = program("list", "--retries", "0", server=server.url, **squid.environment(CREDENTIALS))
+    assert run.status == 6, run
+    assert f"the proxy http://***@127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert_secret(run)
+    assert server.requests() == []

@@ -1,0 +1,150 @@
+//! Arguments, environment and what is wrong with them.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use connect_test_server::{Config, Server};
+
+use crate::support::{Program, connect_cache, run};
+
+#[test]
+fn no_arguments_are_help_on_standard_error() {
+    Program::new().run().exits(2).prints("").says("Usage: connect-cache");
+}
+
+#[test]
+fn help_is_on_standard_output() {
+    for words in ["-h", "--help", "help"] {
+        let ran = Program::new().words(words).run().exits(0).says_nothing();
+        assert!(ran.stdout.starts_with("Usage: connect-cache [options] COMMAND"), "{ran:#?}");
+        assert!(ran.stdout.contains("\n  7  stopped looking while the task still runs\n"), "{ran:#?}");
+    }
+    for words in ["delete -h", "delete --help", "help delete", "delete -l R help"] {
+        let ran = Program::new().words(words).run().exits(0).says_nothing();
+        assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn the_version_is_on_standard_output() {
+    let version = concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n");
+    Program::new().words("--version").run().exits(0).prints(version).says_nothing();
+}
+
+#[test]
+fn options_stand_on_either_side_of_the_command() {
+    let server = Server::start(Config::default());
+    let url = server.url();
+    for words in [
+        format!("-s {url} -k admin-key list -l R"),
+        format!("list -lR -s{url} -kadmin-key"),
+        format!("--server={url} list --language=R --api-key=admin-key"),
+        format!("-qs {url} list -l=R -k admin-key --"),
+    ] {
+        Program::new().words(&words).run().exits(0).prints("R  4.3.0  Local\n");
+    }
+}
+
+#[test]
+fn mistakes_are_one_line_and_send_nothing() {
+    let server = Server::start(Config::default());
+    for (words, says) in [
+        ("lst", "there is no command 'lst'; the commands are list, delete, purge, task and check"),
+        ("list --frob", "there is no option --frob; see connect-cache list --help"),
+        ("list extra", "list takes no further argument 'extra'"),
+        ("task", "task needs ID"),
+        ("list --interval x", "--interval is not a number of seconds from 0 to 31536000"),
+        ("list --timeout inf", "--timeout is not a number of seconds"),
+        ("list --request-timeout -1", "--request-timeout is not a number of seconds"),
+        ("list --retries 1000", "--retries is not a whole number from 0 to 100"),
+        ("list --server localhost:3939", "has no scheme; use https://localhost:3939"),
+        ("list --server https://user:hunter2@host", "has user info in it"),
+        ("list --server https://host/?x", "has a query or a fragment; use https://host"),
+        ("purge", "nothing is selected"),
+        ("purge --all -l R", "--all goes with no other selection"),
+        ("purge --all --max-running 0", "--max-running is not a whole number from 1 to 100"),
+        ("purge --all", "no terminal to ask on, so nothing is deleted; pass --yes"),
+        ("list --api-key-file /nonexistent", "cannot read the key file /nonexistent"),
+        ("list --cacert /nonexistent", "cannot read the CA file /nonexistent"),
+    ] {
+        run(&server, words).exits(2).prints("").fails_with(says).never_says("hunter2");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn what_is_not_utf_8_is_a_usage_error() {
+    let server = Server::start(Config::default());
+    let ran = connect_cache(&server).words("list -V").arg(OsStr::from_bytes(b"\xff")).run();
+    ran.exits(2).fails_with("an argument is not UTF-8");
+    let ran =
+        connect_cache(&server).env("CONNECT_SERVER", OsStr::from_bytes(b"http://\xff")).words("list").run();
+    ran.exits(2).fails_with("CONNECT_SERVER is not UTF-8");
+}
+
+#[test]
+fn a_server_and_a_key_are_never_guessed() {
+    Program::new().words("list").run().exits(2).fails_with("no server is named; pass --server URL");
+    let ran = Program::new().words("list -s http://localhost:1").run();
+    ran.exits(2).fails_with("there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY");
+}
+
+#[test]
+fn a_flag_beats_its_variable_and_an_empty_variable_is_unset() {
+    let server = Server::start(Config::default());
+    let program = || connect_cache(&server).words("list -q");
+    program().env("CONNECT_API_KEY", "wrong").words("-k admin-key").run().exits(0);
+    program().env("CONNECT_SERVER", "").run().exits(2).fails_with("no server is named");
+    program().env("CONNECT_API_KEY", "").run().exits(2).fails_with("there is no API key");
+    program().env("CONNECT_INSECURE", "").env("CONNECT_CA_CERTIFICATE", "").run().exits(0);
+    program().env("CONNECT_INSECURE", "perhaps").run().exits(2).fails_with("CONNECT_INSECURE is neither");
+    program()
+        .env("CONNECT_TASK_TIMEOUT", "soon")
+        .run()
+        .exits(2)
+        .fails_with("CONNECT_TASK_TIMEOUT is not a number");
+    program().env("CONNECT_TASK_TIMEOUT", "soon").words("--timeout 5").run().exits(0);
+    program().env("CONNECT_REQUEST_TIMEOUT", "nan").run().exits(2).fails_with("CONNECT_REQUEST_TIMEOUT");
+}
+
+#[test]
+fn the_key_comes_from_the_flag_the_file_and_the_variables_in_this_order() {
+    let server = Server::start(Config::default());
+    let program = || connect_cache(&server).words("list -q");
+    let with_file = |content: &str| {
+        let program = program();
+        let path = program.file("key", content);
+        (program, path)
+    };
+    let (program_, path) = with_file("\n admin-key \r\n");
+    program_.env("CONNECT_API_KEY", "wrong").words("--api-key-file").arg(&path).run().exits(0);
+    let (program_, path) = with_file("wrong");
+    program_.words("-k admin-key --api-key-file").arg(&path).run().exits(0);
+    let (program_, path) = with_file("admin-key");
+    program_.without("CONNECT_API_KEY").env("CONNECT_API_KEY_FILE", &path).run().exits(0);
+    let (program_, path) = with_file("wrong");
+    program_.env("CONNECT_API_KEY_FILE", &path).run().exits(0);
+    program().words("--api-key-file -").stdin("admin-key\n").run().exits(0);
+}
+
+#[test]
+fn a_key_that_cannot_be_sent_is_refused_unseen() {
+    let server = Server::start(Config::default());
+    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", " secret", ""] {
+        let ran = connect_cache(&server).words("list -k").arg(key).run();
+        ran.exits(2).fails_with("the API key").never_says("ret").never_says("\u{e9}");
+    }
+    let program = connect_cache(&server);
+    for (content, says) in [("", "is empty"), ("sec\nret", "has a line break in it")] {
+        let path = program.file("key", content);
+        connect_cache(&server).words("list --api-key-file").arg(path).run().exits(2).fails_with(says);
+    }
+    let big = program.file("big", &"x".repeat((1 << 20) + 1));
+    connect_cache(&server)
+        .words("list --api-key-file")
+        .arg(big)
+        .run()
+        .exits(2)
+        .fails_with("larger than 1 MiB");
+    assert!(server.requests().is_empty());
+}

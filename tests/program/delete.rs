@@ -1,0 +1,177 @@
+//! `connect-cache delete`
+
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+use serde_json::json;
+
+use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
+
+const OUTPUT: &str = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n";
+
+#[test]
+fn deletes_and_shows_the_tasks_output_once() {
+    let server = server_with_tasks_of(Duration::from_millis(1500));
+    let ran = run(&server, "delete -l Python -V 3.7.6").exits(0).prints(OUTPUT);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert!(lines[0].starts_with("deleting Python 3.7.6 Local on http://127.0.0.1:"), "{ran:#?}");
+    assert!(lines[1].starts_with("task ") && lines[1].ends_with(" started"), "{ran:#?}");
+    assert!(lines[2].starts_with("deleted Python 3.7.6 Local, after "), "{ran:#?}");
+    assert_eq!(lines.len(), 3);
+    assert_eq!(caches(&server), ["R 4.3.0 Local"]);
+    assert_eq!(server.connections(), 1);
+    let body = requests_to(&server, Endpoint::Delete)[0].json();
+    assert_eq!(body, json!({"language": "Python", "version": "3.7.6", "image_name": "Local"}));
+}
+
+#[test]
+fn quiet_leaves_the_results() {
+    let server = Server::start(Config::default());
+    run(&server, "delete -q -l Python -V 3.7.6").exits(0).prints(OUTPUT).says_nothing();
+}
+
+#[test]
+fn an_image_is_named_literally_or_as_listed() {
+    for image in ["ghcr.io/Example/R:jammy", "ghcr-io-example-r-jammy"] {
+        let server = Server::start(Config {
+            caches: vec![
+                Cache::new("R", "4.3.0", "ghcr.io/Example/R:jammy"),
+                Cache::new("R", "4.3.0", "Local"),
+            ],
+            ..Config::default()
+        });
+        run(&server, &format!("delete -l r -V 4.3.0 -I {image}")).exits(0);
+        assert_eq!(caches(&server), ["R 4.3.0 Local"]);
+    }
+}
+
+#[test]
+fn a_task_that_fails_is_a_failure() {
+    let server = Server::start(Config { plan: Plan::failing(1, "disk on fire"), ..Config::default() });
+    run(&server, "delete -l R -V 4.3.0")
+        .exits(1)
+        .prints("Deleting runtime cache...\nFailed to delete runtime cache\n")
+        .says("error: the deletion of R 4.3.0 Local failed: disk on fire (task ")
+        .says(", code 1)");
+    assert_eq!(caches(&server).len(), 2);
+    // Nothing was in doubt, so nothing is asked.
+    assert_eq!(endpoints(&server).last(), Some(&Endpoint::Task));
+}
+
+#[test]
+fn no_such_cache() {
+    let server = Server::start(Config::default());
+    run(&server, "delete -l R -V 9.9.9")
+        .exits(4)
+        .prints("")
+        .says(
+            "error: R 9.9.9 Local: cannot delete the runtime cache: Cache does not exist (HTTP 404, code 4)",
+        )
+        .says("connect-cache list shows the caches there are");
+    run(&server, "delete -l R -V 9.9.9 --ignore-not-found")
+        .exits(0)
+        .prints("")
+        .says("R 9.9.9 Local is not there");
+    run(&server, "delete -l R -V 9.9.9 --dry-run").exits(4);
+    run(&server, "delete -l R -V 9.9.9 --dry-run --ignore-not-found").exits(0);
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn a_dry_run_deletes_nothing() {
+    let server = Server::start(Config::default());
+    run(&server, "delete -d -l R -V 4.3.0").exits(0).prints("").says("would delete R 4.3.0 Local");
+    assert_eq!(endpoints(&server), [Endpoint::DryRun]);
+    assert_eq!(requests_to(&server, Endpoint::DryRun)[0].json()["dry_run"], json!(true));
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn no_wait_prints_the_tasks_id_alone() {
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    let ran = run(&server, "delete --no-wait -l R -V 4.3.0").exits(0);
+    let id = ran.stdout.strip_suffix('\n').unwrap();
+    assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{ran:#?}");
+    assert!(ran.stderr.contains(&format!("connect-cache task {id} --wait")), "{ran:#?}");
+    assert_eq!(endpoints(&server), [Endpoint::Delete]);
+    run(&server, &format!("task {id} --wait")).exits(0).prints(OUTPUT);
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn who_may_not_is_refused() {
+    let server = Server::start(Config::default());
+    run(&server, "delete -l R -V 4.3.0 -k wrong").exits(3).says("code 24); check the API key");
+    run(&server, "delete -l R -V 4.3.0 -k publisher-key").exits(3).says("use the key of an administrator");
+    run(&server, "delete -l Julia -V 1.9.0").exits(5).says("code 179); the languages are R and Python");
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn words_are_needed() {
+    let server = Server::start(Config::default());
+    run(&server, "delete -l R")
+        .exits(2)
+        .fails_with("delete needs --version; see connect-cache delete --help");
+    for empty in ["--language=", "--version=", "--image-name="] {
+        let given = ["--language=R", "--version=4.3.0", "--image-name=Local"];
+        let name = empty.split('=').next().unwrap();
+        let words: Vec<&str> = given.iter().map(|w| if w.starts_with(name) { empty } else { w }).collect();
+        run(&server, &format!("delete {}", words.join(" "))).exits(2).fails_with("is empty");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn json_tells_every_end() {
+    let fails = Cache::new("Python", "3.7.6", "Local");
+    let config = || Config { plans: vec![(fails.clone(), Plan::failing(7, "no"))], ..Config::default() };
+    let server = Server::start(config());
+    let lines = json!(["Deleting runtime cache...", "Successfully deleted runtime cache"]);
+    let failed_lines = json!(["Deleting runtime cache...", "Failed to delete runtime cache"]);
+    let none = json!([]);
+    for (words, exit, status, code, error, output) in [
+        ("-l R -V 4.3.0 -d", 0, "would-delete", json!(null), json!(null), &none),
+        ("-l R -V 4.3.0", 0, "deleted", json!(0), json!(null), &lines),
+        ("-l R -V 4.3.0", 4, "not-found", json!(4), json!("Cache does not exist"), &none),
+        ("-l R -V 4.3.0 --ignore-not-found", 0, "absent", json!(4), json!("Cache does not exist"), &none),
+        ("-l Python -V 3.7.6", 1, "failed", json!(7), json!("no"), &failed_lines),
+        ("-l Python -V 3.7.6 --no-wait", 0, "started", json!(null), json!(null), &none),
+        (
+            "-l Fortran -V 77.0.0",
+            5,
+            "refused",
+            json!(179),
+            json!("Unsupported runtime language identifier"),
+            &none,
+        ),
+        (
+            "-l R -V 4.3.0 -k publisher-key",
+            3,
+            "refused",
+            json!(22),
+            json!("You don't have permission to perform this operation."),
+            &none,
+        ),
+    ] {
+        let ran = run(&server, &format!("delete --json {words}")).exits(exit);
+        let record = ran.json();
+        assert_eq!(record["status"], status, "{ran:#?}");
+        assert_eq!(
+            (&record["code"], &record["error"], &record["output"]),
+            (&code, &error, output),
+            "{ran:#?}"
+        );
+        assert_eq!(
+            record["task_id"].is_string(),
+            ["deleted", "failed", "started"].contains(&status),
+            "{ran:#?}"
+        );
+        let fields: Vec<&String> = record.as_object().unwrap().keys().collect();
+        assert_eq!(fields.len(), 8, "{fields:?}");
+        assert_eq!(record["image_name"], "Local");
+    }
+    let words = "delete --json -l R -V 4.3.0 -q -s http://127.0.0.1:9 --retries 0";
+    let ran = connect_cache(&server).words(words).run().exits(6);
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+}

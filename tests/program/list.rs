@@ -1,0 +1,139 @@
+//! `connect-cache list`
+
+use connect_test_server::{Cache, Config, Endpoint, Installations, Server};
+
+use crate::support::{endpoints, requests_to, run};
+
+fn server() -> Server {
+    let caches = [
+        ("R", "4.3.0", "Local"),
+        ("Python", "3.10.1", "Local"),
+        ("Python", "3.9.18", "ghcr-io-rstudio-content-jammy"),
+        ("Python", "3.9.18", "Local"),
+    ];
+    Server::start(Config {
+        caches: caches.map(|(language, version, image)| Cache::new(language, version, image)).to_vec(),
+        ..Config::default()
+    })
+}
+
+#[test]
+fn shows_a_table_sorted_by_language_version_and_image() {
+    run(&server(), "list").exits(0).says_nothing().prints(
+        "Python  3.9.18  Local\n\
+         Python  3.9.18  ghcr-io-rstudio-content-jammy\n\
+         Python  3.10.1  Local\n\
+         R       4.3.0   Local\n",
+    );
+}
+
+#[test]
+fn words_select() {
+    let server = server();
+    for (words, expected) in [
+        ("-l python -V 3.10.1", "Python  3.10.1  Local\n"),
+        ("-l PYTHON -V 3.1*", "Python  3.10.1  Local\n"),
+        ("-V ?.3.?", "R  4.3.0  Local\n"),
+        ("-I *jammy", "Python  3.9.18  ghcr-io-rstudio-content-jammy\n"),
+    ] {
+        run(&server, &format!("list {words}")).exits(0).says_nothing().prints(expected);
+    }
+}
+
+#[test]
+fn nothing_selected_is_a_note_and_a_success() {
+    let server = server();
+    run(&server, "list -V 9.9.9").exits(0).prints("").says("no runtime cache is selected");
+    run(&server, "list -q -V 9.9.9").exits(0).prints("").says_nothing();
+    run(&server, "list --json -V 9.9.9").exits(0).prints("{\"caches\":[]}\n");
+}
+
+#[test]
+fn json_is_what_the_api_gives() {
+    run(&server(), "list --json -l R")
+        .exits(0)
+        .says_nothing()
+        .prints("{\"caches\":[{\"language\":\"R\",\"version\":\"4.3.0\",\"image_name\":\"Local\"}]}\n");
+}
+
+#[test]
+fn one_request_with_the_key_and_the_programs_name() {
+    let server = server();
+    run(&server, "list").exits(0);
+    let requests = requests_to(&server, Endpoint::List);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].header("authorization"), Some("Key admin-key"));
+    assert!(requests[0].header("user-agent").unwrap().starts_with("connect-cache/"));
+    assert_eq!(requests[0].header("accept-encoding"), Some("identity"));
+}
+
+#[test]
+fn a_path_prefix_and_the_apis_own_path_are_accepted() {
+    let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
+    for tail in ["", "/", "/__api__", "/__api__/"] {
+        run(&server, &format!("list -q -s {}{tail}", server.url())).exits(0).says_nothing();
+    }
+    let root = server.url().replace("/connect", "");
+    run(&server, &format!("list -s {root}"))
+        .exits(6)
+        .says("check the server's address, a path prefix included");
+}
+
+#[test]
+fn who_may_not_is_told_so() {
+    let server = server();
+    run(&server, "list -k wrong").exits(3).fails_with("code 24); check the API key");
+    run(&server, "list -k publisher-key").exits(3).fails_with("code 22); use the key of an administrator");
+    run(&server, "list -k locked-key").exits(3).fails_with("code 50); an administrator can unlock the user");
+}
+
+#[test]
+fn a_server_that_cannot_is_told_of() {
+    let old = Server::start(Config { old: true, ..Config::default() });
+    run(&old, "list").exits(5).fails_with("Connect 2023.05 or later is needed");
+    let disabled = Server::start(Config { management_disabled: true, ..Config::default() });
+    run(&disabled, "list").exits(5).fails_with("Runtime cache management is disabled. (HTTP 400, code 194)");
+}
+
+#[test]
+fn orphans_are_of_versions_and_images_that_the_server_no_longer_offers() {
+    let offered = Installations::Listed(vec![
+        ("3.10.1".into(), "Local".into(), "Local".into()),
+        ("3.9.18".into(), "Kubernetes".into(), "ghcr.io/rstudio/content:jammy".into()),
+    ]);
+    let server = Server::start(Config {
+        caches: server().caches(),
+        installations_python: offered,
+        installations_r: Installations::local("4.4.0"),
+        ..Config::default()
+    });
+    run(&server, "list --orphaned").exits(0).says_nothing().prints(
+        "Python  3.9.18  Local\n\
+         R       4.3.0   Local\n",
+    );
+    run(&server, "list --orphaned -l r").exits(0).prints("R  4.3.0  Local\n");
+    // Only the languages at hand are asked for.
+    assert_eq!(endpoints(&server).iter().filter(|&&e| e == Endpoint::InstallationsPython).count(), 1);
+}
+
+#[test]
+fn what_might_be_in_use_is_no_orphan() {
+    let caches = vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Quarto", "1.4.0", "Local")];
+    let server = Server::start(Config {
+        caches: caches.clone(),
+        installations_r: Installations::Listed(vec![]),
+        ..Config::default()
+    });
+    run(&server, "list --orphaned")
+        .exits(0)
+        .prints("")
+        .says("no R cache is called orphaned: the server names no installation of it")
+        .says("no Quarto cache is called orphaned: the server tells of R and Python");
+
+    let server =
+        Server::start(Config { caches, installations_r: Installations::Missing, ..Config::default() });
+    run(&server, "list --orphaned")
+        .exits(5)
+        .prints("")
+        .says("cannot list the R versions that the server offers");
+}

@@ -1,0 +1,97 @@
+//! Pipes that close, disks that are full, and interrupts.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+
+use crate::support::{caches, connect_cache, server_with_tasks_of};
+
+fn spawn(server: &Server, words: &str) -> (Child, tempfile::TempDir) {
+    let (mut command, home) = connect_cache(server).words(words).into_command();
+    (command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), home)
+}
+
+fn stderr_of(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_closed_pipe_ends_a_list_quietly() {
+    let many = (0..5000).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let server = Server::start(Config { caches: many, ..Config::default() });
+    let (mut child, _home) = spawn(&server, "list");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(stderr_of(&mut child), "");
+}
+
+#[test]
+fn a_closed_pipe_does_not_keep_a_deletion_from_the_truth() {
+    let task = Plan { code: 1, error: "no".into(), ..Plan::lasting(Duration::from_secs(2)) };
+    for (plan, status) in [(Plan::lasting(Duration::from_secs(2)), 0), (task, 1)] {
+        let server = Server::start(Config { plan, ..Config::default() });
+        let (mut child, _home) = spawn(&server, "delete -q -l R -V 4.3.0");
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+        assert!(!stderr_of(&mut child).contains("pipe"));
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_no_success() {
+    let server = Server::start(Config::default());
+    for words in ["list", "list --json", "check", "delete -l R -V 4.3.0", "--version", "--help"] {
+        let (mut command, _home) = connect_cache(&server).words(words).into_command();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}: {stderr}");
+        assert!(stderr.contains("error: cannot write to standard output: "), "{words}: {stderr}");
+    }
+    // The deletion went on to its end all the same.
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn an_interrupt_ends_by_the_signal_and_leaves_the_tasks_id() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let server = server_with_tasks_of(Duration::from_secs(60));
+    let (mut child, _home) = spawn(&server, "delete -l R -V 4.3.0");
+    server.wait_for("a look at the task", Duration::from_secs(30), |requests| {
+        requests.iter().any(|request| request.endpoint == Endpoint::Task)
+    });
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.next().unwrap().starts_with("deleting"));
+    let id = said.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    crate::support::run(&server, &format!("task {id}")).exits(7);
+}
+
+#[test]
+fn no_control_characters_where_nobody_watches() {
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    let ran = crate::support::run(&server, "delete -l R -V 4.3.0").exits(0);
+    assert!(!ran.stderr.contains(['\r', '\x1b']), "{ran:#?}");
+}
+
+#[test]
+fn text_from_the_server_does_not_act_on_the_terminal() {
+    let lines = vec!["\x1b[2Jcleared\u{202e}".to_owned(), "tab\there".to_owned()];
+    let plan = Plan { code: 1, error: "bad\x07\nerror: forged".into(), lines, ..Plan::default() };
+    let server = Server::start(Config { plan, ..Config::default() });
+    let ran = crate::support::run(&server, "delete -l R -V 4.3.0").exits(1);
+    assert_eq!(ran.stdout, "\\u{1b}[2Jcleared\\u{202e}\ntab\there\n");
+    let ran = ran.says("bad\\u{7}\\nerror: forged");
+    assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{ran:#?}");
+    let ran = crate::support::run(&server, "delete --json -l R -V 4.3.0").exits(1);
+    assert_eq!(ran.json()["output"][0], "\x1b[2Jcleared\u{202e}");
+    assert_eq!(ran.json()["error"], "bad\x07\nerror: forged");
+}

@@ -1,0 +1,185 @@
+//! Running the program: an environment of its own, and all that it says.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Endpoint, Plan, Request, Server};
+use tempfile::TempDir;
+
+/// More than any test needs on a loaded machine: a program that hangs fails its test, and not the run.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// A run of the program to be, with nothing of this machine's environment.
+pub struct Program {
+    command: assert_cmd::Command,
+    home: TempDir,
+}
+
+/// The program, set up for `server` with the administrator's key.
+pub fn connect_cache(server: &Server) -> Program {
+    Program::new().env("CONNECT_SERVER", server.url()).env("CONNECT_API_KEY", "admin-key")
+}
+
+/// Runs the program against `server` with these words.
+pub fn run(server: &Server, words: &str) -> Ran {
+    connect_cache(server).words(words).run()
+}
+
+/// The program under test: the one just built, or the one that `CONNECT_CACHE_BIN` names.
+pub fn binary() -> String {
+    std::env::var("CONNECT_CACHE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_connect-cache").to_owned())
+}
+
+impl Program {
+    pub fn new() -> Self {
+        let home = TempDir::new().unwrap();
+        let mut command = assert_cmd::Command::new(binary());
+        command.env_clear().env("HOME", home.path()).current_dir(home.path()).timeout(PATIENCE);
+        Self { command, home }
+    }
+
+    /// The run's home and working folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Arguments parted by spaces.
+    pub fn words(mut self, words: &str) -> Self {
+        self.command.args(words.split_whitespace());
+        self
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.command.write_stdin(text);
+        self
+    }
+
+    /// A file in the run's home; its path.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.home().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    pub fn run(mut self) -> Ran {
+        let output = self.command.output().unwrap();
+        Ran {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            status: output.status.code(),
+        }
+    }
+
+    /// The same run as a plain command, for tests that need the process itself.
+    pub fn into_command(self) -> (Command, TempDir) {
+        let mut command = Command::new(self.command.get_program());
+        command.args(self.command.get_args()).env_clear().current_dir(self.home.path()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        (command, self.home)
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    /// `None` where a signal ended it.
+    pub status: Option<i32>,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn exits(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn prints(self, stdout: &str) -> Self {
+        assert_eq!(self.stdout, stdout, "{self:#?}");
+        self
+    }
+
+    /// Standard error has `text` in it.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn never_says(self, text: &str) -> Self {
+        assert!(!self.stderr.contains(text) && !self.stdout.contains(text), "{text:?} in {self:#?}");
+        self
+    }
+
+    /// Standard error is one line, an error, that has `text` in it.
+    #[track_caller]
+    pub fn fails_with(self, text: &str) -> Self {
+        assert_eq!(self.stderr.lines().count(), 1, "{self:#?}");
+        assert!(self.stderr.starts_with("error: ") && self.stderr.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn says_nothing(self) -> Self {
+        assert_eq!(self.stderr, "", "{self:#?}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.stdout.lines().count(), 1, "{self:#?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
+    }
+}
+
+/// A server whose deletion tasks take `duration`.
+pub fn server_with_tasks_of(duration: Duration) -> Server {
+    Server::start(Config { plan: Plan::lasting(duration), ..Config::default() })
+}
+
+/// The caches on the server as `list` shows them, for comparison.
+pub fn caches(server: &Server) -> Vec<String> {
+    let mut caches: Vec<String> = server
+        .caches()
+        .iter()
+        .map(|Cache { language, version, image_name }| format!("{language} {version} {image_name}"))
+        .collect();
+    caches.sort();
+    caches
+}
+
+/// The requests to `endpoint` that arrived.
+pub fn requests_to(server: &Server, endpoint: Endpoint) -> Vec<Request> {
+    server.requests().into_iter().filter(|request| request.endpoint == endpoint).collect()
+}
+
+/// The endpoints asked, in order.
+pub fn endpoints(server: &Server) -> Vec<Endpoint> {
+    server.requests().iter().map(|request| request.endpoint).collect()
+}

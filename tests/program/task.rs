@@ -1,0 +1,70 @@
+//! `connect-cache task`
+
+use std::time::Duration;
+
+use connect_test_server::{Config, Plan, Server};
+use serde_json::json;
+
+use crate::support::{requests_to, run, server_with_tasks_of};
+
+fn started(server: &Server) -> String {
+    run(server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn shows_output_and_state_at_each_stage() {
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    let id = started(&server);
+    run(&server, &format!("task {id}"))
+        .exits(7)
+        .prints("Deleting runtime cache...\n")
+        .says(&format!("task {id} still runs; follow it with: connect-cache task {id} --wait"));
+    let both = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n";
+    run(&server, &format!("task {id} --wait")).exits(0).prints(both).says("has ended well");
+    run(&server, &format!("task {id}")).exits(0).prints(both);
+}
+
+#[test]
+fn a_failed_task_is_a_failure() {
+    let server = Server::start(Config { plan: Plan::failing(3, "disk on fire"), ..Config::default() });
+    let id = started(&server);
+    for wait in ["", " --wait"] {
+        run(&server, &format!("task {id}{wait}")).exits(1).says("failed: disk on fire (code 3)");
+    }
+}
+
+#[test]
+fn json_is_the_task_with_all_its_output() {
+    let server = server_with_tasks_of(Duration::from_millis(1200));
+    let id = started(&server);
+    let ran = run(&server, &format!("task {id} --wait --json")).exits(0);
+    let task = ran.json();
+    assert_eq!(task["output"], json!(["Deleting runtime cache...", "Successfully deleted runtime cache"]));
+    assert_eq!(
+        (&task["id"], &task["finished"], &task["code"], &task["last"]),
+        (&json!(id), &json!(true), &json!(0), &json!(2))
+    );
+    assert_eq!((&task["error"], &task["result"]), (&json!(""), &json!(null)));
+    let ran = run(&server, &format!("task {id} --json")).exits(0);
+    assert_eq!(ran.json(), task);
+}
+
+#[test]
+fn an_unknown_task_is_looked_for_and_not_found() {
+    let server = Server::start(Config::default());
+    run(&server, "task abcdefgh").exits(4).fails_with("Task lookup failures can indicate");
+    // Once, and ten times more on connections of their own: the balancer may choose another node.
+    assert_eq!(requests_to(&server, connect_test_server::Endpoint::Task).len(), 11);
+    assert_eq!(server.connections(), 11);
+}
+
+#[test]
+fn an_id_that_is_none_is_a_usage_error() {
+    let server = Server::start(Config::default());
+    for id in ["../v1/user", "a?b", "a/b", "%2e", "ü"] {
+        run(&server, &format!("task {id}"))
+            .exits(2)
+            .fails_with("a task id is made of letters, digits, '-' and '_'");
+    }
+    assert!(server.requests().is_empty());
+}
