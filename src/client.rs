@@ -20,6 +20,8 @@ use crate::{
 
 /// Until the server has answered once in a run: a wrong address should not cost minutes.
 const FIRST_CONNECT: Duration = Duration::from_secs(10);
+/// A server that closes a kept connection just as it is used again shows it at once.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
 /// How often, and how far apart, a task that a node does not know is looked for on others.
 const LOST_LOOKUPS: u32 = 10;
 const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
@@ -234,6 +236,10 @@ impl Client {
     /// A task that the node does not know is asked for anew, without the cookies that led to that node and
     /// over a new connection, so that the balancer chooses again.
     pub(crate) fn next_try(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
+        if error.stale && error.repeatable {
+            // The next connection is a new one: this comes once at a time, and is no failure of the server's.
+            return Some(Duration::ZERO);
+        }
         if error.is_task_lost() {
             self.cookies.borrow_mut().clear();
             self.fresh_connection.set(true);
@@ -278,15 +284,12 @@ impl Client {
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
         let limits = Limits { whole, connect };
 
-        let mut reply = self.exchange(&outgoing, limits);
-        // The server may close a kept connection at the moment in which it is used again. That is no
-        // failure of the server's; it is only fatal to a request that must not be sent twice.
-        if let Err(Broken { kind: ErrorKind::Lost(_), reused: true, sent }) = &reply {
-            if outline.repeatable || !sent {
-                reply = self.exchange(&outgoing, limits);
-            }
-        }
-        let reply = reply.map_err(|Broken { kind, sent, .. }| failure(outline, kind, sent))?;
+        let begun = Instant::now();
+        let reply = self.exchange(&outgoing, limits).map_err(|Broken { kind, sent, reused }| {
+            let lost = matches!(kind, ErrorKind::Lost(_));
+            let stale = lost && reused && begun.elapsed() < STALE_WITHIN;
+            Error { stale, ..failure(outline, kind, sent) }
+        })?;
 
         self.answered.set(true);
         for cookie in reply.headers.get_all("set-cookie") {
@@ -321,7 +324,8 @@ impl Client {
 }
 
 fn failure(outline: &Outline, kind: ErrorKind, sent: bool) -> Error {
-    Error { attempt: outline.attempt, kind, retry_after: None, sent, repeatable: outline.repeatable }
+    let Outline { attempt, repeatable, .. } = *outline;
+    Error { attempt, kind, retry_after: None, sent, repeatable, stale: false }
 }
 
 /// What a reply with a status of success says that is not what was asked for.

@@ -25,6 +25,8 @@ pub struct Error {
     pub(crate) sent: bool,
     /// Whether sending it twice does no more than sending it once.
     pub(crate) repeatable: bool,
+    /// Whether a kept connection broke as it was used again: the server had just closed it.
+    pub(crate) stale: bool,
 }
 
 /// What came of a request.
@@ -216,7 +218,7 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, sent: bool, repeatable: bool) -> Error {
-        Error { attempt: "try", kind, retry_after: None, sent, repeatable }
+        Error { attempt: "try", kind, retry_after: None, sent, repeatable, stale: false }
     }
 
     fn foreign(status: u16) -> ErrorKind {

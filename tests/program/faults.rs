@@ -1,1 +1,367 @@
+//! Faults at every point of a deletion: what the program says must be what is true of the cache.
 
+use std::thread;
+use std::time::Duration;
+
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use serde_json::{Value, json};
+
+use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
+
+/// How long the program waits for an answer: the time-out among the faults.
+const REQUEST_TIMEOUT: &str = "2";
+
+/// The faults, and whether trying again may help.
+fn faults() -> Vec<(&'static str, Action, bool)> {
+    let retry_after = vec![("Retry-After".to_owned(), "1".to_owned())];
+    vec![
+        ("reset before the reply", Action::ResetBeforeReply, true),
+        ("reset in the reply", Action::ResetInReply, true),
+        ("closed in the reply", Action::CloseInReply, true),
+        ("chunks cut off", Action::CutChunked, true),
+        ("408", Action::html(408), true),
+        ("429", Action::Reply { status: 429, headers: retry_after, body: String::new() }, true),
+        ("500", Action::error(500, 1, "An internal failure occurred."), true),
+        ("502", Action::html(502), true),
+        ("503", Action::html(503), true),
+        ("504", Action::html(504), true),
+        ("time-out", Action::Stall, true),
+        ("HTML with 200", Action::html(200), false),
+        ("cut-off JSON", Action::CutJson, false),
+    ]
+}
+
+/// Where a fault strikes.
+struct Point {
+    name: &'static str,
+    words: &'static str,
+    on: Endpoint,
+    skip: usize,
+    in_effect: bool,
+    task: Duration,
+    /// Exit status and JSON status where trying again helps, and where it does not.
+    helped: (i32, &'static str),
+    not_helped: (i32, &'static str),
+}
+
+const DELETE: &str = "delete --json -l R -V 4.3.0";
+
+fn points() -> Vec<Point> {
+    let (deleted, unknown, absent) = ((0, "deleted"), (6, "unknown"), (0, "absent"));
+    let point = |name, on, task: u64, helped, not_helped| Point {
+        name,
+        words: DELETE,
+        on,
+        skip: 0,
+        in_effect: false,
+        task: Duration::from_millis(task),
+        helped,
+        not_helped,
+    };
+    vec![
+        Point { words: "list --json", ..point("list", Endpoint::List, 0, (0, ""), (6, "")) },
+        Point {
+            words: "delete --json -l R -V 4.3.0 -d",
+            ..point("dry run", Endpoint::DryRun, 0, (0, "would-delete"), unknown)
+        },
+        // In doubt whatever the answer was: the dry run finds the cache, and the deletion is sent again.
+        point("deletion, not in effect", Endpoint::Delete, 0, deleted, deleted),
+        Point {
+            in_effect: true,
+            ..point("deletion, in effect at once", Endpoint::Delete, 0, absent, absent)
+        },
+        Point {
+            in_effect: true,
+            ..point("deletion, in effect later", Endpoint::Delete, 3000, deleted, deleted)
+        },
+        point("first look", Endpoint::Task, 4000, deleted, unknown),
+        Point { skip: 1, ..point("later look", Endpoint::Task, 6000, deleted, unknown) },
+        point("last look", Endpoint::Task, 0, deleted, deleted),
+    ]
+}
+
+/// Each point is a test, and its faults run side by side: most of them wait.
+fn strike_all_at(name: &str) {
+    let point = &points().into_iter().find(|point| point.name == name).unwrap();
+    thread::scope(|scope| {
+        for (fault, action, repeat_helps) in faults() {
+            scope.spawn(move || strike(point, fault, action, repeat_helps));
+        }
+    });
+}
+
+#[test]
+fn each_fault_at_a_list() {
+    strike_all_at("list");
+}
+
+#[test]
+fn each_fault_at_a_dry_run() {
+    strike_all_at("dry run");
+}
+
+#[test]
+fn each_fault_at_a_deletion_not_in_effect() {
+    strike_all_at("deletion, not in effect");
+}
+
+#[test]
+fn each_fault_at_a_deletion_in_effect_at_once() {
+    strike_all_at("deletion, in effect at once");
+}
+
+#[test]
+fn each_fault_at_a_deletion_in_effect_later() {
+    strike_all_at("deletion, in effect later");
+}
+
+#[test]
+fn each_fault_at_the_first_look() {
+    strike_all_at("first look");
+}
+
+#[test]
+fn each_fault_at_a_later_look() {
+    strike_all_at("later look");
+}
+
+#[test]
+fn each_fault_at_the_last_look() {
+    strike_all_at("last look");
+}
+
+fn strike(point: &Point, fault: &str, action: Action, repeat_helps: bool) {
+    let server = Server::start(Config { plan: Plan::lasting(point.task), ..Config::default() });
+    let strike = Fault::new(point.on, action).skip(point.skip);
+    server.fault(if point.in_effect { strike.with_effect() } else { strike });
+    let words = format!("{} --request-timeout {REQUEST_TIMEOUT}", point.words);
+    let ran = run(&server, &words);
+
+    let context = format!("{fault} at {}: {ran:#?}", point.name);
+    let (exit, status) = if repeat_helps { point.helped } else { point.not_helped };
+    assert_eq!(ran.status, Some(exit), "{context}");
+    if status.is_empty() {
+        return;
+    }
+    let record = ran.json();
+    assert_eq!(record["status"], status, "{context}");
+    // A claim is true of the server, and a cache that is known to be gone is claimed.
+    let there = caches(&server).contains(&"R 4.3.0 Local".to_owned());
+    assert_eq!(there, !["deleted", "absent"].contains(&status), "{context}");
+    // Each line of the task that was followed, once.
+    let lines = record["output"].as_array().unwrap();
+    let (first, last) = (json!("Deleting runtime cache..."), json!("Successfully deleted runtime cache"));
+    let all: &[Value] = &[first, last];
+    let followed_to_the_end = status == "deleted" && record["code"] == 0;
+    assert!(if followed_to_the_end { lines == all } else { all.starts_with(lines) }, "{context}");
+}
+
+/// A server on which every request to `on` meets the same fault.
+fn always(on: Endpoint, action: Action) -> Server {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(on, action).times(usize::MAX));
+    server
+}
+
+#[test]
+fn retries_are_counted_and_told() {
+    let server = always(Endpoint::List, Action::html(503));
+    let ran = run(&server, "list --retries 2").exits(6);
+    assert_eq!(server.requests().len(), 3);
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 2, "{ran:#?}");
+    run(&always(Endpoint::List, Action::html(503)), "list --retries 0").exits(6).fails_with("HTTP 503");
+    let ran = run(&always(Endpoint::List, Action::html(501)), "list").exits(6);
+    ran.fails_with("HTTP 501");
+}
+
+#[test]
+fn a_server_that_never_answered_is_left_soon() {
+    let server = Server::start(Config::default());
+    let ran = connect_cache(&server).words("list -s http://127.0.0.1:9").run().exits(6);
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 2, "{ran:#?}");
+    ran.says("no connection to 127.0.0.1 port 9").says("check that the server runs");
+    let ran = connect_cache(&server).words("list -s http://127.0.0.1:9 --retries 1").run().exits(6);
+    assert_eq!(ran.stderr.matches("; trying again in ").count(), 1, "{ran:#?}");
+    let ran = connect_cache(&server).words("list --retries 0 -s http://connect.invalid").run().exits(6);
+    ran.says("the name connect.invalid cannot be resolved");
+}
+
+#[test]
+fn retry_after_is_honoured_up_to_a_minute() {
+    let busy = |seconds: &str| Action::Reply {
+        status: 503,
+        headers: vec![("Retry-After".into(), seconds.into())],
+        body: String::new(),
+    };
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::List, busy("3")));
+    run(&server, "list").exits(0).says("trying again in 3.0 s");
+    let requests = server.requests();
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(3));
+
+    let server = always(Endpoint::List, busy("61"));
+    run(&server, "list").exits(6).fails_with("the server asks to come back in 61 s");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn retries_never_pass_the_time_to_follow() {
+    let server = always(Endpoint::List, Action::html(503));
+    run(&server, "list --timeout 1").exits(6);
+    assert!(server.requests().len() <= 2);
+    let server = always(Endpoint::List, Action::html(503));
+    run(&server, "list --timeout 0").exits(6);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+    run(&server, "delete -l R -V 4.3.0")
+        .exits(0)
+        .says("HTTP 502, and not from Connect itself; the reply starts with: ")
+        .says("it may have started all the same, so a dry run asks")
+        .says("the cache is still there; deleting it once more");
+    let order = endpoints(&server);
+    let asked = order.iter().filter(|&&e| e == Endpoint::DryRun).count();
+    assert!((5..=7).contains(&asked), "{order:?}");
+    assert_eq!(order[0], Endpoint::Delete);
+    assert_eq!(order[asked + 1..], [Endpoint::Delete, Endpoint::Task]);
+    // The dry runs ask for the same words.
+    let mut words = requests_to(&server, Endpoint::DryRun)[0].json();
+    words.as_object_mut().unwrap().remove("dry_run");
+    assert_eq!(words, requests_to(&server, Endpoint::Delete)[0].json());
+}
+
+#[test]
+fn a_deletion_that_stays_in_doubt_is_unknown() {
+    let server = always(Endpoint::Delete, Action::ResetBeforeReply);
+    let ran = run(&server, "delete --json -l R -V 4.3.0 --retries 1").exits(6);
+    assert_eq!(ran.json()["status"], "unknown");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+
+    let server = always(Endpoint::Delete, Action::ResetBeforeReply);
+    run(&server, "delete -l R -V 4.3.0 --retries 0")
+        .exits(6)
+        .says("error: what became of R 4.3.0 Local is not known");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+    assert!(!requests_to(&server, Endpoint::DryRun).is_empty());
+
+    let server = always(Endpoint::DryRun, Action::html(403));
+    server.fault(Fault::new(Endpoint::Delete, Action::html(504)).with_effect());
+    run(&server, "delete -l R -V 4.3.0").exits(6).says("what became of R 4.3.0 Local is not known");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+}
+
+#[test]
+fn a_pause_that_the_server_asks_for_is_kept_before_the_dry_run() {
+    let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
+    let server = Server::start(Config::default());
+    let busy = Action::Reply { status: 429, headers, body: String::new() };
+    server.fault(Fault::new(Endpoint::Delete, busy).with_effect());
+    run(&server, "delete -l R -V 4.3.0")
+        .exits(0)
+        .says("R 4.3.0 Local is not there; whether this run deleted it");
+    let requests = server.requests();
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
+}
+
+#[test]
+fn a_plain_refusal_is_no_doubt() {
+    for (action, exit) in [
+        (Action::html(403), 3),
+        (Action::html(404), 6),
+        (Action::html(413), 6),
+        (Action::error(400, 180, "x"), 5),
+    ] {
+        let server = always(Endpoint::Delete, action);
+        run(&server, "delete -l R -V 4.3.0").exits(exit);
+        assert_eq!(endpoints(&server), [Endpoint::Delete]);
+    }
+}
+
+#[test]
+fn a_task_that_fails_because_the_lost_one_did_the_work_is_a_success() {
+    // The answer to the first deletion is lost; its task takes longer than the program asks for, so a second
+    // one starts, which finds nothing left to delete.
+    let server = server_with_tasks_of(Duration::from_secs(8));
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).with_effect());
+    let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
+    assert_eq!(ran.json()["status"], "deleted");
+    assert!(ran.stderr.contains("an answer was lost, but the cache is gone"), "{ran:#?}");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn a_task_that_fails_after_a_doubt_with_the_cache_still_there_has_failed() {
+    let plan = Plan::failing(1, "disk on fire");
+    let server = Server::start(Config { plan, ..Config::default() });
+    server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+    let ran = run(&server, "delete --json -l R -V 4.3.0").exits(1);
+    assert_eq!((&ran.json()["status"], &ran.json()["error"]), (&json!("failed"), &json!("disk on fire")));
+}
+
+#[test]
+fn a_cache_seen_and_then_gone_is_deleted() {
+    // In effect, and the task takes longer than the first dry run: seen there, then gone.
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    server.fault(Fault::new(Endpoint::Delete, Action::CloseBeforeReply).with_effect());
+    let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
+    ran.says("deleted R 4.3.0 Local: an answer was lost, but the cache is gone");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+}
+
+#[test]
+fn looks_that_fail_for_good_leave_the_truth_to_a_dry_run() {
+    let server = server_with_tasks_of(Duration::from_secs(60));
+    server.fault(Fault::new(Endpoint::Task, Action::html(503)).times(usize::MAX));
+    let ran = run(&server, "delete -l R -V 4.3.0 --retries 1").exits(6);
+    assert!(ran.stderr.contains("it is still there, so take it up with: connect-cache task "), "{ran:#?}");
+
+    let server = always(Endpoint::Task, Action::html(503));
+    run(&server, "delete -l R -V 4.3.0 --retries 1")
+        .exits(0)
+        .says("an answer was lost, but the cache is gone");
+}
+
+#[test]
+fn a_gateway_that_loses_patience_is_asked_to_hold_less() {
+    let server = server_with_tasks_of(Duration::from_secs(12));
+    server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(2));
+    run(&server, "delete -l R -V 4.3.0").exits(0);
+    let looks = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = looks.iter().map(|look| look.param("wait").unwrap()).collect();
+    // The third look, of 4 s, is lost: 2 s are the most from then on.
+    assert_eq!(waits[..3], ["1", "2", "4"]);
+    assert!(waits[3..].iter().all(|&wait| wait == "2"), "{waits:?}");
+}
+
+#[test]
+fn a_connection_that_the_server_closes_as_it_is_used_again_is_no_failure() {
+    let server = server_with_tasks_of(Duration::from_millis(1500));
+    server.fault(Fault::new(Endpoint::Task, Action::CloseBeforeReply).skip(1));
+    run(&server, "delete -l R -V 4.3.0 --retries 0").exits(0).never_says("trying again");
+}
+
+#[test]
+fn a_body_that_states_no_length_and_ends_early_is_no_answer() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::List, Action::CutUnframed));
+    run(&server, "list").exits(0).says("the answer was lost: it ended early; trying again");
+}
+
+#[test]
+fn a_run_of_faults_is_survived_with_each_line_once() {
+    let lines: Vec<String> = (1..=20).map(|n| format!("line {n}")).collect();
+    let plan = Plan { lines: lines.clone(), ..Plan::lasting(Duration::from_secs(6)) };
+    let cache = Cache::new("R", "4.3.0", "Local");
+    let server = Server::start(Config { caches: vec![cache], plan, ..Config::default() });
+    for (at, action) in [Action::ResetInReply, Action::html(502), Action::CutChunked].into_iter().enumerate()
+    {
+        server.fault(Fault::new(Endpoint::Task, action).skip(2 * at));
+    }
+    let ran: Ran = run(&server, "delete -l R -V 4.3.0").exits(0);
+    assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), lines);
+}
