@@ -13,7 +13,7 @@ use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
 /// What the arguments ask for.
 pub enum Asked {
     /// Run a command.
-    Run(Common, Command),
+    Run(Box<Common>, Command),
     /// Help on a command, or on all of it.
     Help(Option<&'static str>),
     /// The program's version.
@@ -227,7 +227,8 @@ impl<'a> Sorted<'a> {
         };
         // Nothing is left for argh to refuse; if it does, its words may echo a value.
         let refused = |_| "these options cannot be used together".to_owned();
-        Ok(Asked::Run(Common::from_args(&[], &self.common_args).map_err(refused)?, parsed.map_err(refused)?))
+        let common = Common::from_args(&[], &self.common_args).map_err(refused)?;
+        Ok(Asked::Run(Box::new(common), parsed.map_err(refused)?))
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
         understand(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
     }
 
-    fn ran(line: &str) -> (Common, Command) {
+    fn ran(line: &str) -> (Box<Common>, Command) {
         match asked(line) {
             Ok(Asked::Run(common, command)) => (common, command),
             Ok(_) => panic!("{line}: not a command"),
