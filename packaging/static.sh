@@ -2,8 +2,9 @@
 # Builds the static release binary for a Linux architecture: packaging/static.sh [ARCH] [OUTPUT]
 #
 # For musl, with the target that rustup installs. Where it cannot be had, for this machine's glibc: larger,
-# and no name service switch without the same glibc at run time, but static. What was built is run once
-# (for another architecture only where an emulator is registered or named by EMULATOR).
+# and no name service switch without the same glibc at run time, but static; MUSL_ONLY=1 forbids that, exit 3.
+# What was built is run once (for another architecture only where EMULATOR names an emulator).
+# AUDITABLE=1 has cargo-auditable write the crates and their versions into the binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,11 +15,18 @@ target=$arch-unknown-linux-musl
 cargo=(cargo build --release --locked --quiet)
 # Paths of this machine in panic messages would make the binary larger, and differ from build to build.
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
+cargo fetch --locked --quiet --target "$target"
 remap=()
 for source in "$registry"/*/; do
     [ -d "$source" ] && remap+=("--remap-path-prefix=$source=")
 done
 remap+=("--remap-path-prefix=$PWD/=" "--remap-path-prefix=$(rustc --print sysroot)=/rust")
+if [ -n "${AUDITABLE:-}" ]; then
+    # What `cargo auditable build --locked` sets, but for the wrapper's bare name: the whole path would go
+    # into the symbols' names, and so the bytes of the binary would depend on where the tool is installed.
+    export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
+    export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
+fi
 
 # build TARGET FLAG...: builds with these flags for rustc, and puts the result at $output.
 build() {
@@ -39,9 +47,17 @@ runs() {
     fi
 }
 
-link=(-C link-arg=-Wl,--build-id=none)
-small=("${link[@]}" -C "link-arg=-Wl,-T,$PWD/packaging/drop-unwind-tables.ld" -C link-arg=-Wl,--no-eh-frame-hdr)
-packed=(-C link-arg=-Wl,-z,pack-relative-relocs)
+link=(-C "link-arg=-Wl,--build-id=none")
+# Nothing unwinds, since a panic aborts: what the standard library calls of the unwinder, to print a
+# backtrace, need not be there (70 KB).
+unwinder=()
+for name in Backtrace DeleteException FindEnclosingFunction GetCFA GetDataRelBase GetIP GetIPInfo \
+    GetLanguageSpecificData GetRegionStart GetTextRelBase RaiseException Resume SetGR SetIP; do
+    unwinder+=(-C "link-arg=-Wl,--defsym=_Unwind_$name=abort")
+done
+small=("${link[@]}" -C "link-arg=-Wl,-T,$PWD/packaging/drop-unwind-tables.ld" -C "link-arg=-Wl,--no-eh-frame-hdr"
+    "${unwinder[@]}")
+packed=(-C "link-arg=-Wl,-z,pack-relative-relocs")
 
 rustup target list --installed 2>/dev/null | grep -qx "$target" ||
     rustup target add "$target" >/dev/null 2>&1 || true
@@ -50,7 +66,11 @@ if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
     cc=gcc
     [ "$arch" = "$host" ] || cc=$arch-linux-gnu-gcc
     if ! command -v "$cc" >/dev/null; then
-        echo "static: there is no $cc to compile and link for $arch" >&2
+        echo "static: there is no $cc to compile and link for $arch (Debian: gcc-${arch//_/-}-linux-gnu)" >&2
+        exit 1
+    fi
+    if ! "$cc" -fsyntax-only -x c - <<<'#include <stdint.h>' 2>/dev/null; then
+        echo "static: $cc has no C headers (Debian: libc6-dev for $arch, by cross-compilers libc6-dev-*-cross)" >&2
         exit 1
     fi
     underscored=${target//-/_}
@@ -67,7 +87,7 @@ if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
     done
     exit 1
 fi
-if [ "$arch" != "$host" ]; then
+if [ "$arch" != "$host" ] || [ -n "${MUSL_ONLY:-}" ]; then
     echo "static: rustup cannot install $target here" >&2
     exit 3
 fi
