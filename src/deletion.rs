@@ -81,14 +81,24 @@ pub struct Outcome {
     pub error: Option<String>,
     /// The failed request that led to this end, if there was one.
     pub cause: Option<Error>,
-    /// Whether the end was learned by a dry run, because an answer was lost.
-    pub by_dry_run: bool,
+    /// Whether the answer to a deletion was lost, so that another task than this one may be at work.
+    pub in_doubt: bool,
+    /// What a dry run told at the end, where one was needed: whether the cache is still there.
+    pub still_there: Option<bool>,
 }
 
 impl Outcome {
     /// The end of a deletion that has none of the rest.
     pub fn new(status: Status) -> Self {
-        Self { status, task_id: None, code: None, error: None, cause: None, by_dry_run: false }
+        Self {
+            status,
+            task_id: None,
+            code: None,
+            error: None,
+            cause: None,
+            in_doubt: false,
+            still_there: None,
+        }
     }
 
     fn failed(code: i64, error: String) -> Self {
@@ -272,7 +282,7 @@ impl Deletion {
                     return None;
                 }
                 match std::mem::replace(&mut self.state, State::Send) {
-                    State::Ask { lost, .. } => Some(unknown(lost)),
+                    State::Ask { lost, .. } => Some(Outcome { still_there: Some(true), ..unknown(lost) }),
                     _ => None,
                 }
             }
@@ -311,19 +321,20 @@ impl Deletion {
     }
 
     fn settle(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        let error = match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
+        let failure = match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
             Ok(()) => None,
             Err(error) if error.is_no_such_cache() => {
-                return Some(Outcome { by_dry_run: true, ..Outcome::new(Status::Deleted) });
+                return Some(Outcome { still_there: Some(false), ..Outcome::new(Status::Deleted) });
             }
             Err(error) => Some(error),
         };
-        if let Some(delay) = error.and_then(|error| run.client.next_try(&mut self.retry, &error)) {
+        let still_there = failure.is_none().then_some(true);
+        if let Some(delay) = failure.and_then(|error| run.client.next_try(&mut self.retry, &error)) {
             self.due = Instant::now() + delay;
             return None;
         }
         match std::mem::replace(&mut self.state, State::Send) {
-            State::Settle(known) => Some(known),
+            State::Settle(known) => Some(Outcome { still_there, ..known }),
             _ => None,
         }
     }
@@ -331,7 +342,7 @@ impl Deletion {
     /// The cache is gone after an answer was lost.
     fn gone(&self) -> Outcome {
         let status = if self.seen { Status::Deleted } else { Status::Absent };
-        Outcome { by_dry_run: true, ..Outcome::new(status) }
+        Outcome { still_there: Some(false), ..Outcome::new(status) }
     }
 
     /// Makes the request at hand again if that may help; else `end` says what came of it.
@@ -367,7 +378,7 @@ impl Job for Deletion {
             State::Follow(_) => self.follow(run),
             State::Settle(_) => self.settle(run),
         };
-        outcome.map(|outcome| Outcome { task_id: self.task.take(), ..outcome })
+        outcome.map(|outcome| Outcome { task_id: self.task.take(), in_doubt: self.doubted, ..outcome })
     }
 }
 

@@ -122,13 +122,19 @@ pub(crate) fn drive<J: Job>(
 ) {
     let mut jobs: Vec<J> = Vec::new();
     loop {
-        while jobs.len() < at_once {
-            match next(run) {
-                Some(job) => jobs.push(job),
-                None => break,
+        // A new job takes its first step before there is another: what comes of that step, or the time, may
+        // leave no room for more.
+        let new = if jobs.len() < at_once { next(run) } else { None };
+        let turn = match new {
+            Some(job) => {
+                jobs.push(job);
+                jobs.len() - 1
             }
-        }
-        let Some(turn) = (0..jobs.len()).min_by_key(|&i| jobs[i].due()) else { return };
+            None => match (0..jobs.len()).min_by_key(|&i| jobs[i].due()) {
+                Some(turn) => turn,
+                None => return,
+            },
+        };
         run.alone = jobs.len() == 1;
         run.sleep_until(jobs[turn].due());
         if let Some(end) = jobs[turn].step(run) {
@@ -179,7 +185,8 @@ impl Watch {
             Ok(task) => {
                 self.retry.succeeded();
                 self.looks += 1;
-                self.first = task.last;
+                // Should the count and the lines disagree, no line is to be shown twice.
+                self.first = task.last.max(self.first + task.output.len() as u64);
                 for line in &task.output {
                     run.report(cache, Progress::Line(line));
                 }

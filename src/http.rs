@@ -187,10 +187,10 @@ impl Http {
     fn classify(&self, error: ureq::Error, limits: Limits) -> ErrorKind {
         let sent = self.wire.sent.load(Relaxed);
         match error {
-            ureq::Error::Other(other) if other.is::<NameError>() => {
-                let host = self.proxy.as_ref().map_or(self.server.host(), Proxy::host).to_owned();
-                ErrorKind::Name { host, problem: other.to_string() }
-            }
+            ureq::Error::Other(other) if other.is::<NameError>() => match &self.proxy {
+                Some(_) => self.proxy_failed(["its name cannot be resolved: ", &other.to_string()].concat()),
+                None => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
+            },
             ureq::Error::ConnectProxyFailed(problem) => self.proxy_failed(problem),
             ureq::Error::Timeout(Timeout::Connect) if !sent => {
                 ErrorKind::TimedOut(limits.connect.or(limits.whole).unwrap_or_default())

@@ -133,7 +133,8 @@ fn is_excepted(server: &ServerUrl, list: &str) -> bool {
         let name = name.trim_start_matches('[').trim_end_matches(']').trim_start_matches('*');
         let name = name.trim_matches('.').to_ascii_lowercase();
         let Some(subdomain) = host.strip_suffix(name.as_str()) else { return false };
-        !name.is_empty() && (subdomain.is_empty() || subdomain.ends_with('.'))
+        let is_name = host.parse::<std::net::IpAddr>().is_err();
+        !name.is_empty() && (subdomain.is_empty() || is_name && subdomain.ends_with('.'))
     })
 }
 
@@ -231,7 +232,7 @@ mod tests {
             ("http://connect.example.com:3939", "connect.example.com:80", false),
             ("https://connect.example.com", "connect.example.com:443", true),
             ("http://10.1.2.3", "10.1.2.3", true),
-            ("http://10.1.2.3", "10.1.2", false),
+            ("http://10.1.2.3", "10.1.2,1.2.3,.2.3", false),
             ("http://[::1]:3939", "::1", true),
             ("http://[::1]:3939", "[::1]:3939", true),
             ("http://[::1]:3939", "[::1]:80", false),

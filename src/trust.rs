@@ -90,8 +90,12 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
         for dir in env::split_paths(&dirs) {
             // A folder of certificates holds other things too, and the same certificate under
             // several names: what is no certificate is passed over.
-            for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-                for certificate in read_file(&entry.path()).map(|pem| lenient(&pem)).unwrap_or_default() {
+            for path in fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+                // Opening a pipe would wait for somebody to write to it.
+                if !path.is_file() {
+                    continue;
+                }
+                for certificate in read_file(&path).map(|pem| lenient(&pem)).unwrap_or_default() {
                     if !certificates.iter().any(|known: &Certificate| known.der() == certificate.der()) {
                         certificates.push(certificate);
                     }
@@ -137,17 +141,42 @@ fn lenient(pem: &[u8]) -> Vec<Certificate<'static>> {
         .collect()
 }
 
-/// Whether `der` is one ASN.1 SEQUENCE of just the length that it states. rustls drops a root that is
-/// not, silently, and the server's certificate would then have an "unknown issuer".
+/// Whether `der` is one well-formed ASN.1 SEQUENCE, and nothing behind it. rustls drops a root that is not,
+/// silently, and the server's certificate would then have an "unknown issuer".
 fn is_whole(der: &[u8]) -> bool {
-    let (header, length) = match *der {
-        [0x30, short @ ..=0x7f, ..] => (2, usize::from(short)),
-        [0x30, 0x81, a, ..] => (3, usize::from(a)),
-        [0x30, 0x82, a, b, ..] => (4, usize::from(a) << 8 | usize::from(b)),
-        [0x30, 0x83, a, b, c, ..] => (5, usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)),
-        _ => return false,
+    der.first() == Some(&0x30) && split_der(der).is_some_and(|(_, rest)| rest.is_empty()) && is_der(der, 0)
+}
+
+/// Whether `bytes` are ASN.1 values in DER, down to the innermost.
+fn is_der(mut bytes: &[u8], depth: u32) -> bool {
+    // Certificates nest about ten deep; the limit is for those who make them up.
+    const DEEPEST: u32 = 32;
+    while let Some(&tag) = bytes.first() {
+        let Some((content, rest)) = split_der(bytes) else { return false };
+        let constructed = tag & 0x20 != 0;
+        if constructed && (depth == DEEPEST || !is_der(content, depth + 1)) {
+            return false;
+        }
+        bytes = rest;
+    }
+    true
+}
+
+/// The content of the value that `bytes` begin with, and what is behind it.
+fn split_der(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&tag, bytes) = bytes.split_first()?;
+    // No certificate has the end-of-content mark of indefinite lengths, or a tag of several bytes.
+    if tag == 0 || tag & 0x1f == 0x1f {
+        return None;
+    }
+    let (length, bytes) = match *bytes {
+        [short @ ..=0x7f, ..] => (usize::from(short), &bytes[1..]),
+        [0x81, a, ..] => (usize::from(a), &bytes[2..]),
+        [0x82, a, b, ..] => (usize::from(a) << 8 | usize::from(b), &bytes[3..]),
+        [0x83, a, b, c, ..] => (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c), &bytes[4..]),
+        _ => return None,
     };
-    der.len() == header + length && length > 0
+    bytes.split_at_checked(length)
 }
 
 /// The content of a file of at most 1 MiB.
@@ -226,14 +255,26 @@ mod tests {
     use super::is_whole;
 
     #[test]
-    fn whole_der_is_one_sequence_of_its_stated_length() {
-        let long = [&[0x30, 0x82, 0x01, 0x00][..], &[0; 256]].concat();
-        assert!(is_whole(&long));
-        assert!(is_whole(&[0x30, 1, 0]));
-        for broken in
-            [&long[..200], &[&long[..], &[0]].concat(), &[], &[0x30], &[0x30, 0], &[0x31, 1, 0], b"hello"]
-        {
-            assert!(!is_whole(broken));
+    fn whole_der_is_one_well_formed_sequence() {
+        let long = [&[0x30, 0x82, 0x01, 0x04, 0x04, 0x82, 0x01, 0x00][..], &[0; 256]].concat();
+        for whole in [&long[..], &[0x30, 0], &[0x30, 4, 0x31, 2, 0x05, 0]] {
+            assert!(is_whole(whole), "{whole:?}");
+        }
+        let deep: Vec<u8> = (0..60).rev().flat_map(|n| [0x30, 2 * n]).collect();
+        let longer = [&long[..], &[0]].concat();
+        for broken in [
+            &long[..200],
+            &longer,
+            &deep,
+            &[],
+            &[0x30],
+            &[0x31, 0],
+            &[0x30, 4, 0x31, 3, 0x05, 0],
+            &[0x30, 4, 0, 0, 0, 0],
+            &[0x30, 0x80, 0, 0],
+            b"hello",
+        ] {
+            assert!(!is_whole(broken), "{broken:?}");
         }
     }
 }

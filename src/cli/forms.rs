@@ -177,7 +177,17 @@ impl<'a> Sorted<'a> {
     }
 
     fn unknown(&self, option: &str) -> String {
-        let known_by: Vec<&str> = options::commands()
+        // What is stuck to an option's name may be its value.
+        let all = options::commands();
+        let takes_value = |flag: &&FlagInfo| matches!(flag.kind, FlagInfoKind::Option { .. });
+        let mut flags = options::flags(&options::common()).chain(all.iter().flat_map(options::flags));
+        if let Some(flag) =
+            flags.find(|flag| takes_value(flag) && option != flag.long && option.starts_with(flag.long))
+        {
+            return [flag.long, " has something stuck to it; put a space or = between it and its value"]
+                .concat();
+        }
+        let known_by: Vec<&str> = all
             .iter()
             .filter(|command| {
                 options::flags(command)
@@ -312,6 +322,7 @@ mod tests {
             ("task", "task needs ID"),
             ("list --orphand", "no option --orphand"),
             ("list --api-kee=secret", "no option --api-kee"),
+            ("list --api-keysecret", "--api-key has something stuck to it"),
             ("list -Ksecret", "no option -K"),
             ("list --yes", "list has no option --yes; purge has"),
             ("-l R list", "-l goes behind the command's name"),

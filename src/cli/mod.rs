@@ -24,6 +24,12 @@ use crate::{Client, Error, ExitStatus, ServerUrl};
 
 /// Runs the program with this process's arguments and environment.
 pub fn run() -> ExitStatus {
+    // No backtrace, which could show what the program holds; and one line, as for every error.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = format!("internal error at {place}; please report it");
+        Reporter::new(Instant::now(), false, 0, false).error(&text);
+    }));
     let begun = Instant::now();
     let mut plain = Reporter::new(begun, false, 0, false);
     match forms::understand(std::env::args_os().skip(1)) {

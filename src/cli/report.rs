@@ -19,11 +19,22 @@ pub(crate) struct Reporter {
     /// Whether the reader of standard output has gone: what it misses is not worth a word.
     reader_gone: bool,
     write_error: Option<io::Error>,
+    /// The deprecated endpoints warned of.
+    deprecated: Vec<String>,
 }
 
 impl Reporter {
     pub(crate) fn new(begun: Instant, quiet: bool, verbose: u8, watched: bool) -> Self {
-        Self { begun, quiet, verbose, watched, live_line_shown: false, reader_gone: false, write_error: None }
+        Self {
+            begun,
+            quiet,
+            verbose,
+            watched,
+            live_line_shown: false,
+            reader_gone: false,
+            write_error: None,
+            deprecated: Vec::new(),
+        }
     }
 
     /// Text on standard output, as it is.
@@ -100,6 +111,12 @@ impl Reporter {
                 self.note(&format!("{error}; trying again in {}", in_words(*delay)));
             }
             Event::Deprecated { path, instead } => {
+                // Once for all tasks, whose paths differ by their ids.
+                let endpoint: String = path.split_inclusive('/').take(2).collect();
+                if self.deprecated.contains(&endpoint) {
+                    return;
+                }
+                self.deprecated.push(endpoint);
                 self.warn(&format!("the server calls {path} deprecated; instead: {instead}"));
             }
             Event::Request { method, url } if self.verbose > 1 => {
@@ -159,7 +176,7 @@ pub(crate) fn explained(error: &Error, server: &ServerUrl) -> String {
 /// A reply's header without what is as good as a key: cookies, and what a redirect's query may hold.
 fn masked(name: &str, value: &str) -> String {
     match name {
-        "set-cookie" => [value.split('=').next().unwrap_or_default(), "=***"].concat(),
+        "set-cookie" => [value.split_once('=').map_or("", |(name, _)| name), "=***"].concat(),
         "location" => value.split(['?', '#']).next().unwrap_or_default().to_owned(),
         _ => value.to_owned(),
     }
@@ -191,6 +208,7 @@ mod tests {
     #[test]
     fn traces_show_no_cookie_and_no_query() {
         assert_eq!(masked("set-cookie", "route=node1; Path=/"), "route=***");
+        assert_eq!(masked("set-cookie", "secret"), "=***");
         assert_eq!(masked("location", "https://host/login?token=x"), "https://host/login");
         assert_eq!(masked("server", "nginx"), "nginx");
     }

@@ -85,7 +85,7 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
     let task = outcome.task_id.as_ref().map(|id| id.as_str()).unwrap_or_default();
     let mut out = session.out();
     match outcome.status {
-        Deleted if outcome.by_dry_run => {
+        Deleted if outcome.still_there == Some(false) => {
             out.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
         }
         Deleted => {
@@ -94,7 +94,7 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
         }
         WouldDelete => out.note(&format!("would delete {cache}: this was a dry run, nothing is deleted")),
         Started => out.note(&format!("follow it with: connect-cache task {task} --wait")),
-        Absent if outcome.by_dry_run => {
+        Absent if outcome.still_there == Some(false) => {
             out.note(&format!(
                 "{cache} is not there; whether this run deleted it is not known: the answer was lost"
             ));
@@ -107,12 +107,15 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
                 "the deletion of {cache} failed: {words} (task {task}, code {code}); see the server's log"
             ));
         }
-        NotFound | Refused => out.error(&format!("{cache}: {cause}")),
-        Unknown if outcome.task_id.is_some() => out.error(&format!(
-            "what became of {cache} is not known: {cause}; it is still there, so take it up with: \
-             connect-cache task {task} --wait"
-        )),
-        Unknown => out.error(&format!("what became of {cache} is not known: {cause}")),
+        Unknown if outcome.in_doubt || outcome.task_id.is_some() => {
+            let there = if outcome.still_there == Some(true) { ", and it is still there" } else { "" };
+            let next = match task {
+                "" => "a task may be at work on it: look again with connect-cache list".to_owned(),
+                task => format!("take it up with: connect-cache task {task} --wait"),
+            };
+            out.error(&format!("what became of {cache} is not known{there}: {cause}; {next}"));
+        }
+        NotFound | Refused | Unknown => out.error(&format!("{cache}: {cause}")),
         Running => out.error(&format!(
             "stopped following the deletion of {cache}, which goes on; take it up with: \
              connect-cache task {task} --wait"

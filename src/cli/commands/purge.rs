@@ -120,7 +120,7 @@ fn delete_all(purge: &Purge, caches: Vec<RuntimeCache>, at_once: usize, session:
 
     let mut run = Run::new(&session.client, &mut report);
     let mut next = |run: &mut Run<'_>| {
-        if denied.get() || (tally.borrow().begun() && run.client.config().time_left().is_zero()) {
+        if denied.get() || run.client.config().time_left().is_zero() {
             return None;
         }
         let deletion = Deletion::new(waiting.next()?, extent).seen();
@@ -161,10 +161,6 @@ impl Tally {
 
     fn count(&self, status: Status) -> usize {
         self.counts.iter().find(|(of, _)| *of == status).map_or(0, |(_, count)| *count)
-    }
-
-    fn begun(&self) -> bool {
-        self.running > 0 || !self.counts.is_empty()
     }
 
     fn so_far(&self) -> String {
