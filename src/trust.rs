@@ -32,7 +32,7 @@ pub enum Trust {
     Store,
     /// Only the CA certificates in this PEM text.
     Certificates {
-        /// Where the text came from, for messages: a file's name, say.
+        /// Where the text came from, in words: `the CA file /etc/ssl/ca.pem`.
         source: String,
         /// One or more `CERTIFICATE` sections.
         pem: Vec<u8>,
@@ -47,8 +47,9 @@ impl Trust {
     /// # Errors
     /// [`InvalidConfig`] where the file cannot be read or is larger than 1 MiB.
     pub fn file(path: &str) -> Result<Self, InvalidConfig> {
-        let pem = read_file(Path::new(path)).map_err(|e| unreadable(path, &e))?;
-        Ok(Self::Certificates { source: path.to_owned(), pem })
+        let source = ["the CA file ", path].concat();
+        let pem = read_file(Path::new(path)).map_err(|e| unreadable(&source, &e))?;
+        Ok(Self::Certificates { source, pem })
     }
 
     /// The roots to hand to ureq, and where they came from, in words.
@@ -56,7 +57,7 @@ impl Trust {
         match self {
             Self::Certificates { source, pem } => {
                 let certificates = strict(source, pem)?;
-                Ok((certificates.into(), format!("the CA certificates in {source}")))
+                Ok((certificates.into(), source.clone()))
             }
             Self::Insecure => Ok((RootCerts::WebPki, "any certificate: not verified".to_owned())),
             Self::Store => load_store(),
@@ -81,7 +82,7 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
     let mut sources = Vec::new();
     if let Some(file) = file {
         let path = PathBuf::from(file);
-        let source = format!("SSL_CERT_FILE {}", path.display());
+        let source = format!("the CA file {} (SSL_CERT_FILE)", path.display());
         let pem = read_file(&path).map_err(|e| unreadable(&source, &e))?;
         certificates = strict(&source, &pem)?;
         sources.push(source);
@@ -102,17 +103,17 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
                 }
             }
         }
-        sources.push(format!("SSL_CERT_DIR {}", PathBuf::from(dirs).display()));
+        sources.push(format!("the folder {} (SSL_CERT_DIR)", PathBuf::from(dirs).display()));
     }
     if certificates.is_empty() {
-        return Err(InvalidConfig::new(format!("there is no CA certificate in {}", sources.join(" or "))));
+        return Err(InvalidConfig::new(format!("there is no CA certificate in {}", sources.join(" and "))));
     }
     Ok((certificates.into(), sources.join(" and ")))
 }
 
 /// The certificates in `pem`, all of which must be whole.
 fn strict(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
-    let broken = || InvalidConfig::new(format!("the CA file {source} has a broken certificate in it"));
+    let broken = || InvalidConfig::new(format!("{source} has a broken certificate in it"));
     let mut certificates = Vec::new();
     for item in parse_pem(pem) {
         match item {
@@ -125,7 +126,7 @@ fn strict(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'static>>, Invalid
     }
     if certificates.is_empty() {
         return Err(InvalidConfig::new(format!(
-            "the CA file {source} has no certificate in it; PEM text begins with -----BEGIN CERTIFICATE-----"
+            "{source} has no certificate in it; PEM text begins with -----BEGIN CERTIFICATE-----"
         )));
     }
     Ok(certificates)
@@ -190,7 +191,7 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(source: &str, error: &io::Error) -> InvalidConfig {
-    InvalidConfig::new(format!("cannot read the CA file {source}: {error}"))
+    InvalidConfig::new(format!("cannot read {source}: {error}"))
 }
 
 /// Why a server's certificate was refused.

@@ -150,7 +150,7 @@ fn trust(common: &Common, saved: Option<&Saved>) -> Result<Trust, String> {
         return Ok(match saved.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty()) {
             _ if saved.insecure == Some(true) => Trust::Insecure,
             Some(pem) => {
-                let source = "saved with the server".to_owned();
+                let source = "the CA saved with the server".to_owned();
                 Trust::Certificates { source, pem: pem.as_bytes().to_vec() }
             }
             None => Trust::Store,

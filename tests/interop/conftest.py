@@ -4,7 +4,6 @@ import itertools
 import os
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,16 @@ from processes import Connect, Program, Service, free_port
 
 def pytest_configure():
     # Ended from outside, the tests still end what they started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
 @pytest.fixture
 def program(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    return Program(home)
+    program = Program(home)
+    yield program
+    program.stop()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class Authority:
         self.ca = self.folder / f"{name}.pem"
         self.ca.write_bytes(_pem(self.certificate))
 
-    def issue(self, label, names=LOCAL, kind=None, since=-1, until=1, whole=True):
+    def issue(self, label, *, names=LOCAL, kind=None, since=-1, until=1, whole=True):
         """A server's identity, valid from so many days on until so many.
 
         Without `whole` the intermediate certificates are left out, as in many a misconfigured server.
@@ -71,7 +71,7 @@ class Authority:
 def self_signed(folder, label, *options):
     """What people make: `openssl req -x509`."""
     identity = Identity(Path(folder) / f"{label}.pem", Path(folder) / f"{label}.key")
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"]
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost".split()
     words += [*options, "-keyout", identity.key, "-out", identity.chain]
     subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return identity

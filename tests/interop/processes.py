@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 # Far more than anything takes on a machine with other work to do.
@@ -77,19 +79,15 @@ class Service:
 
     def stop(self):
         self._signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            pass
         # Helpers that outlive their parent are in its group.
         self._signal(signal.SIGKILL)
         self.process.wait()
 
     def _signal(self, number):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 class Connect:
@@ -153,12 +151,13 @@ class Program:
 
     def __init__(self, home):
         self.home = home
+        self.runs = []
 
     def start(self, *words, server=None, key="admin-key", **environment):
         environment["HOME"] = str(self.home)
         if server:
             environment |= {"CONNECT_SERVER": server, "CONNECT_API_KEY": key}
-        return Run(
+        run = Run(
             subprocess.Popen(
                 [os.environ["CONNECT_CACHE_BIN"], *map(str, words)],
                 stdin=subprocess.DEVNULL,
@@ -169,9 +168,31 @@ class Program:
                 env={name: str(value) for name, value in environment.items()},
             )
         )
+        self.runs.append(run)
+        return run
 
     def __call__(self, *words, **environment):
         return self.start(*words, **environment).end()
+
+    def stop(self):
+        """Ends the runs that a test which failed has left."""
+        for run in self.runs:
+            run.process.kill()
+            run.process.wait()
+
+
+def rsconnect(home, *words, **environment):
+    """Runs rsconnect-python; its exit status, standard output and standard error."""
+    done = subprocess.run(
+        [shutil.which("rsconnect"), *map(str, words)],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment},
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def fetch(url, method="GET", body=None, key="admin-key"):

@@ -63,8 +63,9 @@ def test_following_adapts_to_an_impatient_gateway(program, connect, gateway, aut
         limit = seen[at][0] // 2
         assert all(wait <= limit for wait, _ in seen[at + 1 :]), seen
     assert seen[-1][1] == 200
-    # The first to be lost is the first that asks for more than nginx's five seconds.
-    assert [wait for wait, _ in seen[:4]] == [1, 2, 4, 8], seen
+    # Up to the first that is lost they grow.
+    growing = [wait for wait, _ in seen[: lost[0] + 1]]
+    assert growing == [1, 2, 4, 8, 16][: len(growing)], seen
     requests = [line.split()[1:3] for line in log.lines()]
     assert requests[0] == ["DELETE", "/connect/__api__/v1/system/caches/runtime"]
     assert {method for method, _ in requests[1:]} == {"GET"}
@@ -125,8 +126,8 @@ def test_wrong_addresses_say_what_is_wrong(program, connect, gateway, authority)
     server, plain, _ = gateway(connect().url)
     for address, words in [
         (server.removesuffix("/connect"), ["HTTP 404", "check the server's address, a path prefix included"]),
-        (server.replace("https:", "http:"), ["the server speaks https: try " + server]),
-        (plain.replace("http:", "https:"), ["the server seems to speak plain http"]),
+        (server.replace("https:", "http:"), ["the server speaks https on this port: try " + server]),
+        (plain.replace("http:", "https:"), ["seems to speak plain http on this port: try " + plain]),
         # The address to configure, and nobody is followed with the key.
         (plain, ["HTTP 301", f"use {server} as the server"]),
     ]:

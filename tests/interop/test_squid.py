@@ -52,7 +52,8 @@ shutdown_lifetime 0 seconds
         """What squid was asked for: (result, method, target). It writes a line once the request is over."""
         log = self.folder / "access.log"
         lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-        return [(line[3], line[5], line[6]) for line in lines if line[5] != "NONE"]
+        # Without a method: a connection that asked for nothing, such as that which found squid listening.
+        return [(line[3], line[5], line[6]) for line in lines if line[5] != "-"]
 
 
 def stock_rules(auth, https_port, folder):
@@ -177,9 +178,8 @@ def test_other_commands_pass_too(program, proxy, connect, https, authority):
 def test_refused_credentials(program, squid, connect, https, authority, scheme, credentials):
     server = https if scheme == "https" else connect()
     squid = squid(True, https.port)
-    run = program(
-        "list", "-vv", "--retries", "0", "-c", authority.ca, server=server.url, **squid.environment(credentials)
-    )
+    words = ("list", "-vv", "--retries", "0", "-c", authority.ca)
+    run = program(*words, server=server.url, **squid.environment(credentials))
     assert run.status == 6, run
     assert "407" in run.stderr, run
     assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run

@@ -1,0 +1,221 @@
+"""Is the contract kept? Prism stands between the program and the test server, and lets nothing through
+that `connect-api.yaml` does not allow: neither a request that a command makes nor a reply of the server."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from processes import Service, fetch, free_port, wait_until
+
+CONTRACT = Path(__file__).with_name("connect-api.yaml")
+RUNTIME = "/__api__/v1/system/caches/runtime"
+R = ("-lR", "-V4.3.0")
+
+
+class Prism:
+    def __init__(self, folder, upstream, port):
+        self.upstream, self.url = upstream, f"http://127.0.0.1:{port}"
+        # With --errors a violation is answered with an error instead of being noted.
+        words = ["prism", "proxy", "--errors", "--host", "127.0.0.1", "--port", port, CONTRACT]
+        words.append(f"http://{upstream}")
+        self.service = Service("prism", words, folder)
+        self.service.wait_for_port(port)
+        self.log = self.service.log
+
+    def violations(self):
+        """What Prism objected to: an undocumented status is only noted, all else ends the request."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if "Violation:" in line or "/prism/errors#" in line]
+
+
+@pytest.fixture(scope="module")
+def prism(tmp_path_factory):
+    """Prism in front of an address at which each test has its own server."""
+    prism = Prism(tmp_path_factory.mktemp("prism"), f"127.0.0.1:{free_port()}", free_port())
+    yield prism
+    prism.service.stop()
+    # By now all is written.
+    assert prism.violations() == []
+
+
+@pytest.fixture(scope="module")
+def offended_prism(tmp_path_factory):
+    """Another Prism, which gets to see violations."""
+    prism = Prism(tmp_path_factory.mktemp("offended-prism"), f"127.0.0.1:{free_port()}", free_port())
+    yield prism
+    prism.service.stop()
+
+
+@pytest.fixture
+def run(program, prism, connect):
+    """Runs the program through Prism, and checks the status and that no violation was seen."""
+    before = prism.violations()
+
+    def run(status, *words, key="admin-key"):
+        done = program(*words, "--retries", "0", server=prism.url, key=key)
+        assert done.status == status, (done, prism.log.read_text())
+        assert prism.violations() == before, done
+        return done
+
+    run.connect = lambda *options: connect(*options, listen=prism.upstream)
+    return run
+
+
+def test_list_and_check(run):
+    server = run.connect()
+    assert len(run(0, "list").stdout.splitlines()) == 2
+    assert len(json.loads(run(0, "list", "--json").stdout)["caches"]) == 2
+    run(0, "check")
+    run(0, "check", "--json")
+    endpoints = {request["endpoint"] for request in server.requests()}
+    assert endpoints == {"List", "Settings", "User"}
+
+
+def test_delete(run):
+    server = run.connect("--task-seconds", "2")
+    assert run(0, "delete", *R, "--dry-run").stdout == ""
+    assert len(server.caches()) == 2
+    done = run(0, "delete", *R)
+    assert done.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n"
+    assert len(server.caches()) == 1
+    assert len(server.requests("Task")) > 1
+    run(4, "delete", *R)
+    run(4, "delete", *R, "--dry-run")
+    assert '"status":"absent"' in run(0, "delete", *R, "--ignore-not-found", "--json").stdout
+    assert '"status":"deleted"' in run(0, "delete", "-lPython", "-V3.7.6", "--json").stdout
+
+
+def test_delete_that_fails(run):
+    run.connect("--fail", "R,4.3.0,Local")
+    assert '"status":"failed"' in run(1, "delete", *R, "--json").stdout
+
+
+def test_delete_that_is_refused(run):
+    run.connect()
+    for key in ("publisher-key", "viewer-key", "locked-key", "no-such-key"):
+        assert '"status":"refused"' in run(3, "delete", *R, "--json", key=key).stdout
+        run(3, "list", key=key)
+        # The contract has no 403 for `v1/user`, which is what a locked user gets there.
+        if key != "locked-key":
+            run(3, "check", key=key)
+    run(5, "delete", "-lJulia", "-V1.11.0")
+
+
+def test_a_server_that_manages_no_caches(run):
+    run.connect("--management-disabled")
+    for words in (["list"], ["delete", *R], ["delete", *R, "--dry-run"], ["check"]):
+        assert "code 194" in run(5, *words).stderr
+
+
+def test_tasks(run):
+    run.connect("--task-seconds", "4")
+    task = run(0, "delete", *R, "--no-wait").stdout.strip()
+    run(7, "task", task)
+    run(7, "task", task, "--wait", "--timeout", "0")
+    assert '"status":"running"' in run(7, "delete", "-lPython", "-V3.7.6", "--timeout", "1", "--json").stdout
+    run(0, "task", task, "--wait")
+    assert json.loads(run(0, "task", task, "--json").stdout)["last"] == 2
+    run(4, "task", "unknown")
+
+
+def test_task_of_a_server_that_restarts(run, program, prism):
+    server = run.connect("--task-seconds", "600")
+    done = program.start("delete", *R, "--json", server=prism.url)
+    wait_until(lambda: server.requests("Task"), "the first look is answered")
+    server.restart()
+    assert done.end().status == 6, done
+    assert '"status":"unknown"' in done.stdout, done
+    assert server.requests("DryRun")
+    run(0, "list")
+
+
+def test_purge(run):
+    caches = [f"R,4.{minor}.0,Local" for minor in range(4)] + ["Python,3.7.6,Local"]
+    options = [word for cache in caches for word in ("--cache", cache)]
+    server = run.connect("--task-seconds", "1", "--fail", "R,4.0.0,Local", *options)
+    run(0, "purge", "--orphaned", "--dry-run")
+    # R 4.3.0 and Python 3.7.6 are what this server offers.
+    run(0, "purge", "--orphaned", "--version", "4.2.*", "--yes")
+    assert {"InstallationsR", "DryRun"} <= {request["endpoint"] for request in server.requests()}
+    assert len(server.caches()) == 4
+    lines = run(1, "purge", "--all", "--yes", "--json").stdout.splitlines()
+    assert sorted(json.loads(line)["status"] for line in lines) == ["deleted"] * 3 + ["failed"]
+    assert [cache[1] for cache in server.caches()] == ["4.0.0"]
+
+
+def test_orphaned_by_both_lists_of_installations(run):
+    caches = ["R,4.2.0,Local", "Python,3.8.0,Local", "R,4.3.0,Local"]
+    server = run.connect(*(word for cache in caches for word in ("--cache", cache)))
+    assert len(run(0, "list", "--orphaned").stdout.splitlines()) == 2
+    assert {"InstallationsR", "InstallationsPython"} <= {request["endpoint"] for request in server.requests()}
+
+
+# That Prism would have seen a violation.
+
+
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("DELETE", RUNTIME, {"language": "R", "version": "4.3.0"}),
+        ("DELETE", RUNTIME, {"language": "R", "version": "4.3.0", "image_name": ""}),
+        ("DELETE", RUNTIME, {"language": "R", "version": "4.3.0", "image_name": "Local", "dry_run": "yes"}),
+        ("DELETE", RUNTIME, None),
+        ("GET", "/__api__/v1/tasks/x?wait=21", None),
+        ("GET", "/__api__/v1/tasks/x?first=-1", None),
+        ("GET", "/__api__/v1/tasks/x?first=one", None),
+        ("GET", "/__api__/v1/no/such/path", None),
+        ("POST", RUNTIME, {"language": "R", "version": "4.3.0", "image_name": "Local"}),
+    ],
+)
+def test_a_wrong_request_does_not_pass(offended_prism, connect, method, path, body):
+    server = connect(listen=offended_prism.upstream)
+    status, problem = fetch(offended_prism.url + path, method, body)
+    assert status in (404, 405, 422), problem
+    assert "stoplight.io/prism/errors" in problem["type"]
+    assert server.requests() == []
+
+
+class Liar(BaseHTTPRequestHandler):
+    """A server whose replies to everything are of the wrong shape."""
+
+    def do_GET(self):
+        body = b'{"caches":[{"language":"R","version":4}]}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_wrong_reply_does_not_pass(offended_prism, program):
+    host, port = offended_prism.upstream.split(":")
+    before = len(offended_prism.violations())
+    with ThreadingHTTPServer((host, int(port)), Liar) as liar:
+        thread = threading.Thread(target=liar.serve_forever)
+        thread.start()
+        try:
+            status, problem = fetch(offended_prism.url + RUNTIME)
+            run = program("list", "--retries", "0", server=offended_prism.url)
+        finally:
+            liar.shutdown()
+            thread.join()
+    assert status == 500
+    assert problem["title"] == "Request/Response not valid"
+    assert run.status == 6, run
+    assert len(offended_prism.violations()) > before
+
+
+def test_an_undocumented_status_is_noted(offended_prism, program, connect):
+    connect("--old", listen=offended_prism.upstream)
+    before = len(offended_prism.violations())
+    run = program("list", server=offended_prism.url)
+    # It passes, and the server is too old indeed: to list caches it answers with 404.
+    assert run.status == 5, run
+    noted = wait_until(lambda: offended_prism.violations()[before:], "Prism has written its log")
+    assert "Unable to match the returned status code" in noted[0]

@@ -1,0 +1,105 @@
+"""Servers that rsconnect-python saved, which `--name` then uses."""
+
+import json
+import shutil
+
+import pytest
+
+from processes import rsconnect
+
+LISTED = [["Python", "3.7.6", "Local"], ["R", "4.3.0", "Local"]]
+
+
+class Saving:
+    """rsconnect and the program, in one home."""
+
+    def __init__(self, program, folder, **environment):
+        self.program, self.environment = program, environment
+        self.file = folder / "servers.json"
+
+    def rsconnect(self, *words):
+        done = rsconnect(self.program.home, *words, **self.environment)
+        assert done[0] == 0, (words, done)
+
+    def __call__(self, *words, **environment):
+        return self.program(*words, **self.environment, **environment)
+
+
+@pytest.fixture(params=["home", "xdg"])
+def saving(request, program, tmp_path):
+    if request.param == "home":
+        return Saving(program, program.home / ".rsconnect-python")
+    config = tmp_path / "config"
+    return Saving(program, config / "rsconnect-python", XDG_CONFIG_HOME=str(config))
+
+
+def listed(run):
+    assert run.status == 0, run
+    return [line.split() for line in run.stdout.splitlines()]
+
+
+def test_a_saved_server(saving, connect):
+    server = connect()
+    saving.rsconnect("add", "-n", "plain", "-s", server.url, "-k", "admin-key")
+    assert "plain" in json.loads(saving.file.read_text())
+    assert listed(saving("-n", "plain", "list")) == LISTED
+    run = saving("delete", "--name", "plain", "-lR", "-V4.3.0")
+    assert run.status == 0, run
+    assert server.caches() == [("Python", "3.7.6", "Local")]
+
+
+def test_a_saved_server_has_its_ca_with_it(saving, connect, identity, authority, tmp_path):
+    server = connect(identity=identity, prefix="/connect")
+    ca = tmp_path / "ca-to-lose.pem"
+    shutil.copy(authority.ca, ca)
+    saving.rsconnect("add", "-n", "private", "-s", server.url, "-k", "admin-key", "-c", ca)
+    ca.unlink()
+    assert listed(saving("-n", "private", "list")) == LISTED
+    run = saving("-n", "private", "check")
+    assert run.status == 0, run
+    assert "saved" in run.stdout and "in saved" not in run.stdout, run
+    # The same server without the saved CA is not trusted.
+    assert saving("list", server=server.url).status == 6
+
+
+def test_a_saved_server_is_insecure_where_it_was_added_so(saving, connect, identity):
+    server = connect(identity=identity)
+    saving.rsconnect("add", "-n", "trusting", "-s", server.url, "-k", "admin-key", "--insecure")
+    run = saving("-n", "trusting", "list")
+    assert listed(run) == LISTED
+    assert "warning: the server's certificate is not verified" in run.stderr, run
+
+
+def test_names_and_keys_of_several_servers(saving, connect):
+    one, other = connect(), connect("--cache", "R,4.2.0,Local")
+    saving.rsconnect("add", "-n", "one", "-s", one.url, "-k", "admin-key")
+    saving.rsconnect("add", "-n", "other", "-s", other.url, "-k", "publisher-key")
+    assert listed(saving("-n", "one", "list")) == LISTED
+
+    # A saved server beats every variable, so that none gets another's key.
+    run = saving("-n", "other", "list", server=one.url, key="admin-key")
+    assert run.status == 3, run
+    assert [request["user"] for request in other.requests("List")] == ["pat"]
+    # Only flags beat it.
+    assert listed(saving("-n", "other", "-k", "admin-key", "list")) == [["R", "4.2.0", "Local"]]
+
+    run = saving("-n", "another", "list")
+    assert run.status == 2, run
+    assert "no server is saved as another" in run.stderr, run
+    assert "one" in run.stderr and "other" in run.stderr, run
+    run = saving("-n", "one", "-s", other.url, "list")
+    assert run.status == 2, run
+
+
+def test_rsconnect_knows_the_words_that_we_took_over(saving, connect):
+    """The same words delete with either, from the same saved server."""
+    server = connect()
+    saving.rsconnect("add", "-n", "both", "-s", server.url, "-k", "admin-key")
+    words = ["-n", "both", "-l", "Python", "-V", "3.7.6", "-I", "Local"]
+    saving.rsconnect("system", "caches", "delete", *words, "--dry-run")
+    run = saving("delete", *words, "--dry-run")
+    assert run.status == 0, run
+    assert len(server.caches()) == 2
+    run = saving("delete", *words)
+    assert run.status == 0, run
+    assert len(server.caches()) == 1
