@@ -235,6 +235,19 @@ fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
 }
 
 #[test]
+fn a_deletion_sent_again_that_finds_nothing_was_a_success() {
+    // In effect at once, and dry runs that are answered from a past state.
+    let server = Server::start(Config::default());
+    let stale = r#"{"language":"R","version":"4.3.0","image_name":"Local","task_id":null}"#;
+    let stale = Action::Reply { status: 200, headers: Vec::new(), body: stale.into() };
+    server.fault(Fault::new(Endpoint::DryRun, stale).times(usize::MAX));
+    server.fault(Fault::new(Endpoint::Delete, Action::html(504)).with_effect());
+    let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
+    assert_eq!(ran.json()["status"], "deleted");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+}
+
+#[test]
 fn a_deletion_that_stays_in_doubt_is_unknown() {
     let server = always(Endpoint::Delete, Action::ResetBeforeReply);
     let ran = run(&server, "delete --json -l R -V 4.3.0 --retries 1").exits(6);
@@ -318,7 +331,10 @@ fn looks_that_fail_for_good_leave_the_truth_to_a_dry_run() {
     let server = server_with_tasks_of(Duration::from_secs(60));
     server.fault(Fault::new(Endpoint::Task, Action::html(503)).times(usize::MAX));
     let ran = run(&server, "delete -l R -V 4.3.0 --retries 1").exits(6);
-    assert!(ran.stderr.contains("it is still there, so take it up with: connect-cache task "), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("is not known, and it is still there: cannot look at the task: HTTP 503"),
+        "{ran:#?}"
+    );
 
     let server = always(Endpoint::Task, Action::html(503));
     run(&server, "delete -l R -V 4.3.0 --retries 1")

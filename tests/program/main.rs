@@ -2,10 +2,19 @@
 //! standard error, the exit status and the requests that arrived.
 
 mod arguments;
+mod asking;
+mod check;
+mod cluster;
 mod delete;
 mod faults;
 mod following;
 mod list;
+mod proxy;
+mod purge;
+mod replies;
+mod saved;
+mod secrets;
 mod streams;
 mod support;
 mod task;
+mod trust;

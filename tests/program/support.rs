@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use connect_test_server::pki::{Ca, Leaf};
 use connect_test_server::{Cache, Config, Endpoint, Plan, Request, Server};
 use tempfile::TempDir;
 
@@ -79,6 +80,18 @@ impl Program {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Fails the test where the run takes longer than this.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.command.timeout(time);
+        self
+    }
+
+    /// Trusts only this authority.
+    pub fn trusting(self, ca: &Ca) -> Self {
+        let path = self.file("ca.pem", &ca.pem());
+        self.env("CONNECT_CA_CERTIFICATE", path)
+    }
+
     pub fn run(mut self) -> Ran {
         let output = self.command.output().unwrap();
         Ran {
@@ -90,7 +103,9 @@ impl Program {
 
     /// The same run as a plain command, for tests that need the process itself.
     pub fn into_command(self) -> (Command, TempDir) {
-        let mut command = Command::new(self.command.get_program());
+        // An interrupt ends a program only where it is not ignored, as it is in a shell's background jobs.
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=INT").arg(self.command.get_program());
         command.args(self.command.get_args()).env_clear().current_dir(self.home.path()).stdin(Stdio::null());
         for (name, value) in self.command.get_envs() {
             if let Some(value) = value {
@@ -161,6 +176,11 @@ impl Ran {
 /// A server whose deletion tasks take `duration`.
 pub fn server_with_tasks_of(duration: Duration) -> Server {
     Server::start(Config { plan: Plan::lasting(duration), ..Config::default() })
+}
+
+/// A server over TLS, with a certificate of this authority's.
+pub fn server_over_tls(ca: &Ca, config: Config) -> Server {
+    Server::start(Config { tls: Some(ca.issue(&Leaf::default())), ..config })
 }
 
 /// The caches on the server as `list` shows them, for comparison.

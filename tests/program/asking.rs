@@ -1,0 +1,198 @@
+//! A person at a terminal: a real pseudo-terminal asks, answers and shows the live line.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+use rexpect::process::{Signal, WaitStatus};
+use rexpect::session::{PtySession, spawn_command};
+use tempfile::TempDir;
+
+use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
+
+/// More than any answer takes on a loaded machine.
+const PATIENCE_MS: u64 = 60_000;
+const TABLE: &str = "Python  3.7.6  Local\r\nR       4.3.0  Local\r\n";
+
+/// A run whose standard input and standard error are a terminal; standard output is a file.
+struct AtTerminal {
+    session: PtySession,
+    out: PathBuf,
+    _home: TempDir,
+}
+
+impl AtTerminal {
+    fn start(server: &Server, words: &str) -> Self {
+        Self::start_in_shell(server, words, "exec \"$@\" >out")
+    }
+
+    /// The same, with other redirections.
+    fn start_in_shell(server: &Server, words: &str, script: &str) -> Self {
+        let (plain, home) = connect_cache(server).words(words).into_command();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "sh"]).arg(plain.get_program()).args(plain.get_args());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(home.path());
+        let session = spawn_command(command, Some(PATIENCE_MS)).unwrap();
+        Self { session, out: home.path().join("out"), _home: home }
+    }
+
+    /// What the terminal shows up to the end, standard output, and the exit status.
+    fn end(mut self) -> Ran {
+        let stderr = self.session.exp_eof().unwrap();
+        let status = match self.session.process().wait().unwrap() {
+            WaitStatus::Exited(_, status) => Some(status),
+            WaitStatus::Signaled(_, Signal::SIGINT, _) => None,
+            other => panic!("{other:?}"),
+        };
+        Ran { stdout: std::fs::read_to_string(&self.out).unwrap_or_default(), stderr, status }
+    }
+}
+
+#[test]
+fn yes_deletes() {
+    for answer in ["y", "yes", "Y", "Yes", " y "] {
+        let server = Server::start(Config::default());
+        let mut terminal = AtTerminal::start(&server, "purge --all");
+        let question = format!("{TABLE}Delete these 2 runtime caches on {}? [y/N] ", server.url());
+        assert_eq!(terminal.session.exp_string(&question).unwrap(), "");
+        // Before the answer nothing happens.
+        assert_eq!(endpoints(&server), [Endpoint::List]);
+        terminal.session.send_line(answer).unwrap();
+        let ran = terminal.end().exits(0).says("2 deleted");
+        assert_eq!(ran.stdout.lines().count(), 4, "{ran:#?}");
+        assert!(!ran.stdout.contains(['\r', '\x1b', '?']), "{ran:#?}");
+        assert!(caches(&server).is_empty(), "{answer}");
+    }
+}
+
+#[test]
+fn anything_else_deletes_nothing() {
+    let server = Server::start(Config::default());
+    for answer in ["n", "", "no", "yeah", "j", "yy", "y n"] {
+        let mut terminal = AtTerminal::start(&server, "purge -l python");
+        let question =
+            format!("Python  3.7.6  Local\r\nDelete this runtime cache on {}? [y/N] ", server.url());
+        assert_eq!(terminal.session.exp_string(&question).unwrap(), "");
+        terminal.session.send_line(answer).unwrap();
+        terminal.end().exits(2).prints("").says("error: not confirmed: nothing is deleted");
+    }
+    assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn the_end_of_input_and_an_interrupt_delete_nothing() {
+    let server = Server::start(Config::default());
+    let asked = || {
+        let mut terminal = AtTerminal::start(&server, "purge --all");
+        terminal.session.exp_string("[y/N] ").unwrap();
+        terminal
+    };
+    let mut terminal = asked();
+    terminal.session.send_control('d').unwrap();
+    terminal.end().exits(2).prints("").says("not confirmed: nothing is deleted");
+    let mut terminal = asked();
+    terminal.session.send_control('c').unwrap();
+    let ran = terminal.end().prints("");
+    assert_eq!(ran.status, None, "{ran:#?}");
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::List]);
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn a_quiet_run_asks_all_the_same() {
+    let server = Server::start(Config::default());
+    let mut terminal = AtTerminal::start(&server, "purge --all -q");
+    assert_eq!(terminal.session.exp_string("? [y/N] ").unwrap().matches("Local").count(), 2);
+    terminal.session.send_line("y").unwrap();
+    terminal.end().exits(0).never_says("deleted,");
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn what_needs_no_answer_asks_nothing() {
+    for words in ["purge --all -d", "purge -l R -V 9.*", "purge --all --yes"] {
+        let server = Server::start(Config::default());
+        AtTerminal::start(&server, words).end().exits(0).never_says("[y/N]");
+        assert_eq!(caches(&server).is_empty(), words.ends_with("--yes"));
+    }
+}
+
+#[test]
+fn without_a_terminal_on_both_sides_nobody_is_asked() {
+    let server = Server::start(Config::default());
+    for (script, shown) in
+        [("exec \"$@\" >out 2>err", "err"), ("exec \"$@\" >out </dev/null", ""), ("echo y | \"$@\" >out", "")]
+    {
+        let terminal = AtTerminal::start_in_shell(&server, "purge --all", script);
+        let err = terminal.out.with_file_name(shown);
+        let shown = |ran: &Ran| match shown {
+            "" => ran.stderr.clone(),
+            _ => std::fs::read_to_string(&err).unwrap(),
+        };
+        let mut terminal = terminal;
+        let stderr = terminal.session.exp_eof().unwrap();
+        let status = terminal.session.process().wait().unwrap();
+        assert!(matches!(status, WaitStatus::Exited(_, 2)), "{script}: {status:?}");
+        let ran = Ran { stdout: String::new(), stderr, status: Some(2) };
+        assert!(shown(&ran).contains("there is no terminal to ask on"), "{script}: {}", shown(&ran));
+    }
+    assert!(server.requests().is_empty());
+    assert_eq!(caches(&server).len(), 2);
+}
+
+/// The times that the live line has shown behind `text`.
+fn times<'a>(shown: &'a str, text: &str) -> Vec<&'a str> {
+    let begin = format!("\r\x1b[K{text}, ");
+    shown.split(begin.as_str()).skip(1).map(|rest| rest.split(['\r', '\n']).next().unwrap()).collect()
+}
+
+#[test]
+fn a_deletion_shows_its_time_on_one_live_line() {
+    let server = server_with_tasks_of(Duration::from_millis(2500));
+    let ran = AtTerminal::start(&server, "delete -l R -V 4.3.0").end().exits(0);
+    assert_eq!(ran.stdout, "Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
+    let shown = times(&ran.stderr, "deleting");
+    assert!(shown.len() >= 3 && shown.iter().all(|time| time.ends_with(" s")), "{ran:#?}");
+    assert!(shown.iter().any(|time| time.starts_with("1.")), "{ran:#?}");
+    assert!(shown.iter().any(|time| time.starts_with("2.")), "{ran:#?}");
+    // The line is cleared before the last word, and lines end where they should.
+    let last = ran.stderr.rsplit("\x1b[K").next().unwrap();
+    assert!(last.starts_with("deleted R 4.3.0 Local, after 2.") && last.ends_with(" s\r\n"), "{ran:#?}");
+    // Somebody watches: no look is held for longer than a second.
+    let waits: Vec<_> = requests_to(&server, Endpoint::Task);
+    assert!(waits.iter().all(|look| look.param("wait") == Some("1")), "{waits:#?}");
+
+    let server = server_with_tasks_of(Duration::from_millis(1200));
+    let ran = AtTerminal::start(&server, "delete -q -l R -V 4.3.0").end().exits(0);
+    assert_eq!(ran.stderr, "", "{ran:#?}");
+}
+
+#[test]
+fn a_purge_shows_how_far_it_is_on_one_live_line() {
+    let (first, plan) = (Cache::new("R", "4.1.0", "Local"), Plan::failing(1, "no"));
+    let server = Server::start(Config {
+        caches: vec![first.clone(), Cache::new("R", "4.2.0", "Local"), Cache::new("R", "4.3.0", "Local")],
+        plans: vec![(first, plan)],
+        plan: Plan::lasting(Duration::from_millis(1500)),
+        ..Config::default()
+    });
+    let ran = AtTerminal::start(&server, "purge --all --yes --interval 0.2").end().exits(1);
+    assert!(!times(&ran.stderr, "1 of 3 done, 2 running, 1 failed").is_empty(), "{ran:#?}");
+    assert!(
+        ran.stderr.ends_with("\x1b[K2 deleted, 1 failed\r\n")
+            || ran.stderr.ends_with("\r\n2 deleted, 1 failed\r\n")
+    );
+    assert!(!ran.stdout.contains('\x1b') && ran.stdout.lines().count() == 6, "{ran:#?}");
+}
+
+#[test]
+fn a_task_shows_its_time_on_one_live_line() {
+    let server = server_with_tasks_of(Duration::from_millis(1500));
+    let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
+    let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
+    assert!(!times(&ran.stderr, &format!("following task {id}")).is_empty(), "{ran:#?}");
+    assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} has ended well\r\n")), "{ran:#?}");
+}

@@ -1,0 +1,183 @@
+//! `connect-cache check`
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+use serde_json::json;
+
+use crate::support::{caches, connect_cache, endpoints, run, server_over_tls};
+
+#[test]
+fn all_is_well_over_plain_http() {
+    let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let url = server.url();
+    run(&server, "check").exits(0).says_nothing().prints(&format!(
+        "ok    the server is reachable: {url}\n\
+         ok    the connection is plain http, not encrypted\n\
+         ok    the server is Connect 2026.09.0\n\
+         ok    the key is accepted: it is admin's\n\
+         ok    the role is administrator\n\
+         ok    runtime caches can be managed: there are 2\n"
+    ));
+    assert_eq!(endpoints(&server), [Endpoint::Settings, Endpoint::User, Endpoint::List]);
+    let ran = run(&server, "check --json").exits(0).says_nothing();
+    assert_eq!(
+        ran.json(),
+        json!({
+            "ok": true,
+            "server": url,
+            "trust": null,
+            "version": "2026.09.0",
+            "user": "admin",
+            "role": "administrator",
+            "caches": 2,
+            "error": null,
+        })
+    );
+    assert_eq!(caches(&server).len(), 2);
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn the_trust_is_named_over_https() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let trusts = |text: &str| format!("ok    the connection is encrypted, trusting {text}");
+    let contains = |stdout: &str, text: &str| assert!(stdout.contains(&trusts(text)), "{text} in {stdout}");
+
+    let program = connect_cache(&server).words("check --cacert");
+    let path = program.file("the-ca.pem", &ca.pem());
+    let ran = program.arg(&path).run().exits(0).says_nothing();
+    contains(&ran.stdout, &format!("the CA file {path}\n"));
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("ok    ")).count(), 6, "{ran:#?}");
+
+    let program = connect_cache(&server).words("check --json");
+    let path = program.file("the-ca.pem", &ca.pem());
+    let ran = program.env("CONNECT_CA_CERTIFICATE", &path).run().exits(0);
+    assert_eq!(ran.json()["trust"], format!("the CA file {path}"));
+
+    let program = connect_cache(&server).words("check");
+    let path = program.file("bundle.pem", &ca.pem());
+    contains(
+        &program.env("SSL_CERT_FILE", &path).run().exits(0).stdout,
+        &format!("the CA file {path} (SSL_CERT_FILE)\n"),
+    );
+
+    let ran = connect_cache(&server).words("check -i").run().exits(0);
+    contains(&ran.stdout, "any certificate: not verified\n");
+}
+
+#[test]
+fn a_hidden_version_is_fine() {
+    let server = Server::start(Config { version: None, ..Config::default() });
+    let ran = run(&server, "check").exits(0).says_nothing();
+    assert!(ran.stdout.contains("ok    the server is Connect, and hides its version\n"), "{ran:#?}");
+    let ran = run(&server, "check --json").exits(0);
+    assert_eq!((&ran.json()["ok"], &ran.json()["version"]), (&json!(true), &json!(null)));
+
+    // The key lifts the veil.
+    let config = Config { hide_version_without_key: true, ..Config::default() };
+    let ran = run(&Server::start(config), "check --json").exits(0);
+    assert_eq!(ran.json()["version"], "2026.09.0");
+}
+
+#[test]
+fn the_first_failure_is_explained() {
+    let unknown_ca = server_over_tls(&Ca::new(), Config::default());
+    let web_server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let root = web_server.url().replace("/rsc", "");
+    let with = |config: Config| Server::start(config);
+    let plain = with(Config::default());
+    let refused = |key: &str| format!("check -k {key}");
+    for (server, words, status, ok, fail, says) in [
+        (
+            &plain,
+            "check --retries 0 -s http://127.0.0.1:1".to_owned(),
+            6,
+            0,
+            "the server is reachable",
+            "no connection to 127.0.0.1 port 1",
+        ),
+        (
+            &plain,
+            "check --retries 0 -s http://connect.invalid".to_owned(),
+            6,
+            0,
+            "the server is reachable",
+            "the name connect.invalid cannot be resolved",
+        ),
+        (&unknown_ca, "check".to_owned(), 6, 0, "the server is reachable", "--cacert FILE"),
+        (&web_server, format!("check -s {root}"), 6, 0, "the server is reachable", "a path prefix included"),
+        (&plain, refused("wrong"), 3, 3, "the key is accepted", "code 24); check the API key"),
+        (&plain, refused("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
+        (
+            &plain,
+            refused("publisher-key"),
+            3,
+            4,
+            "the role is administrator",
+            "pat is a publisher, and runtime caches are for administrators",
+        ),
+        (&plain, refused("viewer-key"), 3, 4, "the role is administrator", "vic is a viewer"),
+        (
+            &with(Config { management_disabled: true, ..Config::default() }),
+            "check".to_owned(),
+            5,
+            5,
+            "runtime caches can be managed",
+            "code 194); it has to be enabled in the server's configuration",
+        ),
+        (
+            &with(Config { old: true, ..Config::default() }),
+            "check".to_owned(),
+            5,
+            5,
+            "runtime caches can be managed",
+            "Connect 2023.05 or later is needed",
+        ),
+    ] {
+        let ran = connect_cache(server).words(&words).run().exits(status).says(says);
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        assert_eq!(lines.len(), ok + 1, "{words}: {ran:#?}");
+        assert!(lines[..ok].iter().all(|line| line.starts_with("ok    ")), "{words}: {ran:#?}");
+        assert_eq!(lines[ok], format!("FAIL  {fail}"), "{words}");
+        let error = ran.stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
+        assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:#?}");
+
+        let ran = connect_cache(server).words(&words).words("--json").run().exits(status).says(says);
+        let found = ran.json();
+        assert_eq!((&found["ok"], &found["error"]), (&json!(false), &json!(error)), "{words}");
+        assert_eq!(found.as_object().unwrap().len(), 8, "{found}");
+        assert_eq!(found["caches"], json!(null));
+        assert_eq!(found["version"].is_string(), ok > 2, "{found}");
+        assert!(server.requests().iter().all(|request| request.method == "GET"));
+        assert_eq!(caches(server).len(), 2);
+    }
+}
+
+#[test]
+fn what_is_not_connect_is_not_called_so() {
+    for action in [Action::html(200), Action::html(503), Action::CutJson] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::Settings, action).times(usize::MAX));
+        let ran = run(&server, "check --retries 0").exits(6).prints("FAIL  the server is reachable\n");
+        assert_eq!(endpoints(&server), [Endpoint::Settings], "{ran:#?}");
+    }
+}
+
+#[test]
+fn text_from_the_server_does_not_act_on_the_terminal() {
+    let server = Server::start(Config { version: Some("\x1b[2J1\u{202e}".into()), ..Config::default() });
+    let ran = run(&server, "check").exits(0).never_says("\x1b").never_says("\u{202e}");
+    assert!(ran.stdout.contains("Connect \\u{1b}[2J1\\u{202e}"), "{ran:#?}");
+}
+
+#[test]
+fn a_role_that_is_not_told_is_for_the_list_to_judge() {
+    let server = Server::start(Config::default());
+    let body = r#"{"username":"admin","user_role":null}"#.to_owned();
+    let told = Action::Reply { status: 200, headers: vec![], body };
+    server.fault(Fault::new(Endpoint::User, told).times(usize::MAX));
+    let ran = run(&server, "check").exits(0).never_says("role");
+    assert!(ran.stdout.ends_with("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
+    run(&server, "check -k publisher-key").exits(3).says("use the key of an administrator");
+}

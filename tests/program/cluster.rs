@@ -1,0 +1,182 @@
+//! A cluster behind a balancer: each node knows its own tasks only, and a cookie leads back to it.
+
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Effect, Endpoint, Plan, Server};
+
+use crate::support::{caches, connect_cache, endpoints, requests_to, run};
+
+const LOST: &str = "it may run on another node of the cluster, or has ended with a restart of the server";
+
+fn cluster(plan: Plan) -> Server {
+    Server::start(Config { nodes: 3, balancer: true, plan, ..Config::default() })
+}
+
+fn started(server: &Server) -> String {
+    run(server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn a_deletion_stays_with_its_node() {
+    let server = cluster(Plan::lasting(Duration::from_millis(1500)));
+    for words in ["delete -l R -V 4.3.0", "delete -l Python -V 3.7.6"] {
+        let before = server.requests().len();
+        run(&server, words).exits(0);
+        let requests = &server.requests()[before..];
+        assert!(requests.len() >= 3);
+        let node = requests[0].node;
+        assert_eq!(requests[0].header("cookie"), None);
+        for request in &requests[1..] {
+            assert_eq!(request.header("cookie"), Some(format!("route=node{node}").as_str()));
+            assert_eq!((request.node, request.status), (node, Some(200)));
+        }
+    }
+    assert_eq!(server.connections(), 2);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn the_servers_cookies_are_sent_back_as_they_change() {
+    use connect_test_server::{Action, Fault};
+
+    let server = Server::start(Config::default());
+    let reply = |cookies: &[&str]| Action::Reply {
+        status: 200,
+        headers: cookies.iter().map(|cookie| ("Set-Cookie".to_owned(), (*cookie).to_owned())).collect(),
+        body: r#"{"id":"a","output":[],"finished":false,"code":0,"error":"","last":0}"#.into(),
+    };
+    for (at, cookies) in
+        [&["a=1; Path=/; HttpOnly", "b=2"][..], &["a=3; Secure"], &["b=; Max-Age=0"], &["a=x; max-age=0"]]
+            .into_iter()
+            .enumerate()
+    {
+        server.fault(Fault::new(Endpoint::Task, reply(cookies)).skip(at));
+    }
+    run(&server, "task a --wait --interval 0 --timeout 60").exits(4);
+    let sent: Vec<Option<String>> = requests_to(&server, Endpoint::Task)
+        .iter()
+        .take(5)
+        .map(|look| look.header("cookie").map(str::to_owned))
+        .collect();
+    assert_eq!(sent, [None, Some("a=1; b=2".into()), Some("a=3; b=2".into()), Some("a=3".into()), None]);
+}
+
+#[test]
+fn a_task_is_found_from_another_process() {
+    let server = cluster(Plan::lasting(Duration::from_millis(1500)));
+    let id = started(&server);
+    let node = server.requests()[0].node;
+    for wait in [" --wait", ""] {
+        let before = server.requests().len();
+        run(&server, &format!("task {id}{wait}"))
+            .exits(0)
+            .prints("Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
+        let looks = &server.requests()[before..];
+        let (lost, found): (Vec<_>, Vec<_>) = looks.iter().partition(|look| look.status == Some(404));
+        assert!(!lost.is_empty() && !found.is_empty(), "{looks:#?}");
+        // Each lookup that is not the last one's goes out afresh: no cookie, a connection of its own.
+        for (at, look) in lost.iter().enumerate() {
+            assert_eq!(look.header("cookie"), None);
+            assert_ne!(look.connection, looks[at + 1].connection);
+        }
+        assert!(found.iter().all(|look| look.node == node && look.connection == found[0].connection));
+    }
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+/// Starts the program, waits until it looks at its task, and has the task's node restart.
+fn restarted_under(server: &Server, words: &str) -> Child {
+    let (mut command, _home) = connect_cache(server).words(words).into_command();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    server.wait_for("a look at the task", Duration::from_secs(30), |requests| {
+        requests.iter().any(|request| request.endpoint == Endpoint::Task)
+    });
+    server.restart_node(requests_to(server, Endpoint::Task)[0].node);
+    child
+}
+
+fn said(mut child: Child) -> (i32, String, String) {
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    (child.wait().unwrap().code().unwrap(), out, err)
+}
+
+#[test]
+fn a_lost_task_whose_cache_is_still_there_is_unknown() {
+    let server = cluster(Plan::lasting(Duration::from_secs(60)));
+    let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
+    assert_eq!(status, 6, "{stderr}");
+    let record: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&record["status"], &record["code"]), (&"unknown".into(), &141.into()), "{record}");
+    let id = record["task_id"].as_str().unwrap();
+    let error = stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(error.contains(LOST) && error.contains(&format!("connect-cache task {id} --wait")), "{error}");
+    assert_eq!(endpoints(&server).last(), Some(&Endpoint::DryRun));
+
+    let looks = requests_to(&server, Endpoint::Task);
+    let lost: Vec<_> = looks.iter().filter(|look| look.status == Some(404)).collect();
+    assert!(lost.len() <= 11, "{}", lost.len());
+    assert!(lost[1..].iter().all(|look| look.header("cookie").is_none()));
+    let mut connections: Vec<usize> = lost[1..].iter().map(|look| look.connection).collect();
+    connections.dedup();
+    assert_eq!(connections.len(), 10);
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn a_lost_task_whose_cache_is_gone_is_deleted() {
+    let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
+    let server = cluster(plan);
+    let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
+    assert_eq!(status, 0, "{stderr}");
+    let record: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(record["status"], "deleted");
+    assert!(stderr.contains("the cache is gone") && !stderr.contains("error: "), "{stderr}");
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn task_says_that_a_task_is_lost() {
+    let server = cluster(Plan::lasting(Duration::from_secs(60)));
+    let id = started(&server);
+    server.restart_node(server.requests()[0].node);
+    for wait in ["", " --wait"] {
+        let before = requests_to(&server, Endpoint::Task).len();
+        run(&server, &format!("task {id}{wait}")).exits(4).prints("").fails_with(LOST);
+        assert_eq!(requests_to(&server, Endpoint::Task).len() - before, 11);
+    }
+    assert_eq!(server.connections(), 1 + 22);
+}
+
+#[test]
+fn a_purge_loses_only_the_tasks_of_the_node_that_restarts() {
+    let versions: Vec<Cache> = (0..6).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let long = Plan::lasting(Duration::from_secs(60));
+    let plans = vec![(versions[0].clone(), long.clone()), (versions[1].clone(), long)];
+    let server = Server::start(Config {
+        nodes: 2,
+        balancer: true,
+        caches: versions,
+        plans,
+        plan: Plan::lasting(Duration::from_secs(1)),
+        ..Config::default()
+    });
+    let words = "purge --all -y --json --max-running 2 --interval 0.2";
+    let (status, stdout, stderr) = said(restarted_under(&server, words));
+    assert_eq!(status, 6, "{stderr}");
+    let mut ends: Vec<String> = stdout
+        .lines()
+        .map(|line| {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            format!("{} {}", record["version"].as_str().unwrap(), record["status"].as_str().unwrap())
+        })
+        .collect();
+    ends.sort();
+    assert_eq!(ends[2..], ["4.2.0 deleted", "4.3.0 deleted", "4.4.0 deleted", "4.5.0 deleted"], "{stderr}");
+    assert_eq!(ends[..2], ["4.0.0 unknown", "4.1.0 unknown"], "{stderr}");
+    assert_eq!(caches(&server), ["R 4.0.0 Local", "R 4.1.0 Local"]);
+    assert!(stderr.contains("4 deleted, 2 unknown"), "{stderr}");
+}

@@ -1,0 +1,389 @@
+//! Proxies: which one is chosen, what goes through it, and what is said where it does not let us through.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Config, Plan, Server};
+
+use crate::support::{Program, caches, connect_cache, server_over_tls};
+
+const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
+/// `us er:p@ss:w%rd` as it is sent, and as it is written in an address.
+const BASIC: &str = "Basic dXMgZXI6cEBzczp3JXJk";
+const USER_INFO: &str = "us%20er:p%40ss:w%25rd";
+
+/// A forward proxy that notes what it is asked for.
+struct Proxy {
+    address: SocketAddr,
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    connections: usize,
+    asked: Vec<Asked>,
+}
+
+/// A request line and the headers below it, names in lower case.
+#[derive(Clone, Debug)]
+struct Asked {
+    line: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whom the proxy lets through.
+#[derive(Clone, Copy)]
+enum Lets {
+    All,
+    WithCredentials,
+    /// Nobody: this status.
+    Nobody(u16),
+}
+
+impl Proxy {
+    fn start(lets: Lets) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, log) = (listener.local_addr().unwrap(), Arc::<Mutex<Log>>::default());
+        let proxy = Self { address, log: log.clone() };
+        // These threads end with the test program.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                log.lock().unwrap().connections += 1;
+                let log = log.clone();
+                thread::spawn(move || serve(&client, lets, &log));
+            }
+        });
+        proxy
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn url_with(&self, user_info: &str) -> String {
+        format!("http://{user_info}@{}", self.address)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.log.lock().unwrap().asked.clone()
+    }
+
+    fn connections(&self) -> usize {
+        self.log.lock().unwrap().connections
+    }
+}
+
+fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
+    let mut reader = BufReader::new(client);
+    let mut server: Option<TcpStream> = None;
+    while let Some(asked) = read_head(&mut reader)? {
+        log.lock().unwrap().asked.push(asked.clone());
+        let authorized = asked.header("proxy-authorization") == Some(BASIC);
+        let refusal = match lets {
+            Lets::WithCredentials if !authorized => Some(407),
+            Lets::Nobody(status) => Some(status),
+            _ => None,
+        };
+        let mut body = vec![0; length(&asked)];
+        reader.read_exact(&mut body)?;
+        if let Some(status) = refusal {
+            let page = "<html>squid says no</html>";
+            let head = format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\n\r\n{page}", page.len());
+            (&*client).write_all(head.as_bytes())?;
+            continue;
+        }
+        let words: Vec<&str> = asked.line.split(' ').collect();
+        let [method, target, version] = words[..] else { return Ok(()) };
+        if method == "CONNECT" {
+            let upstream = TcpStream::connect(target)?;
+            (&*client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+            return tunnel(client, &upstream);
+        }
+        let Some(rest) = target.strip_prefix("http://") else { return Ok(()) };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let upstream = match &server {
+            Some(upstream) => upstream,
+            None => server.insert(TcpStream::connect(authority)?),
+        };
+        let mut head = format!("{method} {path} {version}\r\n");
+        for (name, value) in asked.headers.iter().filter(|(name, _)| name != "proxy-authorization") {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut upstream = upstream;
+        upstream.write_all(&[head.as_bytes(), b"\r\n", &body].concat())?;
+        let mut answers = BufReader::new(upstream);
+        let Some(answer) = read_head(&mut answers)? else { return Ok(()) };
+        let mut body = vec![0; length(&answer)];
+        answers.read_exact(&mut body)?;
+        let mut head = format!("{}\r\n", answer.line);
+        for (name, value) in &answer.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        (&*client).write_all(&[head.as_bytes(), b"\r\n", &body].concat())?;
+    }
+    Ok(())
+}
+
+fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Asked>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let headers = lines[1..].iter().filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    Ok(Some(Asked { line: lines[0].clone(), headers }))
+}
+
+fn length(message: &Asked) -> usize {
+    message.header("content-length").map_or(0, |length| length.parse().unwrap())
+}
+
+/// Both ways, until either end closes.
+fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    let copy = |mut from: &TcpStream, mut to: &TcpStream| {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| copy(client, server));
+        copy(server, client);
+    });
+    Ok(())
+}
+
+/// An address at which nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+fn list(server: &Server) -> Program {
+    connect_cache(server).words("list")
+}
+
+#[test]
+fn https_goes_through_a_tunnel() {
+    let ca = Ca::new();
+    let plan = Plan::lasting(Duration::from_millis(1200));
+    let server = server_over_tls(&ca, Config { plan, ..Config::default() });
+    let proxy = Proxy::start(Lets::All);
+    let program = connect_cache(&server).trusting(&ca).env("HTTPS_PROXY", proxy.url());
+    program.words("delete -l R -V 4.3.0").run().exits(0);
+    // One tunnel, one connection in it, and nothing of the key outside of it.
+    let asked = proxy.asked();
+    let authority = server.url().replace("https://", "");
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0].line, format!("CONNECT {authority} HTTP/1.1"));
+    assert_eq!(asked[0].header("host"), Some(authority.as_str()));
+    assert_eq!((asked[0].header("authorization"), asked[0].header("proxy-authorization")), (None, None));
+    assert_eq!((proxy.connections(), server.connections()), (1, 1));
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn plain_http_goes_in_absolute_form_over_one_connection() {
+    let plan = Plan::lasting(Duration::from_millis(1200));
+    let server = Server::start(Config { prefix: "/rsc".into(), plan, ..Config::default() });
+    let proxy = Proxy::start(Lets::All);
+    let program = connect_cache(&server).env("http_proxy", proxy.url());
+    program.words("delete -l R -V 4.3.0").run().exits(0);
+    let asked = proxy.asked();
+    assert!(asked.len() >= 3, "{asked:?}");
+    assert_eq!(asked.len(), server.requests().len());
+    let base = format!("{}/__api__/v1", server.url());
+    assert_eq!(asked[0].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
+    assert!(asked[1].line.starts_with(&format!("GET {base}/tasks/")), "{asked:?}");
+    let host = server.url().replace("http://", "").replace("/rsc", "");
+    for request in &asked {
+        assert_eq!(request.header("host"), Some(host.as_str()));
+        assert_eq!(request.header("authorization"), Some("Key admin-key"));
+        assert_eq!(request.header("proxy-authorization"), None);
+    }
+    assert_eq!((proxy.connections(), server.connections()), (1, 1));
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
+
+#[test]
+fn the_name_is_the_proxys_to_resolve() {
+    let proxy = Proxy::start(Lets::Nobody(502));
+    for (server, variable) in
+        [("http://connect.invalid:3939", "http_proxy"), ("https://connect.invalid", "https_proxy")]
+    {
+        let program = Program::new().env("CONNECT_API_KEY", "x").env(variable, proxy.url());
+        program.words("list --retries 0 -s").arg(server).run().exits(6).never_says("cannot be resolved");
+    }
+    assert!(proxy.asked()[0].line.starts_with("GET http://connect.invalid:3939/__api__/"));
+    assert!(proxy.asked()[1].line.starts_with("CONNECT connect.invalid:443 "));
+}
+
+#[test]
+fn credentials_are_sent_decoded_and_never_shown() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    let proxy = Proxy::start(Lets::WithCredentials);
+    for server in [&tls, &plain] {
+        let run = |user_info: &str| {
+            let program = connect_cache(server).trusting(&ca).env("ALL_PROXY", proxy.url_with(user_info));
+            let ran = program.words("list -vv --retries 0").run();
+            ran.never_says("w%rd")
+                .never_says("w%25rd")
+                .never_says("dXMg")
+                .never_says("us er")
+                .never_says("wrong")
+        };
+        run(USER_INFO).exits(0).prints(CACHES);
+        let before = server.requests().len();
+        run("us%20er:wrong").exits(6).says("407");
+        assert_eq!(server.requests().len(), before);
+    }
+    let with = proxy.asked().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
+    assert_eq!((with, proxy.asked().len()), (2, 4));
+    // They are the proxy's alone.
+    let seen = tls.requests().into_iter().chain(plain.requests());
+    assert!(seen.into_iter().all(|request| request.header("proxy-authorization").is_none()));
+}
+
+#[test]
+fn a_proxy_that_refuses_says_so() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    for (status, lets) in [(403, Lets::Nobody(403)), (407, Lets::WithCredentials), (502, Lets::Nobody(502))] {
+        let proxy = Proxy::start(lets);
+        let ran = list(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url()).words("--retries 0").run();
+        ran.exits(6)
+            .prints("")
+            .fails_with(&format!("the proxy {} does not let us through", proxy.url()))
+            .fails_with(&status.to_string())
+            .fails_with("NO_PROXY");
+        // Nothing was sent, so a deletion is not in doubt.
+        let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
+        let ran = program.words("delete -l R -V 4.3.0 --retries 0").run().exits(6);
+        ran.says("does not let us through").never_says("dry run");
+        assert_eq!(proxy.asked().len(), 2);
+    }
+    let proxy = Proxy::start(Lets::WithCredentials);
+    let ran = list(&plain).env("HTTP_PROXY", proxy.url()).words("--retries 0").run().exits(6).prints("");
+    ran.fails_with("HTTP 407").fails_with("the proxy wants credentials: http://USER:PASSWORD@HOST:PORT");
+    assert_eq!((tls.connections(), plain.connections()), (0, 0));
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_said_so() {
+    let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
+    for server in [&tls, &plain] {
+        let ran = list(server).env("ALL_PROXY", NOBODY).words("--retries 0").run().exits(6).prints("");
+        ran.fails_with(&format!("the proxy {NOBODY} does not let us through")).fails_with("HTTPS_PROXY");
+        let program = list(server).env("ALL_PROXY", "http://proxy.invalid:3128").words("--retries 0");
+        let ran = program.run().exits(6).fails_with("the proxy http://proxy.invalid:3128");
+        ran.fails_with("name cannot be resolved").fails_with("HTTPS_PROXY");
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_never_makes_way_for_a_direct_connection() {
+    let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
+    for (value, says) in [
+        ("socks5://127.0.0.1:1080", "is a SOCKS proxy"),
+        ("socks5h://u:hunter2@127.0.0.1:1080", "is a SOCKS proxy"),
+        ("SOCKS4://127.0.0.1:1080", "is a SOCKS proxy"),
+        ("https://127.0.0.1:3128", "is not an http:// proxy"),
+        ("ftp://127.0.0.1", "is not an http:// proxy"),
+        ("http://", "has an address that cannot be used"),
+        ("http://hunter2@127.0.0.1:99999", "has an address that cannot be used"),
+        ("http://127.0.0.1:x", "has an address that cannot be used"),
+        ("http://u:hunter2%zz@127.0.0.1:1", "has an address that cannot be used"),
+        ("http://127.0.0.1:1/hunter2", "has an address that cannot be used"),
+        ("user:hunter2@:3128", "has an address that cannot be used"),
+    ] {
+        for (server, variables) in
+            [(&tls, ["https_proxy", "ALL_PROXY"]), (&plain, ["HTTP_PROXY", "all_proxy"])]
+        {
+            for variable in variables {
+                let ran = list(server).env(variable, value).run().exits(2).prints("").fails_with(says);
+                ran.fails_with(variable).never_says("hunter2");
+            }
+        }
+    }
+    assert_eq!((tls.connections(), plain.connections()), (0, 0));
+}
+
+#[test]
+fn the_servers_scheme_decides_and_lower_case_comes_first() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    let good = Proxy::start(Lets::All);
+    let url = good.url();
+    let bare = url.replace("http://", "");
+    for (server, variables) in [
+        (&tls, vec![("https_proxy", url.as_str()), ("HTTPS_PROXY", NOBODY)]),
+        (
+            &tls,
+            vec![
+                ("HTTPS_PROXY", &url),
+                ("http_proxy", NOBODY),
+                ("HTTP_PROXY", NOBODY),
+                ("all_proxy", NOBODY),
+            ],
+        ),
+        (&tls, vec![("all_proxy", &url), ("ALL_PROXY", NOBODY), ("http_proxy", NOBODY)]),
+        (&tls, vec![("https_proxy", ""), ("ALL_PROXY", &bare)]),
+        (&plain, vec![("http_proxy", &url), ("HTTP_PROXY", NOBODY)]),
+        (&plain, vec![("HTTP_PROXY", &url), ("https_proxy", NOBODY), ("ALL_PROXY", NOBODY)]),
+        (&plain, vec![("all_proxy", &bare), ("ALL_PROXY", NOBODY), ("HTTPS_PROXY", "socks5://x")]),
+    ] {
+        let before = good.asked().len();
+        let mut program = list(server).trusting(&ca);
+        for (name, value) in &variables {
+            program = program.env(name, value);
+        }
+        program.run().exits(0).says_nothing().prints(CACHES);
+        assert_eq!(good.asked().len(), before + 1, "{variables:?}");
+    }
+}
+
+#[test]
+fn exceptions_go_around_the_proxy() {
+    let server = Server::start(Config::default());
+    let port = server.url().rsplit(':').next().unwrap().to_owned();
+    let proxy = Proxy::start(Lets::Nobody(403));
+    let by_name = server.url().replace("127.0.0.1", "localhost");
+    for (url, variable, value, direct) in [
+        (server.url(), "NO_PROXY", "127.0.0.1".to_owned(), true),
+        (server.url(), "no_proxy", " example.com , 127.0.0.1 ".to_owned(), true),
+        (server.url(), "NO_PROXY", "*".to_owned(), true),
+        (server.url(), "NO_PROXY", format!("127.0.0.1:{port}"), true),
+        (server.url(), "NO_PROXY", "127.0.0.1:1".to_owned(), false),
+        (server.url(), "NO_PROXY", "27.0.0.1,7.0.0.1,0.0.1".to_owned(), false),
+        (server.url(), "NO_PROXY", "localhost".to_owned(), false),
+        (server.url(), "NO_PROXY", String::new(), false),
+        (by_name.clone(), "NO_PROXY", "LOCALHOST".to_owned(), true),
+        (by_name.clone(), "NO_PROXY", ".localhost".to_owned(), true),
+        (by_name.clone(), "NO_PROXY", "host,calhost".to_owned(), false),
+        (by_name, "NO_PROXY", "127.0.0.1".to_owned(), false),
+    ] {
+        let program = connect_cache(&server).env("HTTP_PROXY", proxy.url()).env(variable, &value);
+        let before = (server.connections(), proxy.connections());
+        let ran = program.words("list --retries 0 -s").arg(&url).run();
+        let after = (server.connections() - before.0, proxy.connections() - before.1);
+        assert_eq!(after, if direct { (1, 0) } else { (0, 1) }, "{url} {value:?}: {ran:#?}");
+        assert_eq!(ran.status == Some(0), direct, "{ran:#?}");
+    }
+    // What is excepted does not even need an address that can be used.
+    let program = list(&server).env("HTTP_PROXY", "socks5://x").env("NO_PROXY", "127.0.0.1");
+    program.run().exits(0).prints(CACHES);
+}

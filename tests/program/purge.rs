@@ -1,0 +1,464 @@
+//! `connect-cache purge`
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use connect_test_server::{Action, Cache, Config, Effect, Endpoint, Fault, Installations, Plan, Server};
+use serde_json::{Value, json};
+
+use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run};
+
+/// R 4.0.0, 4.1.0 and so on.
+fn r_caches(number: usize) -> Vec<Cache> {
+    (0..number).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect()
+}
+
+fn server_of(number: usize, plan: Plan) -> Server {
+    Server::start(Config { caches: r_caches(number), plan, ..Config::default() })
+}
+
+/// The version and status of each record, in the order in which they were printed.
+fn ends(ran: &Ran) -> Vec<String> {
+    records(ran)
+        .iter()
+        .map(|record| {
+            format!("{} {}", record["version"].as_str().unwrap(), record["status"].as_str().unwrap())
+        })
+        .collect()
+}
+
+fn sorted_ends(ran: &Ran) -> Vec<String> {
+    let mut ends = ends(ran);
+    ends.sort();
+    ends
+}
+
+fn records(ran: &Ran) -> Vec<Value> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn many_caches_go_several_at_once_over_one_connection() {
+    let mut all = r_caches(22);
+    all.extend(["4.0.0", "4.1.0"].map(|version| Cache::new("R", version, "ghcr.io/example/r:jammy")));
+    all.push(Cache::new("Python", "3.7.6", "Local"));
+    let plan = Plan::lasting(Duration::from_millis(1500));
+    let server = Server::start(Config { caches: all, plan, ..Config::default() });
+    let begun = Instant::now();
+    let ran = run(&server, "purge -l r -y --interval 0.2").exits(0).says("24 deleted");
+    // Six rounds of four take 9 s; one after the other, it would be 36 s.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(server.max_running(), 4);
+    assert_eq!(server.connections(), 1);
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 24);
+    assert_eq!(ran.stderr.lines().last(), Some("24 deleted"));
+
+    let looks = requests_to(&server, Endpoint::Task);
+    let mut of_each: HashMap<&str, usize> = HashMap::new();
+    for look in &looks {
+        *of_each.entry(&look.path).or_default() += 1;
+    }
+    assert_eq!(of_each.len(), 24);
+    // One right away, then one each 0.2 s at the most.
+    assert!(of_each.values().all(|&looks| looks <= 10), "{of_each:?}");
+    // No look is held while another task is in flight: only the last one may be.
+    let held = looks.iter().position(|look| look.param("wait") != Some("0")).unwrap_or(looks.len());
+    assert!(looks[held..].iter().all(|look| look.path == looks[looks.len() - 1].path), "{looks:#?}");
+}
+
+#[test]
+fn a_thousand_caches_cost_two_requests_each() {
+    let server = server_of(1000, Plan::default());
+    let ran = run(&server, "purge --all -y --json").exits(0).says("1000 deleted");
+    assert!(server.requests().len() <= 2200, "{}", server.requests().len());
+    assert_eq!(server.connections(), 1);
+    assert!(server.max_running() <= 4);
+    assert!(caches(&server).is_empty());
+    assert_eq!(records(&ran).len(), 1000);
+}
+
+#[test]
+fn the_number_at_once_can_be_set() {
+    for (number, most) in [("1", 1), ("6", 6), ("100", 8)] {
+        let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
+        run(&server, &format!("purge --all -y --interval 0.1 --max-running {number}")).exits(0);
+        assert_eq!(server.max_running(), most);
+        assert!(caches(&server).is_empty());
+    }
+    // One at a time is followed as a single deletion is: the server holds the looks.
+    let server = server_of(2, Plan::lasting(Duration::from_millis(500)));
+    run(&server, "purge --all -y --max-running 1").exits(0);
+    assert_eq!(endpoints(&server).len(), 1 + 2 * 2, "{:?}", endpoints(&server));
+}
+
+#[test]
+fn what_list_shows_is_what_purge_deletes() {
+    let server = || {
+        Server::start(Config {
+            caches: [
+                ("Python", "3.9.18", "Local"),
+                ("Python", "3.10.1", "Local"),
+                ("R", "4.1.0", "Local"),
+                ("R", "4.1.2", "ghcr.io/Example/R:jammy"),
+                ("R", "4.3.0", "Local"),
+                ("R", "4.3.0", "ghcr.io/Example/R:jammy"),
+            ]
+            .map(|(language, version, image)| Cache::new(language, version, image))
+            .to_vec(),
+            installations_python: Installations::local("3.10.1"),
+            ..Config::default()
+        })
+    };
+    for (words, number) in [
+        ("--all", 6),
+        ("-l PYTHON", 2),
+        ("-V 4.1.*", 2),
+        ("-V ?.?.?", 4),
+        ("-I *jammy", 2),
+        ("-l r -V 4.3.0 -I Local", 1),
+        ("--orphaned", 4),
+        ("--orphaned -l R", 3),
+        ("-V 4.3", 0),
+        ("-l Quarto", 0),
+    ] {
+        let server = server();
+        let shown = run(&server, &format!("list {} --json", words.replace("--all", ""))).exits(0).json();
+        let shown = shown["caches"].as_array().unwrap().clone();
+        assert_eq!(shown.len(), number, "{words}");
+        let ran = run(&server, &format!("purge {words} -y --json")).exits(0);
+        let mut deleted: Vec<Value> = records(&ran)
+            .iter()
+            .map(|r| json!({"language": r["language"], "version": r["version"], "image_name": r["image_name"]}))
+            .collect();
+        // In order they started; they may end in another.
+        let at = |cache: &Value| shown.iter().position(|other| other == cache);
+        deleted.sort_by_key(at);
+        assert_eq!(deleted, shown, "{words}");
+        assert_eq!(server.caches().len(), 6 - number);
+        let left = run(&server, "list --json").exits(0).json();
+        assert!(left["caches"].as_array().unwrap().iter().all(|cache| !shown.contains(cache)), "{words}");
+    }
+}
+
+#[test]
+fn nothing_selected_is_a_success() {
+    let server = Server::start(Config::default());
+    for words in ["purge -V 9.* -y", "purge -V 9.* -y --json", "purge -V 9.* -d"] {
+        run(&server, words).exits(0).prints("").says("no runtime cache is selected");
+    }
+    assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
+    let empty = Server::start(Config { caches: vec![], ..Config::default() });
+    run(&empty, "purge --all -y").exits(0).says("no runtime cache is selected");
+}
+
+#[test]
+fn lines_carry_the_name_of_their_cache() {
+    let server = server_of(3, Plan::lasting(Duration::from_millis(300)));
+    let ran = run(&server, "purge --all -y --interval 0.1").exits(0);
+    let mut lines: Vec<&str> = ran.stdout.lines().collect();
+    lines.sort_unstable();
+    let mut expected = Vec::new();
+    for n in 0..3 {
+        expected.push(format!("R 4.{n}.0 Local: Deleting runtime cache..."));
+        expected.push(format!("R 4.{n}.0 Local: Successfully deleted runtime cache"));
+    }
+    assert_eq!(lines, expected);
+    for n in 0..3 {
+        let cache = format!("R 4.{n}.0 Local");
+        assert!(ran.stderr.contains(&format!("{cache}: task ")), "{ran:#?}");
+        assert_eq!(ran.stderr.matches(&format!("deleted {cache}, after ")).count(), 1, "{ran:#?}");
+    }
+    run(&server_of(3, Plan::default()), "purge --all -yq").exits(0).says_nothing();
+}
+
+#[test]
+fn each_cache_is_accounted_for() {
+    let all = r_caches(8);
+    let plans = vec![
+        (all[1].clone(), Plan { duration: Duration::from_millis(600), ..Plan::failing(7, "disk on fire") }),
+        (all[3].clone(), Plan { vanishes: true, ..Plan::default() }),
+    ];
+    let plan = Plan::lasting(Duration::from_millis(400));
+    let server = Server::start(Config { caches: all, plans, plan, ..Config::default() });
+    // The sixth deletion is refused, and that stops nothing else.
+    server.fault(Fault::new(Endpoint::Delete, Action::error(400, 194, "is disabled.")).skip(5));
+    let ran = run(&server, "purge --all -y --json --interval 0.1").exits(1);
+    assert_eq!(
+        sorted_ends(&ran),
+        [
+            "4.0.0 deleted",
+            "4.1.0 failed",
+            "4.2.0 deleted",
+            "4.3.0 absent",
+            "4.4.0 deleted",
+            "4.5.0 refused",
+            "4.6.0 deleted",
+            "4.7.0 deleted",
+        ]
+    );
+    // What is left is what did not go.
+    assert_eq!(caches(&server), ["R 4.1.0 Local", "R 4.5.0 Local"]);
+    for record in records(&ran) {
+        let fields: Vec<&String> = record.as_object().unwrap().keys().collect();
+        assert_eq!(fields.len(), 8, "{record}");
+        assert_eq!((&record["language"], &record["image_name"]), (&json!("R"), &json!("Local")));
+        let (output, code, error) = (record["output"].as_array().unwrap(), &record["code"], &record["error"]);
+        let task = record["task_id"].is_string();
+        match record["status"].as_str().unwrap() {
+            "deleted" => assert_eq!((output.len(), code, error, task), (2, &json!(0), &json!(null), true)),
+            "failed" => {
+                assert_eq!((output.len(), code, error, task), (2, &json!(7), &json!("disk on fire"), true));
+            }
+            "absent" => assert_eq!((output.len(), code, task), (0, &json!(4), false)),
+            "refused" => assert_eq!((output.len(), code, task), (0, &json!(194), false)),
+            other => panic!("{other}"),
+        }
+    }
+    let ran = ran.says("error: the deletion of R 4.1.0 Local failed: disk on fire (task ");
+    let ran =
+        ran.says("error: R 4.5.0 Local: cannot delete the runtime cache: is disabled. (HTTP 400, code 194)");
+    assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 gone already, 1 failed, 1 refused"));
+    assert_eq!(server.max_running(), 4);
+}
+
+#[test]
+fn a_refused_key_or_role_stops_new_deletions() {
+    for (action, words) in [
+        (Action::error(403, 22, "You don't have permission."), "use the key of an administrator"),
+        (Action::error(401, 24, "The requested operation requires authentication."), "check the API key"),
+        (Action::html(403), "something in front of Connect refused"),
+    ] {
+        let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
+        server.fault(Fault::new(Endpoint::Delete, action).skip(2));
+        let ran = run(&server, "purge --all -y --json --interval 0.1").exits(3).says(words);
+        assert_eq!(
+            sorted_ends(&ran),
+            [
+                "4.0.0 deleted",
+                "4.1.0 deleted",
+                "4.2.0 refused",
+                "4.3.0 not-started",
+                "4.4.0 not-started",
+                "4.5.0 not-started",
+                "4.6.0 not-started",
+                "4.7.0 not-started",
+            ]
+        );
+        assert_eq!(requests_to(&server, Endpoint::Delete).len(), 3);
+        assert_eq!(caches(&server).len(), 6);
+        assert_eq!(ran.stderr.lines().last(), Some("2 deleted, 1 refused, 5 not started"));
+        assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:#?}");
+    }
+    // Where the list is refused already, there is nothing to account for.
+    let server = server_of(2, Plan::default());
+    run(&server, "purge --all -y --json -k publisher-key").exits(3).prints("").fails_with("code 22");
+    assert_eq!(endpoints(&server), [Endpoint::List]);
+}
+
+#[test]
+fn the_time_ends_new_deletions() {
+    let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
+    let ran = run(&server, "purge --all -y --json --max-running 2 --timeout 1.5").exits(7);
+    let ends = sorted_ends(&ran);
+    assert_eq!(ends[..2], ["4.0.0 running", "4.1.0 running"]);
+    assert_eq!(ends[2..], [2, 3, 4, 5].map(|n| format!("4.{n}.0 not-started")));
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+    assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started"));
+    for record in records(&ran) {
+        assert_eq!(record["task_id"].is_string(), record["status"] == "running", "{record}");
+        if let Some(id) = record["task_id"].as_str() {
+            assert!(ran.stderr.contains(&format!("connect-cache task {id} --wait")), "{ran:#?}");
+            run(&server, &format!("task {id}")).exits(7);
+        }
+    }
+    assert_eq!(caches(&server).len(), 6);
+}
+
+#[test]
+fn no_deletion_starts_once_the_time_is_over() {
+    let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
+    // The first one's answer takes longer than the time there is for all of them.
+    let slow = Action::Delay(Duration::from_millis(1500));
+    server.fault(Fault::new(Endpoint::Delete, slow).with_effect());
+    let ran = run(&server, "purge --all -y --json --timeout 1").exits(7);
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1, "{ran:#?}");
+    assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started"));
+    assert_eq!(sorted_ends(&ran)[0], "4.0.0 running");
+}
+
+#[test]
+fn the_worst_end_is_the_exit_status() {
+    let all = r_caches(3);
+    let (long, failing) = (Plan::lasting(Duration::from_secs(60)), Plan::failing(1, "no"));
+    let gone = Plan { vanishes: true, ..Plan::default() };
+    let lost = || Fault::new(Endpoint::Task, Action::html(404)).times(1);
+    let denied = || Fault::new(Endpoint::Delete, Action::error(403, 22, "no")).skip(2);
+    let words = "purge --all -y --timeout 1 --retries 0 --max-running 1";
+    for (plans, fault, status, summary) in [
+        ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 gone already"),
+        ([Plan::default(), long.clone(), long.clone()], None, 7, "1 deleted, 1 still running, 1 not started"),
+        ([long.clone(), gone, long.clone()], Some(lost()), 6, "1 gone already, 1 unknown, 1 still running"),
+        ([failing.clone(), long.clone(), long.clone()], None, 1, "1 failed, 1 still running, 1 not started"),
+        (
+            [long.clone(), failing.clone(), long.clone()],
+            Some(lost()),
+            1,
+            "1 failed, 1 unknown, 1 still running",
+        ),
+        ([failing.clone(), Plan::default(), long], Some(denied()), 3, "1 deleted, 1 failed, 1 refused"),
+    ] {
+        let plans = all.iter().cloned().zip(plans).collect();
+        let server = Server::start(Config { caches: all.clone(), plans, ..Config::default() });
+        fault.into_iter().for_each(|fault| server.fault(fault));
+        let ran = run(&server, words).exits(status);
+        assert_eq!(ran.stderr.lines().last(), Some(summary), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_dry_run_has_the_server_check_each() {
+    let all = r_caches(6);
+    let plans = vec![(all[2].clone(), Plan { vanishes: true, ..Plan::default() })];
+    let server = Server::start(Config { caches: all, plans, ..Config::default() });
+    let ran = run(&server, "purge --all -d --json").exits(0);
+    let mut expected: Vec<String> = (0..6).map(|n| format!("4.{n}.0 would-delete")).collect();
+    expected[2] = "4.2.0 absent".into();
+    assert_eq!(sorted_ends(&ran), expected);
+    assert_eq!(ran.stderr.lines().last(), Some("5 would be deleted, 1 gone already"));
+    assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 6);
+    assert!(requests_to(&server, Endpoint::Delete).is_empty());
+    assert_eq!(caches(&server).len(), 5);
+    server.fault(Fault::new(Endpoint::DryRun, Action::error(403, 22, "no")).skip(1));
+    let ran = run(&server, "purge -l R --dry-run --json").exits(3);
+    assert_eq!(sorted_ends(&ran)[..2], ["4.0.0 would-delete", "4.1.0 refused"]);
+    assert!(sorted_ends(&ran)[2..].iter().all(|end| end.ends_with("not-started")), "{ran:#?}");
+}
+
+#[test]
+fn a_look_that_fails_does_not_hold_up_the_others() {
+    let server = server_of(6, Plan::default());
+    let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
+    server.fault(Fault::new(Endpoint::Task, Action::Reply { status: 503, headers, body: "busy".into() }));
+    let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("trying again in 2.0 s");
+    assert_eq!(ends(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
+    let requests = server.requests();
+    let busy = requests.iter().find(|request| request.status == Some(503)).unwrap();
+    let again = requests.iter().rposition(|request| request.path == busy.path).unwrap();
+    assert_eq!(again, requests.len() - 1, "{requests:#?}");
+    assert!(requests[again].at - busy.at >= Duration::from_millis(1900));
+    assert_eq!(requests.iter().filter(|request| request.path == busy.path).count(), 2);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn a_task_whose_looks_go_on_failing_is_settled_beside_the_others() {
+    let all = r_caches(5);
+    // The first cache goes as its task starts, and nobody learns how the task ends.
+    let plans =
+        vec![(all[0].clone(), Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) })];
+    let server = Server::start(Config { caches: all, plans, ..Config::default() });
+    server.fault(Fault::new(Endpoint::Task, Action::html(404)));
+    let ran = run(&server, "purge --all -y --json").exits(0).says("5 deleted");
+    assert_eq!(sorted_ends(&ran), [0, 1, 2, 3, 4].map(|n| format!("4.{n}.0 deleted")));
+    assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn a_deletion_in_doubt_does_not_hold_up_the_others() {
+    let server = server_of(5, Plan::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
+    let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("5 deleted");
+    assert_eq!(ends(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
+    // The other four were done before it was sent again.
+    let requests = requests_to(&server, Endpoint::Delete);
+    let versions: Vec<Value> = requests.iter().map(|request| request.json()["version"].clone()).collect();
+    assert_eq!(versions, ["4.0.0", "4.1.0", "4.2.0", "4.3.0", "4.4.0", "4.0.0"]);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn a_cache_that_went_with_a_lost_answer_was_deleted() {
+    let server = server_of(4, Plan::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).skip(1).with_effect());
+    let ran = run(&server, "purge --all -y --json").exits(0).says("4 deleted");
+    // The list showed it, so it is this run's.
+    assert_eq!(sorted_ends(&ran), [0, 1, 2, 3].map(|n| format!("4.{n}.0 deleted")));
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 4);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn orphans_go_only_where_that_is_sure() {
+    let config = || Config { caches: r_caches(3), ..Config::default() };
+    let missing = Server::start(Config { installations_r: Installations::Missing, ..config() });
+    run(&missing, "purge --orphaned -y").exits(5).prints("").says("cannot list the R versions");
+    let broken = Server::start(config());
+    broken.fault(Fault::new(Endpoint::InstallationsR, Action::CutJson));
+    run(&broken, "purge --orphaned -y").exits(6).prints("");
+    let empty = Server::start(Config { installations_r: Installations::Listed(vec![]), ..config() });
+    run(&empty, "purge --orphaned -y")
+        .exits(0)
+        .prints("")
+        .says("no R cache is called orphaned: the server names no installation of it");
+    for server in [missing, broken, empty] {
+        assert!(requests_to(&server, Endpoint::Delete).is_empty());
+        assert_eq!(caches(&server).len(), 3);
+    }
+    let server = Server::start(Config { installations_r: Installations::local("4.1.0"), ..config() });
+    run(&server, "purge --orphaned -y").exits(0).says("2 deleted");
+    assert_eq!(caches(&server), ["R 4.1.0 Local"]);
+}
+
+#[test]
+fn an_interrupt_leaves_the_ids_of_what_was_started() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
+    let (mut command, _home) = connect_cache(&server).words("purge --all -y").into_command();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    server.wait_for("a look at each task", Duration::from_secs(30), |requests| {
+        requests.iter().filter(|request| request.endpoint == Endpoint::Task).count() >= 4
+    });
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    for n in 0..4 {
+        let begin = format!("R 4.{n}.0 Local: task ");
+        let line = stderr.lines().find_map(|line| line.strip_prefix(&begin)).unwrap();
+        run(&server, &format!("task {}", line.strip_suffix(" started").unwrap())).exits(7);
+    }
+}
+
+#[test]
+fn a_pattern_of_many_stars_ends_in_time() {
+    let server = Server::start(Config {
+        caches: vec![Cache::new("R", "4.3.0", "a".repeat(500)), Cache::new("R", "4.3.1", "a".repeat(500))],
+        ..Config::default()
+    });
+    let stars = "*a".repeat(1500);
+    for (pattern, number) in
+        [("*".repeat(3000), 2), (format!("{stars}b"), 0), (format!("{}b", "*".repeat(3000)), 0)]
+    {
+        let before = requests_to(&server, Endpoint::DryRun).len();
+        let program =
+            connect_cache(&server).words("purge -d -I").arg(pattern).within(Duration::from_secs(30));
+        program.run().exits(0);
+        assert_eq!(requests_to(&server, Endpoint::DryRun).len() - before, number);
+    }
+}
+
+#[test]
+fn a_closed_pipe_does_not_keep_a_purge_from_the_truth() {
+    let server = server_of(6, Plan::lasting(Duration::from_millis(400)));
+    let (mut command, _home) = connect_cache(&server).words("purge --all -y --json").into_command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(caches(&server).is_empty());
+}

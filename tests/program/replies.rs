@@ -1,0 +1,283 @@
+//! Replies that are not what they should be.
+
+use std::time::Duration;
+
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use serde_json::json;
+
+use crate::support::{caches, endpoints, requests_to, run};
+
+const DELETE: &str = "delete -l R -V 4.3.0";
+
+fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Action {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Action::Reply { status, headers, body: body.to_owned() }
+}
+
+fn with_body(body: &str) -> Action {
+    reply(200, &[("content-type", "application/json")], body)
+}
+
+/// A server whose every answer to `endpoint` is this one.
+fn answering(endpoint: Endpoint, action: Action) -> Server {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(endpoint, action).times(usize::MAX));
+    server
+}
+
+/// A server whose deletions go by tasks with these plans, and which tells of them all as of task `a`, in this
+/// state.
+fn telling_of_task_a(plan: Plan, state: &str) -> Server {
+    let server = Server::start(Config { plan, ..Config::default() });
+    let started = with_body(r#"{"task_id":"a"}"#);
+    server.fault(Fault::new(Endpoint::Delete, started).times(usize::MAX).with_effect());
+    server.fault(Fault::new(Endpoint::Task, with_body(state)).times(usize::MAX));
+    server
+}
+
+#[test]
+fn what_is_no_list_is_refused_with_what_was_expected_and_what_came() {
+    for (action, says) in [
+        (Action::html(200), "but got no JSON; the reply starts with: <"),
+        (with_body(""), "but got no JSON; the reply is empty"),
+        (with_body("hello there"), "but got no JSON; the reply starts with: hello there"),
+        (Action::CutJson, "but got no JSON; the reply starts with: {\"caches\""),
+        (with_body(&"[".repeat(100_000)), "the reply starts with: [[["),
+        (with_body(&"{\"caches\":".repeat(50_000)), "the reply starts with: {\"caches\":{"),
+        (with_body("{}"), "but got something else: missing field `caches`"),
+        (with_body("null"), "but got something else"),
+        (with_body("[]"), "but got something else"),
+        (with_body(r#"{"caches":null}"#), "but got something else"),
+        (with_body(r#"{"caches":[{"language":"R"}]}"#), "but got something else: missing field `version`"),
+        (with_body(r#"{"caches":[{"language":1}]}"#), "but got something else"),
+        (with_body(r#"{"caches":[]} trailing"#), "but got no JSON"),
+        (Action::html(404), "HTTP 404, and not from Connect itself; the reply starts with: <"),
+        (reply(404, &[], r#"{"message":"Not Found"}"#), "HTTP 404, and not from Connect itself"),
+        (reply(204, &[], ""), "the reply is empty"),
+        (Action::html(413), "HTTP 413, and not from Connect itself"),
+    ] {
+        let server = answering(Endpoint::List, action);
+        let ran = run(&server, "list").exits(6).prints("").fails_with(says);
+        ran.fails_with("check the server's address, a path prefix included");
+        // A whole but wrong reply is final.
+        assert_eq!(server.requests().len(), 1, "{says}");
+    }
+}
+
+#[test]
+fn a_wrong_reply_is_shown_shortly_and_harmlessly() {
+    let server = answering(Endpoint::List, with_body(&format!("\x1b[2J\u{202e}\nx{}", "y".repeat(5000))));
+    let ran = run(&server, "list").exits(6).fails_with("\\u{1b}[2J\\u{202e} xyyy");
+    assert!(ran.stderr.len() < 500, "{ran:#?}");
+    let server = answering(Endpoint::List, with_body("{\"caches\":[\"\x1b[2J\"]}"));
+    run(&server, "list").exits(6).never_says("\x1b");
+}
+
+#[test]
+fn a_reply_that_never_ends_is_not_read_to_the_end() {
+    for words in ["list", "purge --all -y"] {
+        let server = answering(Endpoint::List, Action::Endless);
+        run(&server, words).exits(6).prints("").fails_with("the reply is too large");
+        assert_eq!(endpoints(&server), [Endpoint::List]);
+    }
+}
+
+#[test]
+fn a_head_over_the_limit_is_refused() {
+    for bytes in [31 << 10, 100 << 10] {
+        let long = "x".repeat(bytes);
+        let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
+        run(&server, "list --retries 0").exits(6).prints("").never_says("xxxxx");
+        assert_eq!(server.requests().len(), 1, "{bytes}");
+    }
+    let long = "x".repeat(31 << 10);
+    let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
+    run(&server, "list").exits(6).fails_with("the reply is too large");
+    // A long one that is not over the limit is none of our business.
+    let long = "x".repeat(20 << 10);
+    let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
+    run(&server, "list --json").exits(0).prints("{\"caches\":[]}\n");
+}
+
+#[test]
+fn a_task_of_another_shape_is_no_answer_and_a_dry_run_settles() {
+    for body in [
+        r#"{"id":"a","output":[],"code":0,"error":"","last":0}"#,
+        r#"{"id":"a","output":[],"finished":"yes","code":0,"error":"","last":0}"#,
+        r#"{"id":"a/../b","output":[],"finished":true,"code":0,"error":"","last":0}"#,
+        r#"{"id":"a","output":[1],"finished":true,"code":0,"error":"","last":1}"#,
+        "[]",
+        "{}",
+        "",
+    ] {
+        // The cache is gone all the same.
+        let server = telling_of_task_a(Plan::default(), body);
+        run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task, Endpoint::DryRun], "{body}");
+        assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+
+        // And here it is not.
+        let server = telling_of_task_a(Plan::lasting(Duration::from_secs(60)), body);
+        let ran = run(&server, &format!("{DELETE} --json")).exits(6);
+        assert_eq!((&ran.json()["status"], &ran.json()["task_id"]), (&json!("unknown"), &json!("a")));
+        ran.says("expected the task's state, but got").says("connect-cache task a --wait");
+        assert_eq!(caches(&server).len(), 2);
+
+        run(&server, "task a").exits(6).prints("").fails_with("expected the task's state, but got");
+    }
+}
+
+#[test]
+fn what_may_be_null_or_missing_may_be_so_and_more_is_ignored() {
+    for body in [
+        r#"{"id":"a","finished":true,"code":0,"last":0}"#,
+        r#"{"id":"a","output":null,"result":null,"finished":true,"code":0,"error":null,"last":0}"#,
+        r#"{"id":"a","output":[],"result":{"type":"","data":[{"x":1}]},"finished":true,"code":0,"error":"",
+            "last":0,"status":{"new":[1]},"user_id":7}"#,
+    ] {
+        let server = telling_of_task_a(Plan::default(), body);
+        let ran = run(&server, &format!("{DELETE} --json")).exits(0);
+        assert_eq!((&ran.json()["status"], &ran.json()["output"]), (&json!("deleted"), &json!([])));
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+    }
+    let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local","size":3}],"total":1}"#;
+    run(&answering(Endpoint::List, with_body(list)), "list").exits(0).prints("R  4.3.0  Local\n");
+    let server = Server::start(Config { minimal_delete_reply: true, ..Config::default() });
+    run(&server, DELETE).exits(0);
+    run(&server, "delete -l Python -V 3.7.6 -d").exits(0);
+}
+
+#[test]
+fn a_failed_task_without_a_reason_is_a_failure() {
+    for error in ["", r#""error":"","#, r#""error":null,"#] {
+        let body = format!(r#"{{"id":"a",{error}"finished":true,"code":5,"last":0}}"#);
+        let server = telling_of_task_a(Plan::lasting(Duration::from_secs(60)), &body);
+        run(&server, DELETE).exits(1).says("failed: the server gives no reason (task a, code 5)");
+    }
+}
+
+#[test]
+fn a_deletion_without_a_proper_task_is_in_doubt() {
+    for body in [r#"{"task_id":"../v1/user"}"#, r#"{"task_id":""}"#, r#"{"task_id":null}"#, "{}", "", "hi"] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::Delete, with_body(body)).with_effect());
+        let ran = run(&server, &format!("{DELETE} --json")).exits(0).says("a dry run asks");
+        assert_eq!(ran.json()["status"], "absent", "{ran:#?}");
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{body}");
+        assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+    }
+}
+
+#[test]
+fn a_dry_run_that_starts_a_task_is_a_wrong_reply() {
+    let server = answering(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#));
+    let ran = run(&server, &format!("{DELETE} -d")).exits(6).prints("");
+    ran.says("expected a dry run's answer, without a task, but got something else: it started task abc");
+}
+
+#[test]
+fn redirects_are_not_followed_and_name_the_address_to_configure() {
+    let elsewhere = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    for status in [301, 302, 303, 307, 308] {
+        for (words, endpoint, path) in [
+            ("list", Endpoint::List, "v1/system/caches/runtime"),
+            (DELETE, Endpoint::Delete, "v1/system/caches/runtime"),
+            ("task abc", Endpoint::Task, "v1/tasks/abc"),
+            ("check", Endpoint::Settings, "server_settings"),
+        ] {
+            let location = format!("{}/__api__/{path}?first=0&token=hunter2", elsewhere.url());
+            let server = answering(endpoint, reply(status, &[("location", &location)], "moved"));
+            run(&server, words)
+                .exits(6)
+                .says(&format!("HTTP {status}, a redirect to {}/__api__/{path}, which", elsewhere.url()))
+                .says(&format!("; use {} as the server\n", elsewhere.url()))
+                .never_says("hunter2");
+            // A redirect is a refusal: a deletion is not in doubt.
+            assert_eq!(endpoints(&server), [endpoint], "{words}");
+            assert_eq!(caches(&server).len(), 2);
+        }
+    }
+    // The key never got there, nor did anything else.
+    assert_eq!(elsewhere.connections(), 0);
+    run(&elsewhere, "list").exits(0);
+}
+
+#[test]
+fn a_redirect_to_another_page_is_a_login_or_a_proxy() {
+    for location in
+        ["/__login__?url=hunter2", "https://login.invalid/saml?x=hunter2", "/__api__/other#hunter2"]
+    {
+        let server = answering(Endpoint::List, reply(302, &[("location", location)], ""));
+        run(&server, "list")
+            .exits(6)
+            .fails_with("a login page or a proxy answered: check the server's address")
+            .never_says("hunter2");
+        assert_eq!(server.requests().len(), 1);
+    }
+    // On the same host, to the path prefix that was left out.
+    let server =
+        answering(Endpoint::List, reply(301, &[("location", "/rsc/__api__/v1/system/caches/runtime")], ""));
+    run(&server, "list").exits(6).fails_with(&format!("use {}/rsc as the server", server.url()));
+    // To nowhere.
+    run(&answering(Endpoint::List, reply(302, &[], "")), "list").exits(6).fails_with("HTTP 302");
+}
+
+#[test]
+fn who_refuses_in_front_of_connect_is_called_so() {
+    for status in [401, 403] {
+        for (words, endpoint) in [("list", Endpoint::List), (DELETE, Endpoint::Delete)] {
+            let server = answering(endpoint, Action::html(status));
+            run(&server, words)
+                .exits(3)
+                .says(&format!("HTTP {status}, and not from Connect itself"))
+                .says("something in front of Connect refused");
+            assert_eq!(endpoints(&server), [endpoint]);
+            assert_eq!(caches(&server).len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_page_that_is_not_found_is_a_wrong_address_and_no_missing_cache() {
+    let server = answering(Endpoint::Delete, Action::html(404));
+    for words in [DELETE.to_owned(), format!("{DELETE} --ignore-not-found")] {
+        run(&server, &words).exits(6).says("check the server's address, a path prefix included");
+    }
+    let server = answering(Endpoint::Task, Action::html(404));
+    run(&server, "task abc").exits(6).fails_with("not from Connect itself");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_deprecated_endpoint_draws_a_warning() {
+    let server = Server::start(Config { deprecated: Some("v2/caches".into()), ..Config::default() });
+    let warning = "warning: the server calls v1/system/caches/runtime deprecated; instead: v2/caches\n";
+    let ran = run(&server, "list").exits(0);
+    assert_eq!(ran.stderr, warning, "{ran:#?}");
+    run(&server, "list -q").exits(0).says_nothing();
+    run(&server, DELETE).exits(0).says(warning);
+}
+
+#[test]
+fn a_deprecated_endpoint_is_warned_of_once_in_a_run() {
+    let versions = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let deprecated = Some("n/a".into());
+    let server = Server::start(Config { caches: versions, deprecated, ..Config::default() });
+    let ran = run(&server, "purge --all -y").exits(0);
+    let warnings = |of: &str| ran.stderr.lines().filter(|line| line.contains(of)).count();
+    assert_eq!(warnings("v1/system/caches/runtime deprecated"), 1, "{ran:#?}");
+    // All tasks are of one endpoint.
+    assert_eq!(warnings("deprecated"), 2, "{ran:#?}");
+}
+
+#[test]
+fn nothing_is_said_of_a_cache_that_could_not_be_asked_for() {
+    let plan = Plan::lasting(Duration::from_secs(60));
+    let server = Server::start(Config { plan, ..Config::default() });
+    server.fault(Fault::new(Endpoint::Task, Action::html(502)).times(usize::MAX));
+    server.fault(Fault::new(Endpoint::DryRun, Action::html(502)).times(usize::MAX));
+    let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);
+    assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
+    // The dry run had no answer either.
+    ran.says("is not known").says("--wait").never_says("still there");
+}

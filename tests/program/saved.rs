@@ -1,0 +1,209 @@
+//! `--name`: servers saved by `rsconnect add`.
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Config, Server};
+use serde_json::{Value, json};
+
+use crate::support::{Program, server_over_tls};
+
+const FILE: &str = ".rsconnect-python/servers.json";
+const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
+
+/// An entry as `rsconnect add` writes it.
+fn entry(name: &str, url: &str, key: Value, insecure: bool, ca: Option<&str>) -> Value {
+    json!({ "name": name, "url": url, "api_key": key, "insecure": insecure, "ca_cert": ca })
+}
+
+/// A run with these servers saved in its home, as rsconnect formats them.
+fn with_saved(entries: &[Value]) -> Program {
+    let program = Program::new();
+    program.file(FILE, &saved(entries));
+    program
+}
+
+fn saved(entries: &[Value]) -> String {
+    let servers: serde_json::Map<String, Value> =
+        entries.iter().map(|entry| (entry["name"].as_str().unwrap().to_owned(), entry.clone())).collect();
+    serde_json::to_string_pretty(&servers).unwrap()
+}
+
+fn good(name: &str, server: &Server) -> Value {
+    entry(name, &server.url(), json!("admin-key"), false, None)
+}
+
+#[test]
+fn a_name_gives_address_and_key() {
+    let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let entries = [
+        good("ours", &server),
+        entry("with-api", &format!("{}/__api__/", server.url()), json!("admin-key"), false, Some("")),
+        entry("other", "http://127.0.0.1:1", json!("x"), false, None),
+    ];
+    for words in ["list -n ours", "list --name=ours", "-nours list", "list --name with-api"] {
+        with_saved(&entries).words(words).run().exits(0).says_nothing().prints(CACHES);
+    }
+    assert!(server.requests().iter().all(|r| r.header("authorization") == Some("Key admin-key")));
+}
+
+#[test]
+fn the_configurations_folder_goes_before_the_home() {
+    let server = Server::start(Config::default());
+    let wrong = entry("ours", "http://127.0.0.1:1", json!("x"), false, None);
+    let program = with_saved(&[wrong]);
+    program.file("config/rsconnect-python/servers.json", &saved(&[good("ours", &server)]));
+    let folder = program.home().join("config");
+    program.env("XDG_CONFIG_HOME", folder).words("list -n ours").run().exits(0).prints(CACHES);
+    // An empty variable is unset.
+    with_saved(&[good("ours", &server)]).env("XDG_CONFIG_HOME", "").words("list -n ours").run().exits(0);
+}
+
+#[test]
+fn the_saved_authority_and_insecure_flag_count() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let entry = |insecure, pem: Option<&str>| entry("ours", &server.url(), json!("admin-key"), insecure, pem);
+    let (pem, other) = (ca.pem(), Ca::new().pem());
+    let run = |entry| with_saved(&[entry]).words("list -n ours").run();
+    run(entry(false, Some(&pem))).exits(0).says_nothing().prints(CACHES);
+    run(entry(true, None)).exits(0).says("warning: the server's certificate is not verified").prints(CACHES);
+    run(entry(false, None)).exits(6).fails_with("no trusted CA issued it");
+    run(entry(false, Some(&other))).exits(6).fails_with("no trusted CA issued it");
+    assert_eq!(server.requests().len(), 2);
+    run(entry(false, Some("no PEM"))).exits(2).fails_with("saved with the server has no certificate in it");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_name_beats_every_variable() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let other = Server::start(Config::default());
+    let pem = ca.pem();
+    let program = with_saved(&[entry("ours", &server.url(), json!("admin-key"), false, Some(&pem))]);
+    let wrong_ca = program.file("wrong.pem", &Ca::new().pem());
+    let wrong_key = program.file("wrong.key", "hunter2");
+    program
+        .env("CONNECT_SERVER", other.url())
+        .env("CONNECT_API_KEY", "hunter2")
+        .env("CONNECT_API_KEY_FILE", wrong_key)
+        .env("CONNECT_CA_CERTIFICATE", wrong_ca)
+        .env("CONNECT_INSECURE", "1")
+        .words("list -n ours")
+        .run()
+        .exits(0)
+        .says_nothing()
+        .prints(CACHES);
+    assert_eq!(server.requests()[0].header("authorization"), Some("Key admin-key"));
+    assert_eq!(other.connections(), 0);
+
+    // Without an authority of its own, none comes from the environment either.
+    let program = with_saved(&[entry("ours", &server.url(), json!("admin-key"), false, None)]);
+    program.trusting(&ca).env("CONNECT_INSECURE", "1").words("list -n ours").run().exits(6);
+    // And not even what is broken is asked for.
+    let program = with_saved(&[entry("ours", &server.url(), json!("admin-key"), false, Some(&pem))]);
+    program
+        .env("CONNECT_INSECURE", "perhaps")
+        .env("CONNECT_CA_CERTIFICATE", "/nonexistent")
+        .words("list -n ours")
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn flags_beat_a_name() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let bad = entry("ours", &server.url(), json!("wrong"), false, Some(&Ca::new().pem()));
+    let program = with_saved(&[bad.clone()]);
+    let path = program.file("ca.pem", &ca.pem());
+    program.words("list -n ours -k admin-key -c").arg(path).run().exits(0).prints(CACHES);
+    with_saved(&[bad.clone()]).words("list -n ours -qi -k admin-key").run().exits(0).prints(CACHES);
+    let program = with_saved(&[bad]);
+    let path = program.file("key", "admin-key\n");
+    program.words("list -qi -n ours --api-key-file").arg(path).run().exits(0).prints(CACHES);
+}
+
+#[test]
+fn a_name_and_an_address_exclude_each_other() {
+    let server = Server::start(Config::default());
+    let program = with_saved(&[good("ours", &server)]);
+    program
+        .words("list -n ours -s")
+        .arg(server.url())
+        .run()
+        .exits(2)
+        .fails_with("--name and --server exclude each other");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn an_unknown_name_lists_the_names_there_are() {
+    let server = Server::start(Config::default());
+    let entries = [good("prod", &server), good("staging", &server)];
+    with_saved(&entries)
+        .env("CONNECT_SERVER", server.url())
+        .env("CONNECT_API_KEY", "admin-key")
+        .words("list -n ours")
+        .run()
+        .exits(2)
+        .fails_with("no server is saved as ours in ")
+        .fails_with("servers.json: there are prod, staging")
+        .never_says("admin-key");
+    with_saved(&[]).words("list -n ours").run().exits(2).fails_with("there are none");
+    Program::new().words("list -n ours").run().exits(2).fails_with("save one with rsconnect add");
+    Program::new().without("HOME").words("list -n ours").run().exits(2).fails_with("set HOME");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn an_entry_without_a_key_says_what_to_pass() {
+    let server = Server::start(Config::default());
+    let mut without = good("ours", &server);
+    without.as_object_mut().unwrap().remove("api_key");
+    let (null, empty) = (
+        entry("ours", &server.url(), json!(null), false, None),
+        entry("ours", &server.url(), json!(""), false, None),
+    );
+    for entry in [without, null, empty] {
+        with_saved(&[entry.clone()])
+            .env("CONNECT_API_KEY", "admin-key")
+            .words("list -n ours")
+            .run()
+            .exits(2)
+            .fails_with("has no API key; pass one with --api-key-file FILE or --api-key KEY");
+        with_saved(&[entry]).words("list -n ours -k admin-key").run().exits(0).prints(CACHES);
+    }
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_broken_file_shows_nothing_of_what_is_in_it() {
+    for content in [
+        r#"{"ours": {"url": "http://127.0.0.1:1", "api_key": "hunter2""#,
+        r#"{"ours": "hunter2"}"#,
+        r#"{"ours": {"url": "http://127.0.0.1:1", "api_key": "hunter2", "insecure": "hunter2"}}"#,
+        r#"{"ours": {"api_key": "hunter2"}}"#,
+        r#"["hunter2"]"#,
+        "hunter2",
+        "",
+        "\u{0}hunter2",
+    ] {
+        let program = Program::new();
+        program.file(FILE, content);
+        program
+            .words("list -vv -n ours")
+            .run()
+            .exits(2)
+            .fails_with("does not hold servers saved by rsconnect")
+            .never_says("hunter2");
+    }
+    let program = Program::new();
+    program.file(FILE, &" ".repeat((1 << 20) + 1));
+    program.words("list -n ours").run().exits(2).fails_with("larger than 1 MiB");
+    // An address or a key that cannot be used.
+    let run = |url: &str, key: &str| {
+        with_saved(&[entry("ours", url, json!(key), false, None)]).words("list -n ours").run().exits(2)
+    };
+    run("http://me:hunter2@host", "x").fails_with("has user info in it").never_says("hunter2");
+    run("http://127.0.0.1:1", "hunter2\n").fails_with("the API key has a line break").never_says("hunter2");
+}

@@ -1,0 +1,246 @@
+//! What must never be shown, and what is shown instead.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Role, Server, User};
+
+use crate::support::{Program, Ran, connect_cache, run, server_over_tls};
+
+const KEY: &str = "hunter2-is-the-key";
+
+/// A server that knows one administrator, by the key that must not be shown.
+fn config() -> Config {
+    Config { users: vec![User::new(KEY, "admin", Role::Administrator)], ..Config::default() }
+}
+
+fn program(server: &Server) -> Program {
+    connect_cache(server).env("CONNECT_API_KEY", KEY)
+}
+
+fn shows_no_key(ran: Ran) -> Ran {
+    ran.never_says("hunter2")
+}
+
+#[test]
+fn no_command_shows_the_key_whatever_goes_wrong() {
+    let all = [
+        Endpoint::List,
+        Endpoint::Delete,
+        Endpoint::DryRun,
+        Endpoint::Task,
+        Endpoint::Settings,
+        Endpoint::User,
+        Endpoint::InstallationsR,
+    ];
+    for action in [
+        None,
+        Some(Action::ResetBeforeReply),
+        Some(Action::CloseInReply),
+        Some(Action::CutJson),
+        Some(Action::html(200)),
+        Some(Action::html(401)),
+        Some(Action::html(502)),
+        Some(Action::error(403, 22, "no")),
+        Some(Action::Raw(b"what is this?\r\n\r\n".to_vec())),
+    ] {
+        let server = Server::start(config());
+        if let Some(action) = &action {
+            for endpoint in all {
+                server.fault(Fault::new(endpoint, action.clone()).times(usize::MAX));
+            }
+        }
+        for words in [
+            "list",
+            "list --orphaned",
+            "delete -l R -V 4.3.0 -d",
+            "delete -l R -V 4.3.0 --json",
+            "purge --all -y --json",
+            "task abcdefgh --wait",
+            "check",
+            "check --json",
+        ] {
+            let words = format!("{words} -vv --retries 0");
+            let ran = program(&server).words(&words).run();
+            assert!(action.is_none() || ran.status != Some(0), "{words}: {ran:#?}");
+            // That the requests were traced is what makes this a test.
+            shows_no_key(ran.says("> "));
+        }
+        assert!(server.requests().iter().all(|r| r.header("authorization") == Some(&format!("Key {KEY}"))));
+    }
+}
+
+#[test]
+fn no_trouble_on_the_way_shows_the_key() {
+    let server = server_over_tls(&Ca::new(), config());
+    let plain = server.url().replace("https", "http");
+    for words in [
+        "-s http://127.0.0.1:1".to_owned(),
+        "-s http://connect.invalid".to_owned(),
+        format!("-s {plain}"),
+        String::new(),
+    ] {
+        let ran = program(&server).words(&format!("list -vv --retries 0 {words}")).run().exits(6);
+        shows_no_key(ran.says("> GET "));
+    }
+}
+
+#[test]
+fn no_mistake_around_the_key_shows_it() {
+    let server = Server::start(config());
+    for words in [
+        "list -khunter2 --frob",
+        "-k hunter2 list --frob",
+        "list -k hunter2 -k hunter2",
+        "list -khunter2 --api-key=hunter2",
+        "list --api-key=hunter2= --api-key hunter2",
+        "-khunter2 lst",
+        "-k a hunter2",
+        "-k a hunter2 list",
+        "list -k a hunter2",
+        "list --api-key a hunter2 b",
+        "list --api-kee=hunter2",
+        "list --api-kee hunter2",
+        "list --Api-Key=hunter2",
+        "list -Khunter2",
+        "list -qkhunter2 --interval x",
+        "delete -khunter2 -l R",
+        "task -khunter2 ../x",
+        "list --json=hunter2",
+        "purge -k hunter2",
+        "list --insecure=hunter2",
+        "list -s hunter2@host -k hunter2",
+        "list -s http://x:hunter2@host",
+    ] {
+        shows_no_key(Program::new().env("CONNECT_SERVER", server.url()).words(words).run().exits(2));
+    }
+    for key in ["hunter2\nx: y", " hunter2", "hunter2\u{e9}", "hunter2\u{7f}"] {
+        for how in [&["-k"][..], &["--api-key"], &[]] {
+            let program = program(&server).words("list");
+            let program = match how {
+                [] => program.env("CONNECT_API_KEY", key),
+                option => program.arg(option[0]).arg(key),
+            };
+            shows_no_key(program.run().exits(2).fails_with("the API key"));
+        }
+    }
+    assert!(server.requests().is_empty());
+    // What is a key in an odd form is sent as it is.
+    let ran = program(&server).words("list --api-key=hunter2=").run().exits(3);
+    shows_no_key(ran.fails_with("check the API key"));
+    assert_eq!(server.requests()[0].header("authorization"), Some("Key hunter2="));
+}
+
+#[test]
+fn a_key_stuck_to_its_option_is_not_shown() {
+    for words in ["list --api-keyhunter2", "--api-keyhunter2 list", "list --api-key:hunter2"] {
+        shows_no_key(Program::new().env("CONNECT_SERVER", "http://localhost:1").words(words).run().exits(2));
+    }
+}
+
+#[test]
+fn verbose_shows_each_request_and_its_reply() {
+    let server = Server::start(Config::default());
+    let url = format!("{}/__api__/v1", server.url());
+    let ran = run(&server, "list -v").exits(0);
+    let bytes = r#"{"caches":[{"image_name":"Local","language":"R","version":"4.3.0"},"#.len()
+        + r#"{"image_name":"Local","language":"Python","version":"3.7.6"}]}"#.len();
+    let expected = format!("GET {url}/system/caches/runtime: 200, {bytes} bytes in ");
+    let line = ran.stderr.strip_suffix(" ms\n").and_then(|line| line.strip_prefix(&expected));
+    assert!(line.is_some_and(|ms| ms.parse::<u32>().is_ok()), "{expected} in {ran:#?}");
+
+    let ran = run(&server, "delete -v -l R -V 4.3.0").exits(0);
+    ran.says(&format!("DELETE {url}/system/caches/runtime: 200, "))
+        .says(&format!("GET {url}/tasks/"))
+        .says("?first=0&wait=1: 200, ");
+
+    // A request that had no answer is shown too.
+    server.fault(Fault::new(Endpoint::List, Action::ResetBeforeReply));
+    let ran = run(&server, "list -v").exits(0);
+    let traced: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("GET ")).collect();
+    assert_eq!(traced.len(), 2, "{ran:#?}");
+    assert!(traced[0].contains("the answer was lost") && traced[0].ends_with(" ms"), "{ran:#?}");
+    run(&server, "list -vq").exits(0).says_nothing();
+}
+
+#[test]
+fn more_verbose_shows_heads_and_the_start_of_bodies_without_cookies() {
+    let body = format!("{{\"caches\":[],\"x\":\"{}\"}}", "y".repeat(5000));
+    let server = Server::start(Config::default());
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    server.fault(Fault::new(
+        Endpoint::List,
+        Action::Reply {
+            status: 200,
+            headers: vec![
+                header("X-Served-By", "gateway\u{9b}7"),
+                header("Set-Cookie", "route=hunter2; Path=/"),
+                header("set-cookie", "hunter2"),
+                header("Set-Cookie", "session=hunter2=; HttpOnly"),
+            ],
+            body,
+        },
+    ));
+    let ran = run(&server, "list -vv").exits(0).says("> GET http://127.0.0.1:").never_says("hunter2");
+    let ran = ran.says("< x-served-by: gateway").says("< set-cookie: route=***\n").says("session=***\n");
+    let ran = ran.says("< {\"caches\":[],\"x\":\"yyyy").never_says("\u{9b}");
+    assert!(ran.stderr.len() < 3000, "{ran:#?}");
+    // The cookies were sent back all the same.
+    let ran = run(&server, "list -v").exits(0).never_says("< ");
+    assert_eq!(ran.stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_redirects_query_is_traced_no_more_than_it_is_reported() {
+    let server = Server::start(Config::default());
+    let headers = vec![("Location".to_owned(), "https://login.invalid/x?token=hunter2#hunter2".to_owned())];
+    server.fault(Fault::new(Endpoint::List, Action::Reply { status: 302, headers, body: String::new() }));
+    shows_no_key(run(&server, "list -vv").exits(6).says("https://login.invalid/x"));
+}
+
+#[test]
+fn a_key_file_that_all_may_read_draws_a_warning() {
+    let server = Server::start(config());
+    let with_mode = |mode: u32, words: &str| {
+        let program = connect_cache(&server).without("CONNECT_API_KEY").words(words);
+        let path = program.file("key", &format!("{KEY}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let program = if words.ends_with("--api-key-file") {
+            program.arg(&path)
+        } else {
+            program.env("CONNECT_API_KEY_FILE", &path)
+        };
+        shows_no_key(program.run().exits(0))
+    };
+    for words in ["list --api-key-file", "list"] {
+        for mode in [0o644, 0o604, 0o666] {
+            with_mode(mode, words).says("warning: the key file ").says("chmod 600 it");
+        }
+        for mode in [0o600, 0o400, 0o640] {
+            with_mode(mode, words).says_nothing();
+        }
+    }
+    with_mode(0o644, "list -q --api-key-file").says_nothing();
+}
+
+#[test]
+fn plain_http_to_another_host_draws_a_warning() {
+    let server = Server::start(Config::default());
+    let to = |url: &str| connect_cache(&server).words("list --retries 0 -s").arg(url).run().exits(6);
+    let warning = "is plain http: the API key travels unencrypted";
+    to("http://connect.invalid").says("warning: http://connect.invalid is plain http").says(warning);
+    to("https://connect.invalid").never_says(warning);
+    let port = server.url().rsplit(':').next().unwrap().to_owned();
+    for host in ["127.0.0.1", "localhost"] {
+        let url = format!("http://{host}:{port}");
+        connect_cache(&server).words("list -s").arg(url).run().exits(0).says_nothing();
+    }
+}
+
+#[test]
+fn a_name_that_resolves_nowhere_is_said_so() {
+    let server = Server::start(Config { plan: Plan::default(), ..Config::default() });
+    let ran = connect_cache(&server).words("list --retries 0 -s https://connect.invalid").run().exits(6);
+    ran.fails_with("the name connect.invalid cannot be resolved").fails_with("check the server's address");
+}

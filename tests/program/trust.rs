@@ -1,0 +1,296 @@
+//! Whose certificates are trusted, and what is said about those that are refused.
+
+use std::time::Duration;
+
+use connect_test_server::pki::{Ca, Identity, Leaf};
+use connect_test_server::{Config, Endpoint, Plan, Server};
+
+use crate::support::{caches, connect_cache, requests_to, server_over_tls};
+
+const LISTED: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
+
+fn server_with(identity: Identity) -> Server {
+    Server::start(Config { tls: Some(identity), ..Config::default() })
+}
+
+#[test]
+fn the_authority_is_named_by_a_flag_or_by_variables() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let program = || connect_cache(&server).words("list");
+
+    let flag = program();
+    let path = flag.file("ca.pem", &ca.pem());
+    flag.arg("--cacert").arg(&path).run().exits(0).says_nothing().prints(LISTED);
+    for variable in ["CONNECT_CA_CERTIFICATE", "SSL_CERT_FILE"] {
+        let program = program();
+        let path = program.file("ca.pem", &ca.pem());
+        program.env(variable, &path).run().exits(0).says_nothing().prints(LISTED);
+    }
+    // An empty variable names nothing.
+    let with_empty = program();
+    let path = with_empty.file("ca.pem", &ca.pem());
+    with_empty
+        .env("SSL_CERT_FILE", &path)
+        .env("SSL_CERT_DIR", "")
+        .env("CONNECT_CA_CERTIFICATE", "")
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn a_folder_of_certificates_may_hold_other_things() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let program = || connect_cache(&server).words("list");
+
+    let folder = |with_ca: bool| {
+        let program = program();
+        program.file("certs/README", "not a certificate\n");
+        program.file("certs/empty.pem", "");
+        program.file("certs/broken.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
+        program.file("certs/sub/inside.pem", &Ca::new().pem());
+        program.file("certs/other.pem", &Ca::new().pem());
+        if with_ca {
+            program.file("certs/ca.pem", &ca.pem());
+            // Folders that c_rehash made hold each certificate under a second name.
+            program.file("certs/5ed36f99.0", &ca.pem());
+        }
+        let path = program.home().join("certs");
+        program.env("SSL_CERT_DIR", path)
+    };
+    folder(true).run().exits(0).says_nothing().prints(LISTED);
+    folder(false).run().exits(6).fails_with("no trusted CA issued it");
+
+    let empty = program();
+    let path = empty.home().join("none");
+    empty.env("SSL_CERT_DIR", &path).run().exits(2).fails_with("there is no CA certificate in the folder ");
+}
+
+#[test]
+fn what_is_no_file_in_a_folder_of_certificates_is_passed_over() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let program = connect_cache(&server).words("list").within(Duration::from_secs(10));
+    program.file("certs/ca.pem", &ca.pem());
+    let folder = program.home().join("certs");
+    // To open a pipe that nobody writes to would be to wait for ever.
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap();
+    assert!(made.success());
+    program.env("SSL_CERT_DIR", folder).run().exits(0).prints(LISTED);
+}
+
+#[test]
+fn the_file_and_the_folder_count_together() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let server = server_over_tls(&ca, Config::default());
+    for (file, folder) in [(&ca, &other), (&other, &ca)] {
+        let program = connect_cache(&server).words("list");
+        let file = program.file("file.pem", &file.pem());
+        program.file("certs/ca.pem", &folder.pem());
+        let folder = program.home().join("certs");
+        program.env("SSL_CERT_FILE", file).env("SSL_CERT_DIR", folder).run().exits(0).prints(LISTED);
+    }
+}
+
+#[test]
+fn a_named_authority_is_trusted_alone() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let server = server_over_tls(&ca, Config::default());
+    let program = connect_cache(&server).words("list").trusting(&other);
+    let store = program.file("store.pem", &ca.pem());
+    program.env("SSL_CERT_FILE", store).run().exits(6).prints("").fails_with("no trusted CA issued it");
+
+    // The flag beats its variable.
+    let program = connect_cache(&server).trusting(&other).words("list --cacert");
+    let path = program.file("flag.pem", &ca.pem());
+    program.arg(path).run().exits(0).prints(LISTED);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_private_authority_is_unknown_to_the_systems_store() {
+    let server = server_over_tls(&Ca::new(), Config::default());
+    for words in ["list", "check", "task abc --wait"] {
+        let connections = server.connections();
+        connect_cache(&server)
+            .words(words)
+            .run()
+            .exits(6)
+            .says("no trusted CA issued it; name its CA's certificate with --cacert FILE")
+            .never_says("trying again");
+        assert_eq!(server.connections() - connections, 1, "{words}");
+    }
+    let ran = connect_cache(&server).words("delete -l R -V 4.3.0 --json").run().exits(6);
+    assert_eq!(ran.json()["status"], "unknown");
+    ran.says("no trusted CA issued it").never_says("trying again");
+    assert_eq!(server.connections(), 4);
+    assert!(server.requests().is_empty());
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
+    let ca = Ca::new();
+    let issued = |leaf: Leaf| (ca.issue(&leaf), ca.pem());
+    let own_ca = Identity::self_signed(true);
+    let own = Identity::self_signed(false);
+    let names = |names: &[&str]| Leaf {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..Leaf::default()
+    };
+    for ((identity, trusted), problem, step) in [
+        ((ca.issue(&Leaf::default()), Ca::new().pem()), "no trusted CA issued it", "--cacert FILE"),
+        ((own, ca.pem()), "no trusted CA issued it", "--cacert FILE"),
+        (issued(names(&["other.example"])), "it is for another name", "a name that the certificate is for"),
+        (issued(names(&["10.9.8.7"])), "it is for another name", "a name that the certificate is for"),
+        (issued(names(&[])), "it has no subject alternative name", "a common name does not count"),
+        ((own_ca.clone(), own_ca.cert_pem), "it is marked as a CA's certificate", "CA:FALSE"),
+        ((Identity::self_signed(true), ca.pem()), "it is marked as a CA's certificate", "CA:FALSE"),
+        (
+            issued(Leaf { is_ca: true, ..Leaf::default() }),
+            "it is marked as a CA's certificate",
+            "reissued without CA:TRUE",
+        ),
+        (
+            issued(Leaf { not_before: -30, not_after: -1, ..Leaf::default() }),
+            "it has expired",
+            "have it renewed, and check this host's clock",
+        ),
+        (issued(Leaf { not_before: 1, ..Leaf::default() }), "it is not valid yet", "check this host's clock"),
+    ] {
+        let server = server_with(identity);
+        let program = connect_cache(&server).words("list --cacert");
+        let path = program.file("ca.pem", &trusted);
+        let ran = program.arg(path).run().exits(6).prints("").fails_with(problem);
+        ran.fails_with("cannot list the runtime caches: the server's certificate is refused")
+            .fails_with(step);
+        // Nothing was sent, and nothing was tried again.
+        assert!(server.requests().is_empty(), "{problem}");
+        assert_eq!(server.connections(), 1, "{problem}");
+    }
+}
+
+#[test]
+fn what_is_well_is_accepted() {
+    let ca = Ca::new();
+    let own = Identity::self_signed(false);
+    for (identity, trusted) in [
+        (ca.issue(&Leaf { intermediate: true, ..Leaf::default() }), ca.pem()),
+        (ca.issue(&Leaf::default()), format!("# ours\n{}\n{}", Ca::new().pem(), ca.pem())),
+        (own.clone(), own.cert_pem),
+    ] {
+        let server = server_with(identity);
+        let program = connect_cache(&server).words("list --cacert");
+        let path = program.file("ca.pem", &trusted);
+        program.arg(path).run().exits(0).says_nothing().prints(LISTED);
+    }
+}
+
+#[test]
+fn a_name_is_verified_as_an_address_is() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let by_name = server.url().replace("127.0.0.1", "localhost");
+    connect_cache(&server).trusting(&ca).words("list -s").arg(by_name).run().exits(0).prints(LISTED);
+}
+
+#[test]
+fn insecure_trusts_anyone_and_warns_each_time() {
+    let warning = "warning: the server's certificate is not verified";
+    for identity in [
+        Identity::self_signed(true),
+        Ca::new().issue(&Leaf { names: vec![], not_before: -9, not_after: -1, ..Leaf::default() }),
+    ] {
+        let server = server_with(identity);
+        for words in ["list --insecure", "list -i", "check -i"] {
+            let ran = connect_cache(&server).words(words).run().exits(0).says(warning);
+            assert_eq!(ran.stderr.lines().count(), 1, "{ran:#?}");
+        }
+        let by_variable = |value| connect_cache(&server).words("list").env("CONNECT_INSECURE", value).run();
+        for value in ["1", "true", "YES", "on"] {
+            by_variable(value).exits(0).says(warning);
+        }
+        by_variable("0").exits(6).never_says(warning);
+        connect_cache(&server).words("list -iq").run().exits(0).says_nothing().prints(LISTED);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
+    let ca = Ca::new();
+    let pem = ca.pem();
+    let lines: Vec<&str> = pem.lines().collect();
+    // Each full line of base64 is 48 bytes: without one, or with other bytes in it, the text is still good
+    // base64 around bad DER.
+    let without_line: Vec<&str> = [&lines[..3], &lines[4..]].concat();
+    let zeros = "A".repeat(64);
+    let spoilt: Vec<&str> = [&lines[..1], &[lines[1], &zeros], &lines[3..]].concat();
+    let spoilt_at_the_start = pem.replacen("MII", "AII", 1);
+    let other_key = Identity::self_signed(false).key_pem;
+    let server = server_over_tls(&ca, Config::default());
+    for (content, says) in [
+        (String::new(), "has no certificate in it"),
+        ("hello\n".to_owned(), "has no certificate in it"),
+        (other_key, "has no certificate in it"),
+        (pem.replacen("MII", "!!!", 1), "has a broken certificate in it"),
+        (lines[..lines.len() - 1].join("\n"), "has "),
+        (without_line.join("\n"), "has a broken certificate in it"),
+        (spoilt.join("\n"), "has a broken certificate in it"),
+        (spoilt_at_the_start, "has a broken certificate in it"),
+        (format!("{}{}", Ca::new().pem(), spoilt.join("\n")), "has a broken certificate in it"),
+        (pem.clone() + &"#\n".repeat(1 << 19), "larger than 1 MiB"),
+    ] {
+        for how in ["--cacert", "CONNECT_CA_CERTIFICATE", "SSL_CERT_FILE"] {
+            let program = connect_cache(&server).words("list");
+            let path = program.file("the-ca.pem", &content);
+            let program = match how {
+                "--cacert" => program.arg(how).arg(&path),
+                variable => program.env(variable, &path),
+            };
+            program.run().exits(2).prints("").fails_with(says).fails_with("the-ca.pem");
+        }
+    }
+    for missing in ["/nonexistent/ca.pem", "/"] {
+        for variable in ["CONNECT_CA_CERTIFICATE", "SSL_CERT_FILE"] {
+            let program = connect_cache(&server).words("list").env(variable, missing);
+            program.run().exits(2).fails_with("cannot read the CA file").fails_with(missing);
+        }
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn plain_http_on_an_https_port_says_so() {
+    let server = server_over_tls(&Ca::new(), Config::default());
+    let plain = server.url().replace("https://", "http://");
+    let ran = connect_cache(&server).words("list -s").arg(&plain).run().exits(6).prints("");
+    ran.fails_with("the server speaks https on this port: try https://127.0.0.1:");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn https_on_a_plain_http_port_says_so() {
+    let server = Server::start(Config::default());
+    let https = server.url().replace("http://", "https://");
+    let words = "list --retries 0 -s";
+    let ran = connect_cache(&server).words(words).arg(&https).run().exits(6).prints("");
+    ran.fails_with("TLS failed").fails_with("speak plain http on this port: try http://127.0.0.1:");
+    // Not a word of it was sent, so a deletion is not in doubt.
+    let words = "delete -l R -V 4.3.0 --retries 0 -s";
+    connect_cache(&server).words(words).arg(&https).run().exits(6).never_says("dry run");
+    assert!(requests_to(&server, Endpoint::Delete).is_empty());
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn one_connection_serves_a_whole_deletion() {
+    let ca = Ca::new();
+    let plan = Plan::lasting(Duration::from_millis(1500));
+    let server = server_over_tls(&ca, Config { plan, ..Config::default() });
+    let ran = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0").run().exits(0);
+    assert_eq!(ran.stdout, "Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
+    assert!(server.requests().len() >= 3);
+    assert_eq!(server.connections(), 1);
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+}
