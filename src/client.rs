@@ -85,10 +85,12 @@ pub enum Event<'a> {
 /// Every method makes its request again where that is safe and may help, as [`Config::retries`] and
 /// [`Config::deadline`] allow, and returns the last [`Error`] where it did not.
 ///
-/// ```no_run
+/// ```
 /// use connect_cache::{ApiKey, Client, Config};
 ///
-/// let config = Config::new("https://connect.example.com".parse()?, ApiKey::new("the key")?);
+/// # let server = connect_test_server::Server::start(Default::default());
+/// # let (address, key) = (server.url(), "admin-key");
+/// let config = Config::new(address.parse()?, ApiKey::new(key)?);
 /// let client = Client::new(config)?;
 /// for cache in client.runtime_caches()? {
 ///     println!("{cache}");
@@ -150,6 +152,15 @@ impl Client {
     /// # Errors
     /// Code 22 for a key that is no administrator's, 194 where cache management is disabled, 2 for a server
     /// before 2023.05, and whatever keeps an answer from coming.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// let caches = client.runtime_caches()?;
+    /// assert_eq!(caches[0].to_string(), "R 4.3.0 Local");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>> {
         self.send(&api::runtime_caches())
     }
@@ -162,6 +173,20 @@ impl Client {
     /// # Errors
     /// Code 4 where there is no such cache. Where [`Error::is_in_doubt`], the deletion may have started
     /// all the same.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// let cache = connect_cache::RuntimeCache {
+    ///     language: "R".into(),
+    ///     version: "4.3.0".into(),
+    ///     image_name: "Local".into(),
+    /// };
+    /// let task = client.delete_runtime_cache(&cache)?;
+    /// assert!(client.task(&task, 0, 20)?.finished);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId> {
         self.send(&api::delete_runtime_cache(cache))
     }
@@ -170,6 +195,20 @@ impl Client {
     ///
     /// # Errors
     /// Code 4 where there is no such cache.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// let cache = connect_cache::RuntimeCache {
+    ///     language: "R".into(),
+    ///     version: "4.3.0".into(),
+    ///     image_name: "Local".into(),
+    /// };
+    /// client.check_runtime_cache(&cache)?;
+    /// assert!(client.runtime_caches()?.contains(&cache));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<()> {
         self.send(&api::check_runtime_cache(cache))
     }
@@ -181,6 +220,18 @@ impl Client {
     ///
     /// # Errors
     /// Code 141 where no node knows the task; 25 where `first` is more than the lines there are.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// # let cache = client.runtime_caches()?.remove(0);
+    /// let id = client.delete_runtime_cache(&cache)?;
+    /// let task = client.task(&id, 0, 20)?;
+    /// assert_eq!(task.output[0], "Deleting runtime cache...");
+    /// assert!(task.finished && task.code == 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn task(&self, id: &TaskId, first: u64, wait: u64) -> Result<Task> {
         self.send(&api::task(id, first, wait))
     }
@@ -189,6 +240,14 @@ impl Client {
     ///
     /// # Errors
     /// Code 24 where the key is not known.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// assert_eq!(client.current_user()?.user_role, "administrator");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn current_user(&self) -> Result<User> {
         self.send(&api::current_user())
     }
@@ -197,6 +256,14 @@ impl Client {
     ///
     /// # Errors
     /// Whatever keeps an answer from coming.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// assert_eq!(client.server_settings()?.version.as_deref(), Some("2026.09.0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn server_settings(&self) -> Result<ServerSettings> {
         self.send(&api::server_settings())
     }
@@ -205,6 +272,14 @@ impl Client {
     ///
     /// # Errors
     /// Code 2 where the server has no such endpoint.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// assert_eq!(client.r_installations()?[0].version, "4.3.0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn r_installations(&self) -> Result<Vec<Installation>> {
         self.send(&api::r_installations())
     }
@@ -213,6 +288,14 @@ impl Client {
     ///
     /// # Errors
     /// Code 2 where the server has no such endpoint.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, connect_cache::ApiKey::new("admin-key")?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// assert_eq!(client.python_installations()?[0].image_name, "Local");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn python_installations(&self) -> Result<Vec<Installation>> {
         self.send(&api::python_installations())
     }

@@ -128,9 +128,10 @@ impl Outcome {
 
 /// Deletes a runtime cache and follows the task to its end; each line of its output goes to `on_line`.
 ///
-/// ```no_run
+/// ```
 /// # use connect_cache::{ApiKey, Client, Config, RuntimeCache, Status, delete};
-/// # let client = Client::new(Config::new("http://localhost:3939".parse()?, ApiKey::new("k")?))?;
+/// # let server = connect_test_server::Server::start(Default::default());
+/// # let client = Client::new(Config::new(server.url().parse()?, ApiKey::new("admin-key")?))?;
 /// let cache = RuntimeCache {
 ///     language: "Python".into(),
 ///     version: "3.7.6".into(),

@@ -35,10 +35,13 @@ pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a
 /// A task that is not `finished` in what is returned was still running when the
 /// [deadline](crate::Config::deadline) came. Its `output` is the last lines only.
 ///
-/// ```no_run
+/// ```
 /// # use connect_cache::{ApiKey, Client, Config, follow};
-/// # let client = Client::new(Config::new("http://localhost:3939".parse()?, ApiKey::new("k")?))?;
-/// let task = follow(&client, &"lFvijYN16kjCoal6".parse()?, |line| println!("{line}"))?;
+/// # let server = connect_test_server::Server::start(Default::default());
+/// # let client = Client::new(Config::new(server.url().parse()?, ApiKey::new("admin-key")?))?;
+/// # let cache = client.runtime_caches()?.remove(0);
+/// let id = client.delete_runtime_cache(&cache)?;
+/// let task = follow(&client, &id, |line| println!("{line}"))?;
 /// assert!(task.finished && task.code == 0, "{}", task.error);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

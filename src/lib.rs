@@ -4,10 +4,12 @@
 //! is the blocking client behind the program `connect-cache`: no async runtime, and no thread but the
 //! caller's.
 //!
-//! ```no_run
+//! ```
 //! use connect_cache::{ApiKey, Client, Config, RuntimeCache, delete};
 //!
-//! let config = Config::new("https://connect.example.com".parse()?, ApiKey::new("the key")?);
+//! # let server = connect_test_server::Server::start(Default::default());
+//! # let (address, key) = (server.url(), "admin-key");
+//! let config = Config::new(address.parse()?, ApiKey::new(key)?);
 //! let client = Client::new(config)?;
 //! let cache =
 //!     RuntimeCache { language: "R".into(), version: "4.3.0".into(), image_name: "Local".into() };
