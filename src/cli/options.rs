@@ -1,6 +1,9 @@
 //! The commands and their options. Help, the forms of arguments that are understood, completions and
 //! the man page are all made from these definitions.
 
+// The comments on the options are their help, in which a variable stands in brackets.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FromArgs};
 
 /// Delete Posit Connect runtime caches, follow the task to its end, and exit with the truth.
