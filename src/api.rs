@@ -167,7 +167,7 @@ pub(crate) struct Outline {
 /// A request to make, and how to read a good reply's body.
 pub(crate) struct Request<T> {
     pub(crate) outline: Outline,
-    pub(crate) read: fn(&[u8]) -> serde_json::Result<T>,
+    pub(crate) read: fn(&[u8], &Outline) -> serde_json::Result<T>,
 }
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
@@ -177,7 +177,7 @@ fn get(attempt: &'static str, path: &str, expected: &'static str) -> Outline {
     Outline { attempt, method, path, body: None, hold: 0, repeatable: true, expected }
 }
 
-fn from_json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+fn from_json<T: DeserializeOwned>(body: &[u8], _: &Outline) -> serde_json::Result<T> {
     serde_json::from_slice(body)
 }
 
@@ -190,7 +190,7 @@ struct RuntimeCaches {
 pub(crate) fn runtime_caches() -> Request<Vec<RuntimeCache>> {
     Request {
         outline: get("list the runtime caches", RUNTIME_CACHES, "a list of runtime caches"),
-        read: |body| from_json(body).map(|list: RuntimeCaches| list.caches),
+        read: |body, outline| from_json(body, outline).map(|list: RuntimeCaches| list.caches),
     }
 }
 
@@ -209,8 +209,8 @@ pub(crate) fn delete_runtime_cache(cache: &RuntimeCache) -> Request<TaskId> {
             repeatable: false,
             ..get("delete the runtime cache", RUNTIME_CACHES, "the id of the task that deletes the cache")
         },
-        read: |body| {
-            let deletion: RuntimeCacheDeletion = from_json(body)?;
+        read: |body, outline| {
+            let deletion: RuntimeCacheDeletion = from_json(body, outline)?;
             deletion.task_id.ok_or_else(|| serde_json::Error::custom("no task_id"))
         },
     }
@@ -228,8 +228,8 @@ pub(crate) fn check_runtime_cache(cache: &RuntimeCache) -> Request<()> {
                 "a dry run's answer, without a task",
             )
         },
-        read: |body| {
-            let deletion: RuntimeCacheDeletion = from_json(body)?;
+        read: |body, outline| {
+            let deletion: RuntimeCacheDeletion = from_json(body, outline)?;
             match deletion.task_id {
                 None => Ok(()),
                 Some(id) => Err(serde_json::Error::custom(["it started task ", id.as_str()].concat())),
@@ -259,7 +259,14 @@ pub(crate) fn task(id: &TaskId, first: u64, wait: u64) -> Request<Task> {
     let path = format!("v1/tasks/{id}?first={first}&wait={wait}");
     Request {
         outline: Outline { hold: wait, ..get("look at the task", &path, "the task's state") },
-        read: from_json,
+        read: |body, outline| {
+            let task: Task = from_json(body, outline)?;
+            // A gateway that mixes replies up must not have another task's end taken for this one's.
+            match outline.path.split(['/', '?']).nth(2) == Some(task.id.as_str()) {
+                true => Ok(task),
+                false => Err(serde_json::Error::custom(["the state of task ", task.id.as_str()].concat())),
+            }
+        },
     }
 }
 
@@ -294,7 +301,7 @@ pub(crate) fn python_installations() -> Request<Vec<Installation>> {
 fn installations(attempt: &'static str, path: &str) -> Request<Vec<Installation>> {
     Request {
         outline: get(attempt, path, "a list of installations"),
-        read: |body| from_json(body).map(|list: Installations| list.installations),
+        read: |body, outline| from_json(body, outline).map(|list: Installations| list.installations),
     }
 }
 
@@ -304,15 +311,23 @@ mod tests {
 
     #[test]
     fn reads_replies_as_they_come() {
-        let read = task(&"a".parse().unwrap(), 0, 0).read;
-        let full = br#"{"id":"lFvijYN16kjCoal6","output":["a","b"],"result":{"type":"","data":[1]},
+        let read = |body: &[u8]| {
+            let request = task(&"a".parse().unwrap(), 0, 0);
+            (request.read)(body, &request.outline)
+        };
+        let full = br#"{"id":"a","output":["a","b"],"result":{"type":"","data":[1]},
                        "finished":true,"code":0,"error":"","last":2,"more":{}}"#;
         assert_eq!(read(full).unwrap().output, ["a", "b"]);
-        let bare = br#"{"id":"x","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
+        let bare = br#"{"id":"a","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
         assert_eq!(read(bare).unwrap().error, "");
-        for wrong in
-            [r#"{"id":"x/../y","finished":true,"code":0,"last":0}"#, r#"{"id":"x"}"#, "[]", "null", ""]
-        {
+        for wrong in [
+            r#"{"id":"a/../b","finished":true,"code":0,"last":0}"#,
+            r#"{"id":"b","finished":true,"code":0,"last":0}"#,
+            r#"{"id":"a"}"#,
+            "[]",
+            "null",
+            "",
+        ] {
             assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let deep = "[".repeat(100_000);
@@ -324,12 +339,12 @@ mod tests {
         let cache =
             RuntimeCache { language: "R".into(), version: "4.3.0".into(), image_name: "Local".into() };
         let (delete, check) = (delete_runtime_cache(&cache), check_runtime_cache(&cache));
-        assert_eq!((delete.read)(br#"{"task_id":"abc"}"#).unwrap().as_str(), "abc");
-        assert!((delete.read)(br#"{"task_id":null}"#).is_err());
-        assert!((delete.read)(br#"{"task_id":""}"#).is_err());
-        assert!((check.read)(br#"{"language":"R","task_id":null}"#).is_ok());
-        assert!((check.read)(br#"{"language":"R"}"#).is_ok());
-        assert!((check.read)(br#"{"task_id":"abc"}"#).is_err());
+        assert_eq!((delete.read)(br#"{"task_id":"abc"}"#, &delete.outline).unwrap().as_str(), "abc");
+        assert!((delete.read)(br#"{"task_id":null}"#, &delete.outline).is_err());
+        assert!((delete.read)(br#"{"task_id":""}"#, &delete.outline).is_err());
+        assert!((check.read)(br#"{"language":"R","task_id":null}"#, &check.outline).is_ok());
+        assert!((check.read)(br#"{"language":"R"}"#, &check.outline).is_ok());
+        assert!((check.read)(br#"{"task_id":"abc"}"#, &check.outline).is_err());
         assert_eq!(
             delete.outline.body.unwrap(),
             br#"{"language":"R","version":"4.3.0","image_name":"Local"}"#

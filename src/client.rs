@@ -14,6 +14,7 @@ use crate::config::InvalidConfig;
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
 use crate::retry::Retry;
+use crate::secrets::Secrets;
 use crate::{
     Config, Error, ErrorKind, Installation, Result, RuntimeCache, ServerSettings, Task, TaskId, Trust, User,
 };
@@ -28,7 +29,6 @@ const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a [`Client`] tells its observer. Nothing in it is secret but the headers of a reply, whose
 /// cookies are as good as a session, and the bodies.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A request goes out.
@@ -50,6 +50,8 @@ pub enum Event<'a> {
         headers: &'a HeaderMap,
         /// The reply's body.
         body: &'a [u8],
+        /// Masks in a text what is secret of the request's, should the reply echo it.
+        mask: &'a dyn Fn(&str) -> String,
         /// From the request's beginning to the reply's end.
         elapsed: Duration,
     },
@@ -101,6 +103,7 @@ pub struct Client {
     config: Config,
     http: Http,
     trusts: Option<String>,
+    secrets: Secrets,
     observer: Box<dyn Fn(Event<'_>)>,
     cookies: RefCell<Jar>,
     /// Whether the server has answered in this run.
@@ -123,6 +126,7 @@ impl Client {
         };
         Ok(Self {
             http: Http::new(&config, roots)?,
+            secrets: Secrets::new(&config.key, config.proxy.as_ref()),
             trusts: trusts.filter(|_| config.server.is_https()),
             config,
             observer: Box::new(|_| {}),
@@ -349,7 +353,8 @@ impl Client {
     /// Makes a request once.
     pub(crate) fn attempt<T>(&self, request: &Request<T>) -> Result<T> {
         let reply = self.perform(&request.outline)?;
-        (request.read)(&reply.body).map_err(|error| misread(&request.outline, &reply, &error))
+        (request.read)(&reply.body, &request.outline)
+            .map_err(|error| self.misread(&request.outline, &reply, &error))
     }
 
     /// Makes a request once; a whole reply with a status of success.
@@ -386,7 +391,7 @@ impl Client {
             return Ok(reply);
         }
         let retry_after = header(&reply, "retry-after").and_then(|seconds| seconds.trim().parse().ok());
-        let error = failure(outline, refusal(&reply, &url, &outline.path), true);
+        let error = failure(outline, self.refusal(&reply, &url, &outline.path), true);
         Err(Error { retry_after: retry_after.map(Duration::from_secs), ..error })
     }
 
@@ -396,46 +401,58 @@ impl Client {
         let begun = Instant::now();
         let result = self.http.exchange(outgoing, limits);
         let elapsed = begun.elapsed();
+        let mask = |text: &str| self.secrets.masked_in(text).into_owned();
         (self.observer)(match &result {
             Ok(Reply { status, headers, body, .. }) => {
-                Event::Reply { method, url, status: *status, headers, body, elapsed }
+                Event::Reply { method, url, status: *status, headers, body, mask: &mask, elapsed }
             }
             Err(broken) => Event::NoReply { method, url, reason: &broken.kind, elapsed },
         });
         result
+    }
+
+    /// What a reply with a status of success says that is not what was asked for.
+    fn misread(&self, outline: &Outline, reply: &Reply, error: &serde_json::Error) -> Error {
+        let kind = if error.is_eof() && !reply.framed {
+            // Nothing told where the body ends: it was cut short.
+            ErrorKind::Lost("it ended early".to_owned())
+        } else {
+            let problem = match error.is_data() {
+                true => ["got something else: ", &self.secrets.masked_in(&error.to_string())].concat(),
+                false => "got no JSON".to_owned(),
+            };
+            ErrorKind::Malformed { expected: outline.expected, problem, start: self.start_of(&reply.body) }
+        };
+        failure(outline, kind, true)
+    }
+
+    /// What a reply with any other status says.
+    fn refusal(&self, reply: &Reply, url: &str, path: &str) -> ErrorKind {
+        let status = reply.status;
+        if let (300..400, Some(location)) = (status, header(reply, "location")) {
+            return redirect(status, &self.secrets.masked_in(location), url, path);
+        }
+        match serde_json::from_slice(&reply.body) {
+            Ok(ErrorObject { code, error }) => {
+                ErrorKind::Api { status, code, message: self.secrets.masked_in(&error).into_owned() }
+            }
+            Err(_) => ErrorKind::Foreign { status, start: self.start_of(&reply.body) },
+        }
+    }
+
+    /// The first of a body, on one line, with nothing secret that it may echo.
+    fn start_of(&self, body: &[u8]) -> String {
+        const BYTES: usize = 4096;
+        const CHARS: usize = 100;
+        let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        self.secrets.masked_in(&words.join(" ")).chars().take(CHARS).collect()
     }
 }
 
 fn failure(outline: &Outline, kind: ErrorKind, sent: bool) -> Error {
     let Outline { attempt, repeatable, .. } = *outline;
     Error { attempt, kind, retry_after: None, sent, repeatable, stale: false }
-}
-
-/// What a reply with a status of success says that is not what was asked for.
-fn misread(outline: &Outline, reply: &Reply, error: &serde_json::Error) -> Error {
-    let kind = if error.is_eof() && !reply.framed {
-        // Nothing told where the body ends: it was cut short.
-        ErrorKind::Lost("it ended early".to_owned())
-    } else {
-        let problem = match error.is_data() {
-            true => ["got something else: ", &error.to_string()].concat(),
-            false => "got no JSON".to_owned(),
-        };
-        ErrorKind::Malformed { expected: outline.expected, problem, start: start_of(&reply.body) }
-    };
-    failure(outline, kind, true)
-}
-
-/// What a reply with any other status says.
-fn refusal(reply: &Reply, url: &str, path: &str) -> ErrorKind {
-    let status = reply.status;
-    if let (300..400, Some(location)) = (status, header(reply, "location")) {
-        return redirect(status, location, url, path);
-    }
-    match serde_json::from_slice(&reply.body) {
-        Ok(ErrorObject { code, error }) => ErrorKind::Api { status, code, message: error },
-        Err(_) => ErrorKind::Foreign { status, start: start_of(&reply.body) },
-    }
 }
 
 fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
@@ -459,15 +476,6 @@ fn redirect(status: u16, location: &str, url: &str, path: &str) -> ErrorKind {
     let same = absolute.trim_end_matches('/').strip_suffix(path.as_str());
     let instead = same.filter(|address| address.parse::<crate::ServerUrl>().is_ok()).map(str::to_owned);
     ErrorKind::Redirect { status, location: absolute, instead }
-}
-
-/// The first of a body, on one line.
-fn start_of(body: &[u8]) -> String {
-    const BYTES: usize = 400;
-    const CHARS: usize = 100;
-    let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(CHARS).collect()
 }
 
 #[cfg(test)]
@@ -494,9 +502,13 @@ mod tests {
     }
 
     #[test]
-    fn the_start_of_a_body_is_one_short_line() {
-        assert_eq!(start_of(b"<html>\r\n  <body>\n"), "<html> <body>");
-        assert_eq!(start_of(&[b'x'; 1000]).len(), 100);
-        assert_eq!(start_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    fn the_start_of_a_body_is_one_short_line_without_the_key() {
+        let key = crate::ApiKey::new("secret-key").unwrap();
+        let client = Client::new(Config::new("http://localhost".parse().unwrap(), key)).unwrap();
+        assert_eq!(client.start_of(b"<html>\r\n  <body>\n"), "<html> <body>");
+        assert_eq!(client.start_of(&[b'x'; 1000]).len(), 100);
+        assert_eq!(client.start_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+        let echo = ["x".repeat(95), "secret-key".to_owned()].concat();
+        assert_eq!(client.start_of(echo.as_bytes()), ["x".repeat(95), "***".to_owned()].concat());
     }
 }

@@ -7,6 +7,9 @@
 /// More than any balancer sets, and little enough for the line to fit the output buffer.
 const MAX_BYTES: usize = 4096;
 
+/// A year, from before there were runtime caches to delete.
+const LONG_PAST: &str = "2020";
+
 /// Names and values, in the order in which the names were first set.
 #[derive(Default)]
 pub(crate) struct Jar(Vec<(String, String)>);
@@ -14,8 +17,8 @@ pub(crate) struct Jar(Vec<(String, String)>);
 impl Jar {
     /// Takes the value of one `Set-Cookie` header.
     ///
-    /// A cookie replaces the one of its name; an empty value or a `Max-Age` of 0 or less drops it. What
-    /// could not be sent back as it came, or would not fit, is ignored.
+    /// A cookie replaces the one of its name; an empty value, a `Max-Age` of 0 or less, or a year of expiry
+    /// long past drops it. What could not be sent back as it came, or would not fit, is ignored.
     pub(crate) fn store(&mut self, set_cookie: &str) {
         let mut parts = set_cookie.split(';');
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
@@ -23,11 +26,13 @@ impl Jar {
         if name.is_empty() || !(name.bytes().chain(value.bytes())).all(|b| (b' '..=b'~').contains(&b)) {
             return;
         }
-        let expired = parts.any(|attribute| {
-            attribute.split_once('=').is_some_and(|(key, age)| {
-                key.trim().eq_ignore_ascii_case("max-age")
-                    && age.trim().parse::<i64>().is_ok_and(|age| age <= 0)
-            })
+        let expired = parts.filter_map(|attribute| attribute.split_once('=')).any(|(key, value)| {
+            match key.trim().to_ascii_lowercase().as_str() {
+                "max-age" => value.trim().parse::<i64>().is_ok_and(|age| age <= 0),
+                // A date long past is how servers drop a cookie; one to come outlasts the run.
+                "expires" => value.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST),
+                _ => false,
+            }
         });
         let known = self.0.iter().position(|(n, _)| n == name);
         if expired || value.is_empty() {
@@ -81,6 +86,9 @@ mod tests {
             (&["a=1", "b=2", "a=gone; max-age=0"], Some("b=2")),
             (&["a=1", "a=x; Max-Age=-1"], None),
             (&["a=1; Max-Age=3600"], Some("a=1")),
+            (&["a=1", "a=x; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], None),
+            (&["a=1", "a=x; expires=Thu, 01-Jan-1970 00:00:01 GMT"], None),
+            (&["a=1; Expires=Fri, 23 Nov 2035 12:00:00 GMT"], Some("a=1")),
             (&["token=a=b==; Path=/"], Some("token=a=b==")),
             (&["", "=x", "novalue", "bad=\u{7f}"], None),
         ] {

@@ -194,11 +194,11 @@ enum State {
     Ask {
         until: Option<Instant>,
         send_again: bool,
-        lost: Error,
+        lost: Option<Error>,
     },
     Follow(Watch),
     /// What to say if the cache is still there.
-    Settle(Outcome),
+    Settle(Option<Outcome>),
 }
 
 impl Deletion {
@@ -250,7 +250,7 @@ impl Deletion {
                 let pause = lost
                     .retry_after
                     .filter(|&pause| pause <= MAX_RETRY_AFTER.min(run.client.config().time_left()));
-                self.enter(State::Ask { until: None, send_again, lost });
+                self.enter(State::Ask { until: None, send_again, lost: Some(lost) });
                 self.due += pause.unwrap_or_default();
                 None
             }
@@ -269,7 +269,7 @@ impl Deletion {
             Ok(()) => {
                 self.seen = true;
                 self.retry.succeeded();
-                let State::Ask { until, send_again, .. } = &mut self.state else { return None };
+                let State::Ask { until, send_again, lost } = &mut self.state else { return None };
                 let now = Instant::now();
                 let until = *until.get_or_insert(now + ASK_FOR);
                 let in_time = !run.client.config().time_left().is_zero();
@@ -282,10 +282,7 @@ impl Deletion {
                     self.enter(State::Send);
                     return None;
                 }
-                match std::mem::replace(&mut self.state, State::Send) {
-                    State::Ask { lost, .. } => Some(Outcome { still_there: Some(true), ..unknown(lost) }),
-                    _ => None,
-                }
+                lost.take().map(|lost| Outcome { still_there: Some(true), ..unknown(lost) })
             }
             Err(error) if error.is_no_such_cache() => Some(self.gone()),
             Err(error) => self.again_or(run, error, unknown),
@@ -307,7 +304,7 @@ impl Deletion {
                 if self.doubted {
                     // The task of the deletion whose answer was lost may have done the work.
                     run.report(Some(&self.cache), Progress::Settling);
-                    self.enter(State::Settle(failed));
+                    self.enter(State::Settle(Some(failed)));
                     return None;
                 }
                 Some(failed)
@@ -315,28 +312,31 @@ impl Deletion {
             Some(Watched::OutOfTime(_)) => Some(Outcome::new(Status::Running)),
             Some(Watched::Unanswered(error)) => {
                 run.report(Some(&self.cache), Progress::Settling);
-                self.enter(State::Settle(unknown(error)));
+                self.enter(State::Settle(Some(unknown(error))));
                 None
             }
         }
     }
 
     fn settle(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        let failure = match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
-            Ok(()) => None,
+        let State::Settle(known) = &mut self.state else { return None };
+        match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
+            Ok(()) => known.take().map(|known| Outcome { still_there: Some(true), ..known }),
             Err(error) if error.is_no_such_cache() => {
-                return Some(Outcome { still_there: Some(false), ..Outcome::new(Status::Deleted) });
+                Some(Outcome { still_there: Some(false), ..Outcome::new(Status::Deleted) })
             }
-            Err(error) => Some(error),
-        };
-        let still_there = failure.is_none().then_some(true);
-        if let Some(delay) = failure.and_then(|error| run.client.next_try(&mut self.retry, &error)) {
-            self.due = Instant::now() + delay;
-            return None;
-        }
-        match std::mem::replace(&mut self.state, State::Send) {
-            State::Settle(known) => Some(Outcome { still_there, ..known }),
-            _ => None,
+            Err(error) => match run.client.next_try(&mut self.retry, &error) {
+                Some(delay) => {
+                    self.due = Instant::now() + delay;
+                    None
+                }
+                None => known.take().map(|known| match known.status {
+                    // Why the task's end was not seen tells more than why the dry run was not answered.
+                    Status::Unknown => known,
+                    // Another task may have done the work of the one that ended badly.
+                    _ => Outcome { status: Status::Unknown, cause: Some(error), ..known },
+                }),
+            },
         }
     }
 

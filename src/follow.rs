@@ -9,6 +9,11 @@ use crate::{Client, Error, Result, RuntimeCache, Task, TaskId, api};
 /// The longest that Connect holds a look at a task, in seconds.
 const MAX_WAIT: u64 = 20;
 
+/// A look that was lost after this long was held, and not refused.
+const HELD: Duration = Duration::from_secs(1);
+/// Between looks that the server does not hold, whatever the interval.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
 /// What happens between the beginning and the end.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -189,7 +194,7 @@ impl Watch {
                 self.retry.succeeded();
                 self.looks += 1;
                 // Should the count and the lines disagree, no line is to be shown twice.
-                self.first = task.last.max(self.first + task.output.len() as u64);
+                self.first = task.last.max(self.first.saturating_add(task.output.len() as u64));
                 for line in &task.output {
                     run.report(cache, Progress::Line(line));
                 }
@@ -205,11 +210,15 @@ impl Watch {
                 }
                 // A server or proxy that ignores `wait` is not to be hammered; and at the deadline
                 // there is a last look.
-                let due = (begun + config.interval).max(now);
+                let least = if wait == 0 { config.interval.max(LEAST_INTERVAL) } else { config.interval };
+                let due = (begun + least).max(now);
                 self.due = config.deadline.map_or(due, |deadline| due.min(deadline));
             }
             Err(error) => {
-                if wait > 0 && error.is_lost_while_held() {
+                // Of losses in a row, only those that took their time are further signs of impatience: a
+                // server that restarts behind its gateway fails at once, again and again.
+                let held = begun.elapsed() >= HELD || self.retry.is_first();
+                if wait > 0 && held && error.is_lost_while_held() {
                     run.max_wait = wait / 2;
                 }
                 match run.client.next_try(&mut self.retry, &error) {

@@ -4,6 +4,7 @@
 //! thread and tries nothing again.
 
 use std::fmt;
+use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -192,14 +193,16 @@ impl Http {
                 None => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
             },
             ureq::Error::ConnectProxyFailed(problem) => self.proxy_failed(problem),
-            ureq::Error::Timeout(Timeout::Connect) if !sent => {
-                ErrorKind::TimedOut(limits.connect.or(limits.whole).unwrap_or_default())
+            ureq::Error::Timeout(reason) if !sent => {
+                let limit = if reason == Timeout::Connect { limits.connect } else { limits.whole };
+                let limit = limit.or(limits.whole).unwrap_or_default();
+                self.connect_failed(format!("it is not made within {limit:?}"))
             }
             ureq::Error::Timeout(_) => ErrorKind::TimedOut(limits.whole.unwrap_or_default()),
             ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,
             ureq::Error::Tls(problem) => ErrorKind::Tls(problem.to_owned()),
             // rustls' errors come wrapped in an I/O error of this kind, in each phase.
-            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let problem = error.to_string();
                 match CertificateProblem::recognise(&problem) {
                     Some(problem) => ErrorKind::Certificate(problem),
@@ -208,12 +211,20 @@ impl Http {
                 }
             }
             error => {
+                let closed = matches!(&error, ureq::Error::Io(error) if is_closed(error));
                 let problem = match error {
                     ureq::Error::Io(error) => error.to_string(),
                     ureq::Error::Protocol(problem) => ["it is not HTTP: ", &problem.to_string()].concat(),
                     error => error.to_string(),
                 };
-                if sent { ErrorKind::Lost(problem) } else { self.connect_failed(problem) }
+                match (sent, &self.proxy) {
+                    (true, _) => ErrorKind::Lost(problem),
+                    // A connection that cannot be made is refused or times out: this one was made.
+                    (false, None) if closed && self.server.is_https() => {
+                        ErrorKind::Tls(["the connection was closed in the handshake: ", &problem].concat())
+                    }
+                    (false, _) => self.connect_failed(problem),
+                }
             }
         }
     }
@@ -231,6 +242,11 @@ impl Http {
     fn proxy_failed(&self, problem: String) -> ErrorKind {
         ErrorKind::Proxy { proxy: self.proxy.as_ref().map(Proxy::to_string).unwrap_or_default(), problem }
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 fn connect_proxy(proxy: &Proxy) -> Result<UreqProxy, ureq::Error> {

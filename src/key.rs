@@ -52,6 +52,11 @@ impl ApiKey {
         }
     }
 
+    /// The key itself.
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default().trim_start_matches("Key ")
+    }
+
     /// The value of the `Authorization` header.
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.0

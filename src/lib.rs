@@ -48,6 +48,7 @@ mod key;
 mod proxy;
 mod retry;
 mod sanitize;
+mod secrets;
 mod select;
 mod server;
 mod trust;

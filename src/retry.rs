@@ -37,9 +37,15 @@ impl Retry {
         let delay = match retry_after {
             Some(delay) if delay > MAX_RETRY_AFTER => return None,
             Some(delay) => delay,
-            None => backoff(self.failures, random()),
+            // The last try is at the deadline.
+            None => backoff(self.failures, random()).min(left),
         };
-        (delay < left).then_some(delay)
+        (delay <= left && !left.is_zero()).then_some(delay)
+    }
+
+    /// Whether nothing has failed since the last success.
+    pub(crate) fn is_first(&self) -> bool {
+        self.failures == 0
     }
 
     /// Counts a lookup by a node that did not know the task; whether to ask again.
@@ -105,6 +111,7 @@ mod tests {
         assert_eq!(next(60.0, 100.0), Some(secs(60.0)));
         assert_eq!(next(61.0, 100.0), None);
         assert_eq!(next(7.0, 6.9), None);
-        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1)), None);
+        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1)), Some(secs(0.1)));
+        assert_eq!(Retry::default().after_failure(None, true, None, Duration::ZERO), None);
     }
 }

@@ -90,12 +90,20 @@ impl FromStr for ServerUrl {
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let text = text.trim();
         let invalid = |problem: &str| InvalidConfig::new(["the server's address ", problem].concat());
-        let meant = |problem: &str, address: &str| invalid(&[problem, "; use ", address].concat());
+        // An @ that is left in the address may part a password from the host.
+        let meant = |problem: &str, address: &str| match address.contains('@') {
+            true => invalid(problem),
+            false => invalid(&[problem, "; use ", address].concat()),
+        };
 
         let Some((scheme, rest)) = text.split_once("://") else {
             // User info may be a password; what follows it is the address meant.
             let address = without_user_info(text.split(['?', '#']).next().unwrap_or_default());
-            let address = address.trim_start_matches('/');
+            // A colon or a slash may be all that its scheme lacks.
+            let slip = ["https", "http"].iter().find_map(|scheme| {
+                address.strip_prefix(scheme).filter(|rest| rest.starts_with([':', '/']) && rest.contains('/'))
+            });
+            let address = slip.unwrap_or(address).trim_start_matches([':', '/']);
             if address.is_empty() {
                 return Err(invalid("is empty"));
             }
@@ -196,6 +204,11 @@ mod tests {
             ("connect.example.com", "no scheme; use https://connect.example.com"),
             ("localhost:3939/x", "no scheme; use https://localhost:3939/x"),
             ("admin:pw@host", "no scheme; use https://host"),
+            ("https:/host/x", "no scheme; use https://host/x"),
+            ("https//host", "no scheme; use https://host"),
+            ("https.example.com/x", "no scheme; use https://https.example.com/x"),
+            ("me:p/pw@host", "has no scheme"),
+            ("https://me:p?pw@host", "has a query or a fragment"),
             ("ftp://host/x", "another scheme than http or https; use https://host/x"),
             ("https://me:pw@host/x", "user info in it, which Connect does not use; use https://host/x"),
             ("https://me:pw@host/x?q", "user info in it, which Connect does not use; use https://host/x"),

@@ -70,9 +70,17 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
     let (file, dirs) = (set("SSL_CERT_FILE"), set("SSL_CERT_DIR"));
     if file.is_none() && dirs.is_none() {
         for path in SYSTEM_STORES {
-            let certificates = read_file(Path::new(path)).map(|pem| lenient(&pem)).unwrap_or_default();
-            if !certificates.is_empty() {
-                return Ok((certificates.into(), format!("the system's store {path}")));
+            let source = format!("the system's store {path}");
+            match read_file(Path::new(path)) {
+                Ok(pem) => {
+                    let certificates = lenient(&pem);
+                    if !certificates.is_empty() {
+                        return Ok((certificates.into(), source));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Other roots than the system's would trust what its administrator may have taken out.
+                Err(error) => return Err(unreadable(&source, &error)),
             }
         }
         return Ok((RootCerts::WebPki, "the Mozilla roots built into connect-cache".to_owned()));

@@ -168,11 +168,12 @@ impl<'a> Sorted<'a> {
         Ok(())
     }
 
-    /// A stray word, unless it may be a part of a key.
+    /// A stray word, unless it may be a key or a part of one: shown is what looks like a word.
     fn quoted(&self, word: &str) -> String {
-        match self.given.contains(&"--api-key") {
-            true => String::new(),
-            false => format!(" '{}'", crate::escape(word)),
+        let is_word = word.len() <= 12 && word.bytes().all(|b| b.is_ascii_lowercase());
+        match is_word && !self.given.contains(&"--api-key") {
+            true => [" '", word, "'"].concat(),
+            false => String::new(),
         }
     }
 
@@ -198,7 +199,15 @@ impl<'a> Sorted<'a> {
         match (self.command_name(), known_by.is_empty()) {
             (None, false) => format!("{option} goes behind the command's name"),
             (Some(name), false) => format!("{name} has no option {option}; {} has", known_by.join(", ")),
-            (_, true) => format!("there is no option {}", crate::escape(option)),
+            (_, true) => {
+                // Behind a slip of the finger, the rest may be a value.
+                let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+                let end = match option.starts_with("--") {
+                    true => option.find(|c| !is_name(c)).unwrap_or(option.len()),
+                    false => option.len(),
+                };
+                ["there is no option ", &option[..end]].concat()
+            }
         }
     }
 
@@ -323,11 +332,15 @@ mod tests {
             ("list --orphand", "no option --orphand"),
             ("list --api-kee=secret", "no option --api-kee"),
             ("list --api-keysecret", "--api-key has something stuck to it"),
+            ("list --apikeyS3cret-part", "there is no option --apikey"),
+            ("list api-key=S3cret-part", "list takes no further argument"),
+            ("list -sk S3cret-part", "list takes no further argument"),
+            ("S3cret-part list", "there is no command;"),
             ("list -Ksecret", "no option -K"),
             ("list --yes", "list has no option --yes; purge has"),
             ("-l R list", "-l goes behind the command's name"),
             ("--language=secret list", "--language goes behind the command's name"),
-            ("--version 4.3.0 delete -l R", "no command '4.3.0'"),
+            ("--version 4.3.0 delete -l R", "there is no command;"),
             ("--version delete", "--version goes behind the command's name"),
             ("list -k", "--api-key needs a value: KEY"),
             ("list -k secret -k secret", "--api-key is given twice"),
@@ -337,7 +350,10 @@ mod tests {
             let problem = asked(line).err().unwrap_or_else(|| panic!("{line} is understood"));
             assert!(problem.contains(says), "{line}: {problem}");
             assert!(!problem.contains("secret") || says.contains("secret"), "{line}: {problem}");
-            assert!(!problem.contains("key-part") && !problem.contains('\n'), "{line}: {problem}");
+            assert!(
+                !problem.contains("cret-part") && !problem.contains("key-part") && !problem.contains('\n'),
+                "{line}: {problem}"
+            );
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
     let step = match &error.kind {
         ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
         ErrorKind::Connect { .. } => "check that the server runs, and its address and port",
+        ErrorKind::Proxy { problem, .. } if problem.contains("407") => PROXY_CREDENTIALS,
         ErrorKind::Proxy { .. } => {
             "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY goes around the proxy"
         }
@@ -23,10 +24,13 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Tls(problem) if problem.contains("corrupt message") => {
             return other_scheme("http", "the server seems to speak plain http");
         }
+        ErrorKind::Tls(problem) if problem.contains("was closed") => {
+            "check that this port speaks https, and what stands in between"
+        }
         ErrorKind::Tls(_) => {
             "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key"
         }
-        ErrorKind::Lost(problem) if problem.contains("not HTTP") && !server.is_https() => {
+        ErrorKind::Lost(problem) if problem.contains("invalid HTTP version") && !server.is_https() => {
             return other_scheme("https", "the server may speak https");
         }
         ErrorKind::Lost(_) => "check the connection, and what stands between this host and the server",
@@ -35,7 +39,7 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
             return Some(format!("use {address} as the server"));
         }
         ErrorKind::Redirect { .. } => "a login page or a proxy answered: check the server's address",
-        ErrorKind::Api { status, code, .. } => return api(*status, *code).map(str::to_owned),
+        ErrorKind::Api { status, code, .. } => return api(*status, *code, error.attempt).map(str::to_owned),
         // What Go's and nginx's servers say to plain http on their https port.
         ErrorKind::Foreign { status: 400, start }
             if start.contains("HTTP request") && start.contains("HTTPS") =>
@@ -45,9 +49,7 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Foreign { status: 401 | 403, .. } => {
             "something in front of Connect refused: a gateway or a proxy"
         }
-        ErrorKind::Foreign { status: 407, .. } => {
-            "the proxy wants credentials: http://USER:PASSWORD@HOST:PORT"
-        }
+        ErrorKind::Foreign { status: 407, .. } => PROXY_CREDENTIALS,
         ErrorKind::Foreign { status: 500.., .. } => "check that Connect runs, and the gateway in front of it",
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
             "check the server's address, a path prefix included"
@@ -56,6 +58,8 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
     };
     Some(step.to_owned())
 }
+
+const PROXY_CREDENTIALS: &str = "the proxy wants credentials: http://USER:PASSWORD@HOST:PORT";
 
 fn certificate(problem: &CertificateProblem) -> &'static str {
     match problem {
@@ -81,10 +85,12 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
 }
 
 /// By Connect's error code (API reference, "Error codes").
-fn api(status: u16, code: i64) -> Option<&'static str> {
+fn api(status: u16, code: i64, attempt: &str) -> Option<&'static str> {
+    let of_caches = attempt.contains("runtime cache");
     Some(match (status, code) {
-        (_, 2) => "Connect 2023.05 or later is needed for runtime caches",
-        (_, 4) => "connect-cache list shows the caches there are",
+        (_, 2) if of_caches => "Connect 2023.05 or later is needed for runtime caches",
+        (_, 2) => "this Connect cannot tell; select without --orphaned",
+        (_, 4) if of_caches => "connect-cache list shows the caches there are",
         (_, 24) | (401, _) => "check the API key",
         (_, 50) => "an administrator can unlock the user",
         (_, 95) => "use an API key of a user's",

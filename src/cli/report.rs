@@ -59,9 +59,9 @@ impl Reporter {
     /// A JSON value on one line of standard output.
     pub(crate) fn json(&mut self, value: &impl Serialize) {
         // No map here has keys other than strings, which is all that could fail.
-        let mut text = serde_json::to_string(value).unwrap_or_default();
-        text.push('\n');
-        self.print(&text);
+        let text = serde_json::to_string(value).unwrap_or_default();
+        // A task's result is as the server wrote it, perhaps on several lines; in strings they are escaped.
+        self.print(&[&text.replace(['\r', '\n'], " "), "\n"].concat());
     }
 
     /// What goes on.
@@ -122,15 +122,18 @@ impl Reporter {
             Event::Request { method, url } if self.verbose > 1 => {
                 self.note(&["> ", method, " ", url].concat())
             }
-            Event::Reply { method, url, status, headers, body, elapsed } if self.verbose > 0 => {
+            Event::Reply { method, url, status, headers, body, mask, elapsed } if self.verbose > 0 => {
                 let bytes = body.len();
                 self.note(&format!("{method} {url}: {status}, {bytes} bytes in {} ms", elapsed.as_millis()));
                 if self.verbose > 1 {
                     for (name, value) in *headers {
                         let value = masked(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
-                        self.note(&["< ", name.as_str(), ": ", &value].concat());
+                        self.note(&mask(&["< ", name.as_str(), ": ", &value].concat()));
                     }
-                    self.note(&["< ", &String::from_utf8_lossy(&body[..body.len().min(1000)])].concat());
+                    // Masked in more than is shown, since what is cut in half is not found.
+                    let body = mask(&String::from_utf8_lossy(&body[..body.len().min(8192)]));
+                    let start: String = body.chars().take(1000).collect();
+                    self.note(&["< ", &start].concat());
                 }
             }
             Event::NoReply { method, url, reason, elapsed } if self.verbose > 0 => {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::trust::read_file;
 
@@ -33,16 +34,17 @@ pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result
         format!("cannot read rsconnect's saved servers in {shown}: {e}; save one with rsconnect add")
     })?;
     // serde's errors may quote what they found, and that may be a key.
-    let Servers(mut servers) = serde_json::from_slice(&content)
+    let Servers(servers) = serde_json::from_slice(&content)
         .map_err(|e| format!("{shown} does not hold servers saved by rsconnect (line {})", e.line()))?;
-    match servers.iter().position(|(known, _)| known == name) {
-        Some(at) => Ok(servers.swap_remove(at).1),
+    match servers.iter().find(|(known, _)| known == name) {
+        // An entry that is not wanted may be of any shape.
+        Some((_, entry)) => serde_json::from_str(entry.get())
+            .map_err(|_| format!("the entry {name} in {shown} is none that rsconnect saved")),
         None => {
             let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
-            let known = if names.is_empty() {
-                "there are none".to_owned()
-            } else {
-                ["there are ", &names.join(", ")].concat()
+            let known = match names.is_empty() {
+                true => "there are none".to_owned(),
+                false => ["there are ", &names.join(", ")].concat(),
             };
             Err(format!("no server is saved as {name} in {shown}: {known}"))
         }
@@ -62,7 +64,7 @@ fn path(var: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 }
 
 /// The servers and their names, in the file's order.
-struct Servers(Vec<(String, Saved)>);
+struct Servers(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Servers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -135,16 +135,18 @@ fn is_readable_by_all(_: &Path) -> bool {
 }
 
 /// Flags, then the saved server alone, then the environment. A CA that is named by a flag is verified
-/// against, whatever the saved server's insecure flag says.
+/// against, whatever the saved server or the environment says.
 fn trust(common: &Common, saved: Option<&Saved>) -> Result<Trust, String> {
+    // A file that is named must be there, also where it does not come to count.
+    let named = match &common.cacert {
+        Some(path) => Some(Trust::file(path).map_err(words)?),
+        None => None,
+    };
     if common.insecure {
         return Ok(Trust::Insecure);
     }
-    if let Some(path) = &common.cacert {
-        if saved.is_none() && insecure_by_environment()? {
-            return Ok(Trust::Insecure);
-        }
-        return Trust::file(path).map_err(words);
+    if let Some(named) = named {
+        return Ok(named);
     }
     if let Some(saved) = saved {
         return Ok(match saved.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty()) {

@@ -123,21 +123,13 @@ fn what_needs_no_answer_asks_nothing() {
 #[test]
 fn without_a_terminal_on_both_sides_nobody_is_asked() {
     let server = Server::start(Config::default());
-    for (script, shown) in
-        [("exec \"$@\" >out 2>err", "err"), ("exec \"$@\" >out </dev/null", ""), ("echo y | \"$@\" >out", "")]
-    {
+    for script in [
+        "\"$@\" >out 2>err; status=$?; /bin/cat err; exit $status",
+        "exec \"$@\" >out </dev/null",
+        "echo y | \"$@\" >out",
+    ] {
         let terminal = AtTerminal::start_in_shell(&server, "purge --all", script);
-        let err = terminal.out.with_file_name(shown);
-        let shown = |ran: &Ran| match shown {
-            "" => ran.stderr.clone(),
-            _ => std::fs::read_to_string(&err).unwrap(),
-        };
-        let mut terminal = terminal;
-        let stderr = terminal.session.exp_eof().unwrap();
-        let status = terminal.session.process().wait().unwrap();
-        assert!(matches!(status, WaitStatus::Exited(_, 2)), "{script}: {status:?}");
-        let ran = Ran { stdout: String::new(), stderr, status: Some(2) };
-        assert!(shown(&ran).contains("there is no terminal to ask on"), "{script}: {}", shown(&ran));
+        terminal.end().exits(2).prints("").says("error: there is no terminal to ask on");
     }
     assert!(server.requests().is_empty());
     assert_eq!(caches(&server).len(), 2);

@@ -208,7 +208,7 @@ fn retry_after_is_honoured_up_to_a_minute() {
 fn retries_never_pass_the_time_to_follow() {
     let server = always(Endpoint::List, Action::html(503));
     run(&server, "list --timeout 1").exits(6);
-    assert!(server.requests().len() <= 2);
+    assert!(server.requests().len() <= 3);
     let server = always(Endpoint::List, Action::html(503));
     run(&server, "list --timeout 0").exits(6);
     assert_eq!(server.requests().len(), 1);
@@ -380,4 +380,64 @@ fn a_run_of_faults_is_survived_with_each_line_once() {
     }
     let ran: Ran = run(&server, "delete -l R -V 4.3.0").exits(0);
     assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
+fn a_failed_task_after_a_doubt_is_unknown_where_no_dry_run_answers() {
+    let plan = Plan::failing(1, "disk on fire");
+    let server = Server::start(Config { plan, ..Config::default() });
+    server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+    // The questions before the second deletion are answered; those after its task are not.
+    server.fault(Fault::new(Endpoint::DryRun, Action::html(403)).skip(6).times(usize::MAX));
+    let ran = run(&server, "delete --json -l R -V 4.3.0").exits(6);
+    assert_eq!((&ran.json()["status"], &ran.json()["code"]), (&json!("unknown"), &json!(1)), "{ran:#?}");
+}
+
+#[test]
+fn the_state_of_another_task_is_no_answer() {
+    let server = server_with_tasks_of(Duration::from_secs(60));
+    let other = r#"{"id":"other","output":[],"result":null,"finished":true,"code":0,"error":"","last":0}"#;
+    let other = Action::Reply { status: 200, headers: Vec::new(), body: other.into() };
+    server.fault(Fault::new(Endpoint::Task, other).times(usize::MAX));
+    run(&server, "delete -l R -V 4.3.0").exits(6).says("expected the task's state, but got something else");
+}
+
+#[test]
+fn a_count_of_lines_beyond_all_bounds_is_survived() {
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
+    let last = u64::MAX;
+    let body =
+        format!(r#"{{"id":"{id}","output":["a"],"finished":false,"code":0,"error":"","last":{last}}}"#);
+    let odd = Action::Reply { status: 200, headers: Vec::new(), body };
+    server.fault(Fault::new(Endpoint::Task, odd).times(2));
+    let ran = run(&server, &format!("task {id} --wait"));
+    assert!(matches!(ran.status, Some(5 | 6)) && !ran.stderr.contains("internal error"), "{ran:#?}");
+}
+
+#[test]
+fn a_server_that_fails_at_once_again_and_again_is_held_no_shorter() {
+    let server = server_with_tasks_of(Duration::from_secs(12));
+    server.fault(Fault::new(Endpoint::Task, Action::html(502)).skip(2).times(3));
+    run(&server, "delete -l R -V 4.3.0").exits(0);
+    let looks = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = looks.iter().map(|look| look.param("wait").unwrap()).collect();
+    assert_eq!(waits[..6], ["1", "2", "4", "2", "2", "2"]);
+}
+
+#[test]
+fn a_connection_that_is_never_made_is_no_slow_server() {
+    // Nobody answers on a socket that does not accept, once its queue is full.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let filled: Vec<_> = (0..5000)
+        .map_while(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok())
+        .collect();
+    let server = Server::start(Config::default());
+    let words = format!("list -s http://{address} --retries 0 --request-timeout 1");
+    run(&server, &words)
+        .exits(6)
+        .fails_with("no connection to 127.0.0.1 port ")
+        .fails_with("not made within 1s");
+    drop(filled);
 }

@@ -268,7 +268,7 @@ fn a_proxy_that_refuses_says_so() {
             .prints("")
             .fails_with(&format!("the proxy {} does not let us through", proxy.url()))
             .fails_with(&status.to_string())
-            .fails_with("NO_PROXY");
+            .fails_with(if status == 407 { "the proxy wants credentials" } else { "NO_PROXY" });
         // Nothing was sent, so a deletion is not in doubt.
         let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
         let ran = program.words("delete -l R -V 4.3.0 --retries 0").run().exits(6);

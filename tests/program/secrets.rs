@@ -244,3 +244,25 @@ fn a_name_that_resolves_nowhere_is_said_so() {
     let ran = connect_cache(&server).words("list --retries 0 -s https://connect.invalid").run().exits(6);
     ran.fails_with("the name connect.invalid cannot be resolved").fails_with("check the server's address");
 }
+
+#[test]
+fn a_reply_that_echoes_what_is_secret_shows_it_to_nobody() {
+    let echo = format!("you sent Authorization: Key {KEY}");
+    for (status, body) in [
+        (200, echo.clone()),
+        (500, echo.clone()),
+        (404, format!("{}{echo}", "x".repeat(85))),
+        (400, format!(r#"{{"code":25,"error":"{echo}"}}"#)),
+    ] {
+        let server = Server::start(Config::default());
+        let headers = vec![("X-Echo".to_owned(), echo.clone())];
+        server.fault(Fault::new(Endpoint::List, Action::Reply { status, headers, body }).times(usize::MAX));
+        let program = connect_cache(&server).env("CONNECT_API_KEY", KEY);
+        program.words("list -vv --retries 0").run().never_says(KEY).never_says(&KEY[..6]).says("***");
+    }
+    let server = Server::start(Config::default());
+    let headers = vec![("Location".to_owned(), format!("http://127.0.0.1:1/{KEY}/login"))];
+    server.fault(Fault::new(Endpoint::List, Action::Reply { status: 302, headers, body: String::new() }));
+    let program = connect_cache(&server).env("CONNECT_API_KEY", KEY);
+    program.words("list").run().exits(6).never_says(KEY).says("http://127.0.0.1:1/***/login");
+}

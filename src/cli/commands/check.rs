@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::Session;
 use crate::cli::options::Check;
 use crate::cli::report::explained;
-use crate::{Error, ExitStatus};
+use crate::{Error, ErrorKind, ExitStatus};
 
 /// What was found out, as far as it went.
 #[derive(Default, Serialize)]
@@ -66,9 +66,18 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         }
     };
 
-    let settings = client.server_settings().map_err(failed("the server is reachable"))?;
-    passed(&format!("the server is reachable: {}", findings.server));
     findings.trust = client.trusts().map(str::to_owned);
+    let settings = client.server_settings().map_err(|error| match &error.kind {
+        // Whoever refuses the key has been reached.
+        _ if error.exit_status() == ExitStatus::Denied => failed("the key is accepted")(error),
+        ErrorKind::Certificate(_) => {
+            let trust = findings.trust.as_deref().unwrap_or_default();
+            let Failure { explanation, status, check } = failed("the server is reachable")(error);
+            Failure { check, explanation: format!("{explanation} (trusted is {trust})"), status }
+        }
+        _ => failed("the server is reachable")(error),
+    })?;
+    passed(&format!("the server is reachable: {}", findings.server));
     match &findings.trust {
         Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
         None => passed("the connection is plain http, not encrypted"),
@@ -81,7 +90,10 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
 
     let user = client.current_user().map_err(failed("the key is accepted"))?;
     findings.user = Some(user.username.clone());
-    passed(&format!("the key is accepted: it is {}'s", user.username));
+    match user.username.as_str() {
+        "" => passed("the key is accepted"),
+        name => passed(&format!("the key is accepted: it is {name}'s")),
+    }
     findings.role = Some(user.user_role.clone());
     if !["administrator", ""].contains(&user.user_role.as_str()) {
         return Err(Failure {

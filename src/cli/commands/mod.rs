@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::Session;
 use crate::cli::report::{Reporter, explained};
 use crate::select::{self, Selection};
-use crate::{ExitStatus, Outcome, Progress, RuntimeCache, escape};
+use crate::{ExitStatus, Outcome, Progress, RuntimeCache, TaskId, escape};
 
 /// The caches that the words select, in order; where that cannot be told, the exit status.
 fn selected(
@@ -76,6 +76,15 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The command that takes a task up again.
+fn take_up(id: &TaskId) -> String {
+    // An id may begin with a dash, as options do.
+    match id.as_str().starts_with('-') {
+        true => format!("connect-cache task --wait -- {id}"),
+        false => format!("connect-cache task {id} --wait"),
+    }
+}
+
 /// Says how the deletion of `cache` ended, in one line.
 fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
     use crate::Status::*;
@@ -83,6 +92,7 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
     let cause = outcome.cause.as_ref().map(|error| explained(error, session.server()));
     let cause = cause.or_else(|| outcome.error.clone()).unwrap_or_default();
     let task = outcome.task_id.as_ref().map(|id| id.as_str()).unwrap_or_default();
+    let take_up = outcome.task_id.as_ref().map(take_up).unwrap_or_default();
     let mut out = session.out();
     match outcome.status {
         Deleted if outcome.still_there == Some(false) => {
@@ -93,7 +103,7 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
             out.note(&format!("deleted {cache}, after {elapsed}"));
         }
         WouldDelete => out.note(&format!("would delete {cache}: this was a dry run, nothing is deleted")),
-        Started => out.note(&format!("follow it with: connect-cache task {task} --wait")),
+        Started => out.note(&format!("follow it with: {take_up}")),
         Absent if outcome.still_there == Some(false) => {
             out.note(&format!(
                 "{cache} is not there; whether this run deleted it is not known: the answer was lost"
@@ -109,16 +119,15 @@ fn conclude(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
         }
         Unknown if outcome.in_doubt || outcome.task_id.is_some() => {
             let there = if outcome.still_there == Some(true) { ", and it is still there" } else { "" };
-            let next = match task {
+            let next = match take_up.as_str() {
                 "" => "a task may be at work on it: look again with connect-cache list".to_owned(),
-                task => format!("take it up with: connect-cache task {task} --wait"),
+                command => format!("take it up with: {command}"),
             };
             out.error(&format!("what became of {cache} is not known{there}: {cause}; {next}"));
         }
         NotFound | Refused | Unknown => out.error(&format!("{cache}: {cause}")),
         Running => out.error(&format!(
-            "stopped following the deletion of {cache}, which goes on; take it up with: \
-             connect-cache task {task} --wait"
+            "stopped following the deletion of {cache}, which goes on; take it up with: {take_up}"
         )),
         NotStarted => out.error(&format!("the deletion of {cache} was not started")),
     }

@@ -100,7 +100,7 @@ fn delete_all(purge: &Purge, caches: Vec<RuntimeCache>, at_once: usize, session:
             // Somebody else deleted it, which is what a purge wants.
             outcome.status = Status::Absent;
         }
-        if outcome.exit_status() == ExitStatus::Denied {
+        if outcome.cause.as_ref().is_some_and(|cause| cause.exit_status() == ExitStatus::Denied) {
             denied.set(true);
         }
         tally.borrow_mut().add(&outcome);

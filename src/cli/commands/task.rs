@@ -38,7 +38,7 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
 fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) -> ExitStatus {
     let mut out = session.out();
     if !finished {
-        out.note(&format!("task {id} still runs; follow it with: connect-cache task {id} --wait"));
+        out.note(&format!("task {id} still runs; follow it with: {}", super::take_up(id)));
         ExitStatus::StillRunning
     } else if *code == 0 {
         out.note(&format!("task {id} has ended well"));
