@@ -1,17 +1,18 @@
 # `make` prints what there is to make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static size interop
+.PHONY: help demo test lint static size interop dist image deb install completions man packages
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show the program at work against a test server (needs Rust and a C compiler)
 	@cargo build --workspace --quiet
 	@tests/demo.sh
 
 test: ## unit, integration and documentation tests (no network, no privileges)
-	cargo test --workspace --quiet
+	@# Most tests wait for a task: more of them than there are cores can wait side by side.
+	RUST_TEST_THREADS=4 cargo test --workspace --quiet
 
 lint: ## rustfmt, clippy, shellcheck, cargo deny (needs shellcheck and cargo-deny)
 	cargo fmt --all --check
@@ -28,3 +29,23 @@ size: static ## its size, against the limit
 
 interop: ## real balancers, proxies, clients (needs Debian, Python, npm)
 	@tests/interop/run
+
+# What ships around the binary.
+
+dist: ## release tarballs, SBOMs and checksums in dist (ARCHES; needs gcc-aarch64-linux-gnu)
+	@packaging/dist.sh
+
+image: ## a container image of dist's binary, from scratch (BUILDER: buildah, podman or docker)
+	@packaging/image.sh
+
+deb: ## Debian packages of dist's binaries
+	@packaging/deb.sh
+
+install: ## install beneath PREFIX (/usr/local) and DESTDIR
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh
+
+completions man: ## completions for bash, zsh and fish, and the man page, in dist
+	@packaging/docs.sh
+
+packages: ## check all of these by using them (Debian; installs what it needs, as root)
+	@packaging/check

@@ -1,0 +1,25 @@
+# Asks fish for completions: complete.fish FILE
+source $argv[1]; or exit 1
+set -g asked 0
+
+# completes LINE EXPECTED
+function completes
+    set -l offered (complete -C $argv[1] 2>&1 | string split -f 1 \t)
+    if not contains -- $argv[2] $offered
+        echo "$argv[1]: $offered, no $argv[2]"
+        exit 1
+    end
+    set asked (math $asked + 1)
+end
+
+completes 'connect-cache de' delete
+completes 'connect-cache --ser' --server
+completes 'connect-cache delete --dry' --dry-run
+completes 'connect-cache delete --ser' --server
+completes 'connect-cache -n test purge --orph' --orphaned
+completes 'connect-cache list --cacert pem' pem-file
+if complete -C 'connect-cache list pem' | grep pem-file
+    echo 'a file is offered where none is wanted'
+    exit 1
+end
+echo "fish $version completes what it should, asked $asked times"

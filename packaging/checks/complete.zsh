@@ -1,0 +1,44 @@
+# Asks zsh for completions: complete.zsh FOLDER-OF-FPATH
+#
+# An interactive zsh on a pseudo-terminal loads the completions as a user's does; what Tab makes of a line
+# is read from the line itself (the cases have one match each).
+zmodload zsh/zpty || exit 1
+zpty -b shell "env PS1='> ' zsh -f -i"
+asked=0
+
+tell() { zpty -w shell "$1" }
+
+# await PATTERN: reads on until it matches.
+await() {
+    local chunk seen= end=$((SECONDS + 20))
+    while [[ $seen != *$~1* ]]; do
+        if zpty -r -t shell chunk; then seen+=$chunk; else sleep 0.05; fi
+        if (( SECONDS > end )); then
+            print -r -- "waited for $1, saw: ${(V)seen}"
+            exit 1
+        fi
+    done
+}
+
+# Control-X shows the line as it stands, and empties it.
+tell "unsetopt beep; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; zstyle ':completion:*' menu no"
+tell 'show() { print -r -- "LINE<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^X" show; bindkey "^I" complete-word'
+tell 'print rea''dy'
+await ready
+
+# completes LINE RESULT
+completes() {
+    zpty -n -w shell "$1"$'\t'
+    zpty -n -w shell $'\C-x'
+    await "LINE<${(b)2}"
+    (( asked++ ))
+}
+
+completes 'connect-cache de' 'connect-cache delete'
+completes 'connect-cache --ser' 'connect-cache --server'
+completes 'connect-cache delete --dry' 'connect-cache delete --dry-run'
+completes 'connect-cache delete --ser' 'connect-cache delete --server'
+completes 'connect-cache -n test purge --orph' 'connect-cache -n test purge --orphaned'
+completes 'connect-cache list --cacert pem' 'connect-cache list --cacert pem-file'
+zpty -d shell
+print "zsh $ZSH_VERSION completes what it should, asked $asked times"

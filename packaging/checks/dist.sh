@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# The tarballs, their SBOMs, and what runs out of them.
+# shellcheck disable=SC2154 # packaging/check sets what they share
+
+name_of() { echo "connect-cache-$version-$1-linux-musl"; }
+binary_of() { echo "$PWD/dist/$(name_of "$1")/connect-cache"; }
+
+# The architectures that dist was made for: all that are asked for, but those that rustup has no target for.
+built() {
+    local arch
+    for arch in ${ARCHES:-x86_64 aarch64}; do
+        [ ! -x "$(binary_of "$arch")" ] || echo "$arch"
+    done
+}
+
+# The tests that every option is in help, man page, README and completions; here too, since a release is
+# made where nobody may have run the other tests.
+check_documents() {
+    cargo test --quiet --locked --package connect-cache-generate
+    echo "every option is in help, man page, README and completions"
+}
+
+check_dist() {
+    # Where rustup has no target, a line says so, and that is no failure of the others.
+    expect 3 env ARCHES=pdp11 packaging/dist.sh "$scratch/dist/none"
+    grep -qx 'dist: skipped pdp11: rustup has no pdp11-unknown-linux-musl here' <<<"$out"
+
+    packaging/dist.sh | tee "$scratch/dist/said"
+    (cd dist && sha256sum --check SHA256SUMS)
+    local arch name contents
+    for arch in $(built); do
+        name=$(name_of "$arch")
+        grep -q " $name.tar.gz$" dist/SHA256SUMS
+        contents=$(tar --list --gzip --file "dist/$name.tar.gz" | sed "s|^$name/||" | sort | tr '\n' ' ')
+        echo "$contents"
+        [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 " ]
+        # Static, all relocations read-only, and no path of this machine inside.
+        readelf --wide --all "$(binary_of "$arch")" >"$scratch/elf"
+        ! grep -q INTERP "$scratch/elf" || return 1
+        grep -q GNU_RELRO "$scratch/elf"
+        # Position independent; Rust has that for musl on x86_64 only.
+        if [ "$arch" = x86_64 ]; then
+            grep -q 'Type: *DYN' "$scratch/elf"
+            grep -q BIND_NOW "$scratch/elf"
+        fi
+        ! grep -aqF -e "$PWD" -e "$HOME" "$(binary_of "$arch")" || return 1
+    done
+    echo "tarballs for $(built | paste -sd' '): whole, static, hardened $(grep '^dist: skipped' "$scratch/dist/said" || true)"
+}
+
+# Another folder with another target folder, and so other paths everywhere.
+check_reproducible() {
+    local copy=$scratch/reproducible/elsewhere/copy
+    mkdir -p "$copy"
+    if git rev-parse --git-dir >/dev/null 2>&1; then
+        git ls-files --cached --others --exclude-standard -z
+    else
+        find . -path ./target -prune -o -path ./dist -prune -o -type f -print0
+    fi | tar --create --null --files-from - --ignore-failed-read | tar --extract --directory "$copy"
+    mkdir -p "$copy/target"
+    ln -s "$tools" "$copy/target/tools"
+    (cd "$copy" && env -u CARGO_TARGET_DIR packaging/dist.sh)
+    diff dist/SHA256SUMS "$copy/dist/SHA256SUMS"
+    local file
+    while read -r _ file; do
+        cmp "dist/$file" "$copy/dist/$file"
+    done <dist/SHA256SUMS
+    echo "the same bytes from another folder: $(wc -l <dist/SHA256SUMS) files"
+}
+
+# The SBOM names what the binary itself says that it is made of.
+check_sbom() {
+    local arch
+    for arch in $(built); do
+        python3 packaging/checks/sbom.py "dist/$(name_of "$arch").cdx.json" "$(binary_of "$arch")"
+    done
+}
+
+check_native() {
+    main_job "$scratch/native" "$(binary_of "$(uname -m)")"
+    echo "list, delete, failing delete, refused certificate over TLS"
+}
+
+check_aarch64() {
+    if ! built | grep -qx aarch64; then
+        echo "skipped: there is no aarch64 binary here"
+        return
+    fi
+    main_job "$scratch/aarch64" qemu-aarch64-static "$(binary_of aarch64)"
+    echo "list, delete, failing delete, refused certificate over TLS, under qemu"
+}

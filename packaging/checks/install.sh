@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# What gets onto a host: make install, the Debian package, the crate.
+# shellcheck disable=SC2154 # packaging/check sets what they share
+
+check_install() {
+    local root=$scratch/install/root
+    make --silent install DESTDIR="$root" PREFIX=/opt/connect
+    (cd "$root" && find . -type f | sort) >"$scratch/install/list"
+    cat "$scratch/install/list"
+    diff - "$scratch/install/list" <<'END'
+./opt/connect/bin/connect-cache
+./opt/connect/share/bash-completion/completions/connect-cache
+./opt/connect/share/doc/connect-cache/CHANGELOG.md
+./opt/connect/share/doc/connect-cache/LICENSE-APACHE
+./opt/connect/share/doc/connect-cache/LICENSE-MIT
+./opt/connect/share/doc/connect-cache/README.md
+./opt/connect/share/doc/connect-cache/examples/connect-cache.service
+./opt/connect/share/doc/connect-cache/examples/connect-cache.timer
+./opt/connect/share/doc/connect-cache/examples/cronjob.yaml
+./opt/connect/share/fish/vendor_completions.d/connect-cache.fish
+./opt/connect/share/man/man1/connect-cache.1
+./opt/connect/share/zsh/site-functions/_connect-cache
+END
+    [ "$("$root/opt/connect/bin/connect-cache" --version)" = "connect-cache $version" ]
+    MANPATH=$root/opt/connect/share/man man --where connect-cache
+    echo "make install puts $(wc -l <"$scratch/install/list") files beneath DESTDIR and PREFIX"
+}
+
+# Installed into a root folder of its own, with its own database of packages.
+check_deb() {
+    packaging/deb.sh
+    local root=$scratch/deb/root package before
+    package=$(echo "$PWD"/dist/*_"$(dpkg --print-architecture)".deb)
+    dpkg-deb --info "$package"
+    dpkg-deb --contents "$package"
+    # Nothing is needed, nothing runs at install time, everything belongs to root.
+    ! dpkg-deb --field "$package" Depends | grep . || return 1
+    ! dpkg-deb --ctrl-tarfile "$package" | tar --list | grep -E '(pre|post)(inst|rm)|triggers' || return 1
+    dpkg-deb --contents "$package" | awk '$2 != "root/root" && $2 != "0/0" { print; bad = 1 } END { exit bad }'
+
+    # A static binary that can be loaded anywhere is taken for a library. The one changelog is upstream's, in
+    # Markdown.
+    lintian --allow-root --fail-on error,warning --suppress-tags \
+        shared-library-lacks-prerequisites,empty-field,no-changelog,wrong-name-for-upstream-changelog "$package"
+
+    mkdir -p "$root"/var/lib/dpkg/{info,updates}
+    : >"$root/var/lib/dpkg/status"
+    before=$(cd "$root" && find . -not -path './var/*' | sort)
+    dpkg --root="$root" --install "$package"
+    [ "$(chroot "$root" /usr/bin/connect-cache --version)" = "connect-cache $version" ]
+    cmp "$root/usr/bin/connect-cache" "$(binary_of "$(uname -m)")"
+    MANPATH=$root/usr/share/man man --where connect-cache
+    [ -s "$root/usr/share/bash-completion/completions/connect-cache" ]
+    [ -s "$root/usr/share/zsh/vendor-completions/_connect-cache" ]
+    [ -s "$root/usr/share/fish/vendor_completions.d/connect-cache.fish" ]
+    [ -s "$root/usr/share/doc/connect-cache/copyright" ]
+    [ "$(cd "$root/usr/share/doc/connect-cache/examples" && echo *)" = 'connect-cache.service connect-cache.timer cronjob.yaml' ]
+    dpkg --root="$root" --purge connect-cache
+    [ "$(cd "$root" && find . -not -path './var/*' | sort)" = "$before" ]
+    echo "installs without dependencies, runs, and leaves nothing ($(stat -c %s "$package") bytes, $(dpkg-deb --field "$package" Installed-Size) KiB installed)"
+}
+
+# What crates.io would get, built from that.
+check_crate() {
+    local list dirty=()
+    # Before a commit the files differ from what git knows; that is no concern of this check.
+    ! git status --porcelain 2>/dev/null | grep -q . || dirty=(--allow-dirty)
+    list=$(cargo package --package connect-cache --list --locked "${dirty[@]}")
+    echo "$list"
+    ! grep -vE '^(Cargo\.(toml|toml\.orig|lock)|\.cargo_vcs_info\.json|README\.md|CHANGELOG\.md|LICENSE-(MIT|APACHE)|src/[a-z_/]+\.rs)$' <<<"$list" || return 1
+    [ "$(grep -c '^src/' <<<"$list")" = "$(find src -type f | wc -l)" ]
+    for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do
+        grep -qx "$file" <<<"$list"
+    done
+    cargo package --package connect-cache --locked --quiet "${dirty[@]}"
+    echo "the crate holds $(wc -l <<<"$list") files and builds from them"
+}

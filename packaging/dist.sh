@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Makes what a release consists of: packaging/dist.sh [FOLDER]
+#
+# For each of ARCHES (default: x86_64 aarch64) a tarball and a list of its crates (SBOM, CycloneDX), and
+# SHA256SUMS over all of them, in FOLDER (default: dist). The same commit and toolchain give the same bytes
+# in any folder.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=packaging/common.sh
+. packaging/common.sh
+out=$(realpath -m "${1:-dist}")
+mkdir -p "$out"
+
+# binary ARCH OUTPUT: exit 3 where rustup has no such target.
+binary() {
+    local emulator=
+    [ "$1" = "$(uname -m)" ] || emulator=$(command -v "qemu-$1-static" || true)
+    MUSL_ONLY=1 AUDITABLE=1 EMULATOR=$emulator packaging/static.sh "$1" "$2" || return
+    # The list of crates that cargo-auditable writes has a section of its own.
+    [[ $(readelf --section-headers --wide "$2") = *.dep-v0* ]] || { echo "dist: $2 does not tell its crates" >&2; return 1; }
+}
+
+# sbom ARCH: prints it. The tool writes beside each Cargo.toml, so it gets a copy.
+sbom() {
+    local copy
+    copy=$(mktemp -d)
+    cp -r --parents Cargo.toml Cargo.lock src tests/server packaging/generate "$copy"
+    (cd "$copy" && cargo cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --target "$1-unknown-linux-musl")
+    sed -e "s|path+file://$copy#||; s|?download_url=file://[^\"]*||" "$copy/connect-cache_bin.cdx.json"
+    rm -r "$copy"
+}
+
+# assemble ARCH: the tarball's folder, from its binary.
+assemble() {
+    local folder=$out/connect-cache-$version-$1-linux-musl
+    cp "$out/man/connect-cache.1" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$folder"
+    cp -r "$out/completions" "$folder"
+    packaging/third-party.sh "$1-unknown-linux-musl" >"$folder/LICENSES-THIRD-PARTY"
+}
+
+tool cargo-auditable cargo-cyclonedx
+packaging/docs.sh "$out"
+made=()
+for arch in ${ARCHES:-x86_64 aarch64}; do
+    name=connect-cache-$version-$arch-linux-musl
+    rm -rf "${out:?}/$name" "$out/$name".*
+    status=0
+    binary "$arch" "$out/$name/connect-cache" || status=$?
+    if [ "$status" = 3 ]; then
+        echo "dist: skipped $arch: rustup has no $arch-unknown-linux-musl here"
+        continue
+    elif [ "$status" != 0 ]; then
+        echo "dist: $arch failed; ARCHES names the architectures to build for" >&2
+        exit 1
+    fi
+    if [ "$arch" = x86_64 ]; then packaging/size.sh "$out/$name/connect-cache"; fi
+    assemble "$arch"
+    sbom "$arch" >"$out/$name.cdx.json"
+    tar --create --directory "$out" --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" \
+        --owner=0 --group=0 --numeric-owner --mode=u+w,go-w,a+rX "$name" | gzip -9n >"$out/$name.tar.gz"
+    made+=("$name.tar.gz" "$name.cdx.json")
+done
+[ ${#made[@]} != 0 ] || exit 3
+(cd "$out" && sha256sum "${made[@]}" | tee SHA256SUMS)

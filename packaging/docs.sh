@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Makes the completions and the man page: packaging/docs.sh [FOLDER]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=packaging/common.sh
+. packaging/common.sh
+cargo run --quiet --locked --package connect-cache-generate -- \
+    "${1:-dist}" "$version" "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y-%m-%d)"

@@ -1,0 +1,124 @@
+//! Every command, option, variable and exit status is in each text that a person may look for it in.
+
+use argh::FlagInfo;
+use connect_cache::cli::{help::help, options};
+
+use crate::{completions, man};
+
+const README: &str = include_str!("../../../README.md");
+const EXIT_STATUSES: std::ops::RangeInclusive<u8> = 0..=7;
+
+/// What tells an option: its names, and the variable between brackets at its description's end.
+fn tokens(flag: &FlagInfo) -> Vec<String> {
+    let mut tokens = vec![flag.long.to_owned()];
+    tokens.extend(flag.short.map(|short| format!("-{short}")));
+    tokens.extend(variable(flag).map(str::to_owned));
+    tokens
+}
+
+fn variable(flag: &FlagInfo) -> Option<&'static str> {
+    let (_, end) = options::common()
+        .flags
+        .iter()
+        .find(|common| common.long == flag.long && common.description == flag.description)?
+        .description
+        .split_once('[')?;
+    end.strip_suffix(']')
+}
+
+/// Each command's name, with its own options or those of every command.
+fn all_flags() -> Vec<(&'static str, &'static FlagInfo<'static>)> {
+    let own = options::commands()
+        .into_iter()
+        .flat_map(|command| options::flags(&command).map(move |flag| (command.name, flag)));
+    let common = options::common();
+    let common: Vec<_> = options::flags(&common).map(|flag| ("", flag)).collect();
+    own.chain(common).collect()
+}
+
+/// Whether the text has the token as a word of its own: `--name` is not in `--name-it`.
+fn has(text: &str, token: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(token)
+        .any(|(at, _)| !text[..at].ends_with(is_word) && !text[at + token.len()..].starts_with(is_word))
+}
+
+/// The man page as it is read, without the font changes and the escapes of roff.
+fn man_page() -> String {
+    let page = man::page("0.1.0", "2024-12-31");
+    ["\\fB", "\\fI", "\\fP"].iter().fold(page, |page, font| page.replace(font, "")).replace("\\-", "-")
+}
+
+/// The part of the man page from one heading to the next of its level.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("\n{heading}\n")).expect(heading);
+    let level = &heading[..3];
+    rest.split_once(&format!("\n{level}")).map_or(rest, |(section, _)| section)
+}
+
+#[test]
+fn a_word_is_found_only_whole() {
+    assert!(has("`--name NAME`", "--name"));
+    assert!(has("[-dy], -d", "-d"));
+    assert!(!has("--name-it and --rename", "--name"));
+    assert!(!has("CONNECT_API_KEY_FILE", "CONNECT_API_KEY"));
+}
+
+#[test]
+fn every_option_is_in_help_man_page_and_readme() {
+    let page = man_page();
+    for (command, flag) in all_flags() {
+        let heading = if command.is_empty() { ".SH OPTIONS".to_owned() } else { format!(".SS {command}") };
+        let topic = Some(command).filter(|name| !name.is_empty());
+        for token in tokens(flag) {
+            assert!(has(&help(topic), &token), "{token} is not in the help of {command:?}");
+            assert!(
+                has(section(&page, &heading), &token),
+                "{token} is not beneath {heading:?} in the man page"
+            );
+            assert!(has(README, &token), "{token} of {command:?} is not in README.md");
+        }
+    }
+}
+
+#[test]
+fn every_variable_is_in_the_man_pages_environment() {
+    let page = man_page();
+    let variables: Vec<&str> = all_flags().iter().filter_map(|(_, flag)| variable(flag)).collect();
+    assert_eq!(variables.len(), 7, "{variables:?}");
+    for variable in variables {
+        assert!(has(section(&page, ".SH ENVIRONMENT"), variable), "{variable}");
+    }
+}
+
+#[test]
+fn every_command_is_in_the_readme_and_in_the_help() {
+    for command in options::commands() {
+        assert!(has(README, &format!("connect-cache {}", command.name)), "{}", command.name);
+        assert!(has(&help(None), command.name), "{}", command.name);
+    }
+}
+
+#[test]
+fn every_exit_status_is_in_help_man_page_and_readme() {
+    let page = man_page();
+    for status in EXIT_STATUSES {
+        assert!(help(None).contains(&format!("\n  {status}  ")), "{status}");
+        assert!(section(&page, ".SH EXIT STATUS").contains(&format!(".B {status}\n")), "{status}");
+        assert!(README.contains(&format!("\n| {status} | ")), "{status}");
+    }
+}
+
+#[test]
+fn every_option_is_in_every_completion() {
+    let texts = [completions::bash(), completions::zsh(), completions::fish()];
+    for (command, flag) in all_flags() {
+        for text in &texts {
+            let long = flag.long.trim_start_matches('-');
+            assert!(
+                has(text, flag.long) || text.contains(&format!(" -l {long} ")),
+                "{command} {long}: {text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Makes the completions and the man page from the definitions of the options, so that the program
+//! carries neither: `connect-cache-generate FOLDER VERSION DATE`.
+
+mod completions;
+#[cfg(test)]
+mod documented;
+mod man;
+
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let [folder, version, date] = &words[..] else {
+        return Err("usage: connect-cache-generate FOLDER VERSION DATE".into());
+    };
+    let write = |file: &str, text: String| -> std::io::Result<()> {
+        let path = Path::new(folder).join(file);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        fs::write(path, text)
+    };
+    write("completions/connect-cache.bash", completions::bash())?;
+    write("completions/_connect-cache", completions::zsh())?;
+    write("completions/connect-cache.fish", completions::fish())?;
+    write("man/connect-cache.1", man::page(version, date))?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The man page: prose from a template, options from their definitions.
+
+use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind};
+use connect_cache::cli::{help, options};
+
+/// `@NAME@` alone on a line stands for a command's usage and options, `@OPTIONS@` for those of every
+/// command.
+const TEMPLATE: &str = include_str!("../connect-cache.1.in");
+
+/// The page of a version of the program, as of a date written 2024-12-31.
+pub fn page(version: &str, date: &str) -> String {
+    let mut page = fill(TEMPLATE, "DATE", date);
+    page = fill(&page, "VERSION", version);
+    page = fill(&page, "OPTIONS", &flags(options::flags(&options::common())));
+    for command in options::commands() {
+        page = fill(&page, command.name, &describe(&command));
+    }
+    assert!(!page.contains('@'), "something in the template is not filled in:\n{page}");
+    page
+}
+
+fn fill(page: &str, name: &str, text: &str) -> String {
+    let mark = format!("@{name}@");
+    assert!(page.contains(&mark), "the template has no {mark}");
+    page.replace(&mark, text.trim_end())
+}
+
+fn describe(command: &CommandInfoWithArgs) -> String {
+    let mut text = format!(".B {}\n.PP\n{}\n", escape(&help::usage(command)), prose(command.description));
+    for positional in command.positionals {
+        text += &format!(".TP\n.I {}\n{}\n", positional.name, prose(positional.description));
+    }
+    text + &flags(options::flags(command))
+}
+
+fn flags<'a>(flags: impl Iterator<Item = &'a FlagInfo<'a>>) -> String {
+    let mut text = String::new();
+    for flag in flags {
+        let short = flag.short.map(|short| format!("\\fB\\-{short}\\fP, ")).unwrap_or_default();
+        let value = match flag.kind {
+            FlagInfoKind::Switch => String::new(),
+            FlagInfoKind::Option { arg_name } => format!(" \\fI{arg_name}\\fP"),
+        };
+        text += &format!(".TP\n{short}\\fB{}\\fP{value}\n{}\n", escape(flag.long), prose(flag.description));
+    }
+    text
+}
+
+/// Text as it is read, `words` between grave accents in bold.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { format!("\\fB{}\\fP", escape(part)) } else { escape(part) })
+        .collect()
+}
+
+/// Hyphens stay hyphens that can be copied, and nothing is taken for a request.
+fn escape(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
