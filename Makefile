@@ -7,7 +7,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show the program at work against a test server (needs Rust and a C compiler)
-	@cargo build --workspace --quiet
+	@cargo build --package connect-cache --package connect-test-server --quiet
 	@tests/demo.sh
 
 test: ## unit, integration and documentation tests (no network, no privileges)

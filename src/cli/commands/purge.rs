@@ -68,6 +68,10 @@ fn confirmed(caches: &[RuntimeCache], session: &Session) -> bool {
     let mut answer = String::new();
     // No answer is a no.
     let _ = io::stdin().lock().read_line(&mut answer);
+    if !answer.ends_with('\n') {
+        // The input ended without a line: what comes next goes on one of its own.
+        session.out().ask("\n");
+    }
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
