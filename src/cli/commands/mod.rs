@@ -54,8 +54,9 @@ fn table(caches: &[RuntimeCache]) -> String {
 /// What became of one cache, as JSON output tells it.
 #[derive(Serialize)]
 struct Record<'a> {
-    #[serde(flatten)]
-    cache: &'a RuntimeCache,
+    language: &'a str,
+    version: &'a str,
+    image_name: &'a str,
     task_id: Option<&'a str>,
     status: &'static str,
     code: Option<i64>,
@@ -66,7 +67,9 @@ struct Record<'a> {
 impl<'a> Record<'a> {
     fn new(cache: &'a RuntimeCache, outcome: &'a Outcome, output: &'a [String]) -> Self {
         Self {
-            cache,
+            language: &cache.language,
+            version: &cache.version,
+            image_name: &cache.image_name,
             task_id: outcome.task_id.as_ref().map(|id| id.as_str()),
             status: outcome.status.as_str(),
             code: outcome.code,
@@ -139,9 +142,7 @@ fn note_progress(cache: Option<&RuntimeCache>, progress: &Progress<'_>, out: &mu
         Progress::Started(task) => format!("task {task} started"),
         Progress::InDoubt(error) => format!("{error}; it may have started all the same, so a dry run asks"),
         Progress::SentAgain => "the cache is still there; deleting it once more".to_owned(),
-        Progress::Settling => {
-            "the task's answer does not tell; a dry run asks whether the cache is gone".to_owned()
-        }
+        Progress::Settling => "what became of the cache is not clear yet, so a dry run asks".to_owned(),
         Progress::Line(_) | Progress::Tick => return,
     };
     match cache {
