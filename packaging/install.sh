@@ -22,3 +22,6 @@ done
 for file in packaging/systemd/* packaging/kubernetes/*; do
     put 644 "$file" "share/doc/connect-cache/examples/${file##*/}"
 done
+# The service starts the program where it is.
+sed -i "s|^ExecStart=/usr/bin/|ExecStart=${PREFIX:-/usr/local}/bin/|" \
+    "$prefix/share/doc/connect-cache/examples/connect-cache.service"

@@ -347,6 +347,8 @@ impl Client {
             self.answered.get(),
             error.retry_after,
             self.config.time_left(),
+            // No deletion starts once the time is over; to look at a task then is what it is for.
+            error.repeatable,
         )
     }
 
@@ -430,7 +432,13 @@ impl Client {
     fn refusal(&self, reply: &Reply, url: &str, path: &str) -> ErrorKind {
         let status = reply.status;
         if let (300..400, Some(location)) = (status, header(reply, "location")) {
-            return redirect(status, &self.secrets.masked_in(location), url, path);
+            let (location, instead) = redirect(location, url, path);
+            let masked = |text: &str| self.secrets.masked_in(text).into_owned();
+            return ErrorKind::Redirect {
+                status,
+                instead: instead.filter(|address| masked(address) == *address),
+                location: masked(&location),
+            };
         }
         match serde_json::from_slice(&reply.body) {
             Ok(ErrorObject { code, error }) => {
@@ -445,6 +453,7 @@ impl Client {
         const BYTES: usize = 4096;
         const CHARS: usize = 100;
         let text = String::from_utf8_lossy(&body[..body.len().min(BYTES)]);
+        let text = if body.len() > BYTES { self.secrets.without_cut_end(&text) } else { &text };
         let words: Vec<&str> = text.split_whitespace().collect();
         self.secrets.masked_in(&words.join(" ")).chars().take(CHARS).collect()
     }
@@ -459,9 +468,9 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers.get(name)?.to_str().ok()
 }
 
-/// A redirect from `url`, the endpoint at `path`. Where it leads to the same endpoint elsewhere, that is
-/// the server's address to configure.
-fn redirect(status: u16, location: &str, url: &str, path: &str) -> ErrorKind {
+/// Where a redirect from `url`, the endpoint at `path`, leads to, without the query; and where that is the
+/// same endpoint elsewhere, the server's address to configure.
+fn redirect(location: &str, url: &str, path: &str) -> (String, Option<String>) {
     let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let (location, path) = (strip(location), ["/__api__/", &strip(path)].concat());
     // Without a scheme and host, it leads to the same host: the scheme and host of `url`.
@@ -475,7 +484,7 @@ fn redirect(status: u16, location: &str, url: &str, path: &str) -> ErrorKind {
     };
     let same = absolute.trim_end_matches('/').strip_suffix(path.as_str());
     let instead = same.filter(|address| address.parse::<crate::ServerUrl>().is_ok()).map(str::to_owned);
-    ErrorKind::Redirect { status, location: absolute, instead }
+    (absolute, instead)
 }
 
 #[cfg(test)]
@@ -492,11 +501,7 @@ mod tests {
             ("//evil/__api__/v1/user", "//evil/__api__/v1/user", None),
             ("https://me:pw@host/__api__/v1/user", "https://me:pw@host/__api__/v1/user", None),
         ] {
-            let ErrorKind::Redirect { location, instead: found, .. } =
-                redirect(301, location, url, "v1/user?a=b")
-            else {
-                panic!("no redirect");
-            };
+            let (location, found) = redirect(location, url, "v1/user?a=b");
             assert_eq!((location.as_str(), found.as_deref()), (shown, instead));
         }
     }
@@ -508,6 +513,8 @@ mod tests {
         assert_eq!(client.start_of(b"<html>\r\n  <body>\n"), "<html> <body>");
         assert_eq!(client.start_of(&[b'x'; 1000]).len(), 100);
         assert_eq!(client.start_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+        let far = ["<", &" ".repeat(4090), "secret-key"].concat();
+        assert_eq!(client.start_of(far.as_bytes()), "<");
         let echo = ["x".repeat(95), "secret-key".to_owned()].concat();
         assert_eq!(client.start_of(echo.as_bytes()), ["x".repeat(95), "***".to_owned()].concat());
     }

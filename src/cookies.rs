@@ -26,14 +26,19 @@ impl Jar {
         if name.is_empty() || !(name.bytes().chain(value.bytes())).all(|b| (b' '..=b'~').contains(&b)) {
             return;
         }
-        let expired = parts.filter_map(|attribute| attribute.split_once('=')).any(|(key, value)| {
-            match key.trim().to_ascii_lowercase().as_str() {
-                "max-age" => value.trim().parse::<i64>().is_ok_and(|age| age <= 0),
-                // A date long past is how servers drop a cookie; one to come outlasts the run.
-                "expires" => value.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST),
-                _ => false,
-            }
-        });
+        let attribute = |wanted: &str| {
+            let attributes = parts.clone().filter_map(|attribute| attribute.split_once('='));
+            attributes
+                .filter(|(key, _)| key.trim().eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value.trim())
+                .next()
+        };
+        let expired = match attribute("max-age").and_then(|age| age.parse::<i64>().ok()) {
+            Some(age) => age <= 0,
+            // A date long past is how servers drop a cookie; one to come outlasts the run.
+            None => attribute("expires")
+                .is_some_and(|date| date.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST)),
+        };
         let known = self.0.iter().position(|(n, _)| n == name);
         if expired || value.is_empty() {
             if let Some(at) = known {
@@ -88,6 +93,7 @@ mod tests {
             (&["a=1; Max-Age=3600"], Some("a=1")),
             (&["a=1", "a=x; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], None),
             (&["a=1", "a=x; expires=Thu, 01-Jan-1970 00:00:01 GMT"], None),
+            (&["a=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], Some("a=1")),
             (&["a=1; Expires=Fri, 23 Nov 2035 12:00:00 GMT"], Some("a=1")),
             (&["token=a=b==; Path=/"], Some("token=a=b==")),
             (&["", "=x", "novalue", "bad=\u{7f}"], None),

@@ -323,7 +323,12 @@ impl Deletion {
         match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
             Ok(()) => known.take().map(|known| Outcome { still_there: Some(true), ..known }),
             Err(error) if error.is_no_such_cache() => {
-                Some(Outcome { still_there: Some(false), ..Outcome::new(Status::Deleted) })
+                // The code of a task that ended badly stays: it is the task's, not the cache's.
+                let code = known
+                    .as_ref()
+                    .filter(|known| known.status == Status::Failed)
+                    .and_then(|known| known.code);
+                Some(Outcome { code, still_there: Some(false), ..Outcome::new(Status::Deleted) })
             }
             Err(error) => match run.client.next_try(&mut self.retry, &error) {
                 Some(delay) => {

@@ -11,7 +11,7 @@ const MAX_WAIT: u64 = 20;
 
 /// A look that was lost after this long was held, and not refused.
 const HELD: Duration = Duration::from_secs(1);
-/// Between looks that the server does not hold, whatever the interval.
+/// The least time between looks, whatever the interval that was asked for.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What happens between the beginning and the end.
@@ -210,8 +210,7 @@ impl Watch {
                 }
                 // A server or proxy that ignores `wait` is not to be hammered; and at the deadline
                 // there is a last look.
-                let least = if wait == 0 { config.interval.max(LEAST_INTERVAL) } else { config.interval };
-                let due = (begun + least).max(now);
+                let due = (begun + config.interval.max(LEAST_INTERVAL)).max(now);
                 self.due = config.deadline.map_or(due, |deadline| due.min(deadline));
             }
             Err(error) => {

@@ -196,7 +196,7 @@ impl Http {
             ureq::Error::Timeout(reason) if !sent => {
                 let limit = if reason == Timeout::Connect { limits.connect } else { limits.whole };
                 let limit = limit.or(limits.whole).unwrap_or_default();
-                self.connect_failed(format!("it is not made within {limit:?}"))
+                self.connect_failed(format!("no answer within {limit:?}"))
             }
             ureq::Error::Timeout(_) => ErrorKind::TimedOut(limits.whole.unwrap_or_default()),
             ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,

@@ -21,13 +21,14 @@ impl Retry {
     /// Counts a failure; the time to wait before the next try, or `None` to give up.
     ///
     /// `limit` is the number that the caller named; `retry_after` what the server asked for; `left`
-    /// the time that the run still has.
+    /// the time that the run still has. `at_deadline` allows for a last try when that is over.
     pub(crate) fn after_failure(
         &mut self,
         limit: Option<u32>,
         answered: bool,
         retry_after: Option<Duration>,
         left: Duration,
+        at_deadline: bool,
     ) -> Option<Duration> {
         self.failures += 1;
         let limit = limit.unwrap_or(if answered { RETRIES } else { RETRIES_UNANSWERED });
@@ -37,10 +38,12 @@ impl Retry {
         let delay = match retry_after {
             Some(delay) if delay > MAX_RETRY_AFTER => return None,
             Some(delay) => delay,
-            // The last try is at the deadline.
-            None => backoff(self.failures, random()).min(left),
+            None => backoff(self.failures, random()),
         };
-        (delay <= left && !left.is_zero()).then_some(delay)
+        match at_deadline && retry_after.is_none() && !left.is_zero() {
+            true => Some(delay.min(left)),
+            false => (delay < left).then_some(delay),
+        }
     }
 
     /// Whether nothing has failed since the last success.
@@ -96,22 +99,25 @@ mod tests {
             [(None, true, 6), (None, false, 2), (Some(0), true, 0), (Some(3), false, 3)]
         {
             let mut retry = Retry::default();
-            let tries =
-                (0..10).take_while(|_| retry.after_failure(limit, answered, None, HOUR).is_some()).count();
+            let tries = (0..10)
+                .take_while(|_| retry.after_failure(limit, answered, None, HOUR, true).is_some())
+                .count();
             assert_eq!(tries, allowed);
             retry.succeeded();
-            assert_eq!(retry.after_failure(limit, answered, None, HOUR).is_some(), allowed > 0);
+            assert_eq!(retry.after_failure(limit, answered, None, HOUR, true).is_some(), allowed > 0);
         }
     }
 
     #[test]
     fn honours_retry_after_up_to_a_minute_and_never_passes_the_deadline() {
-        let next = |after, left| Retry::default().after_failure(None, true, Some(secs(after)), secs(left));
+        let next =
+            |after, left| Retry::default().after_failure(None, true, Some(secs(after)), secs(left), true);
         assert_eq!(next(7.0, 100.0), Some(secs(7.0)));
         assert_eq!(next(60.0, 100.0), Some(secs(60.0)));
         assert_eq!(next(61.0, 100.0), None);
         assert_eq!(next(7.0, 6.9), None);
-        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1)), Some(secs(0.1)));
-        assert_eq!(Retry::default().after_failure(None, true, None, Duration::ZERO), None);
+        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), true), Some(secs(0.1)));
+        assert_eq!(Retry::default().after_failure(None, true, None, Duration::ZERO, true), None);
+        assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), false), None);
     }
 }

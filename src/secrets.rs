@@ -8,6 +8,7 @@ use crate::{ApiKey, Proxy};
 const SHORTEST: usize = 6;
 
 /// The key and the proxy's credentials.
+#[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -31,6 +32,15 @@ impl Secrets {
         }
         text
     }
+
+    /// `text`, which was cut off, without what may be the beginning of a secret at its end.
+    pub(crate) fn without_cut_end<'a>(&self, text: &'a str) -> &'a str {
+        let begun = |secret: &String| {
+            (1..secret.len()).rev().find(|&end| secret.get(..end).is_some_and(|begun| text.ends_with(begun)))
+        };
+        let longest = self.0.iter().filter_map(begun).max().unwrap_or_default();
+        &text[..text.len() - longest]
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +54,8 @@ mod tests {
         let secrets = Secrets::new(&ApiKey::new("secret-key").unwrap(), proxy.as_ref());
         let echo = "Key secret-key, Basic dXNlcjpodW50ZXIy, hunter2; and secret-key again";
         assert_eq!(secrets.masked_in(echo), "Key ***, Basic ***, ***; and *** again");
+        assert_eq!(secrets.without_cut_end("it is secret-k"), "it is ");
+        assert_eq!(secrets.without_cut_end("it is another"), "it is another");
         assert_eq!(Secrets::new(&ApiKey::new("k").unwrap(), None).masked_in("a kiwi"), "a kiwi");
     }
 }

@@ -90,10 +90,16 @@ impl FromStr for ServerUrl {
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let text = text.trim();
         let invalid = |problem: &str| InvalidConfig::new(["the server's address ", problem].concat());
-        // An @ that is left in the address may part a password from the host.
-        let meant = |problem: &str, address: &str| match address.contains('@') {
-            true => invalid(problem),
-            false => invalid(&[problem, "; use ", address].concat()),
+        // An @ tells user info from the host only where an authority is all that is before it; elsewhere,
+        // what is before it may be a password, and no address is offered.
+        let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#']).next();
+        let clear = match text.matches('@').count() {
+            0 => true,
+            ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
+        };
+        let meant = |problem: &str, address: &str| match clear {
+            true => invalid(&[problem, "; use ", address].concat()),
+            false => invalid(problem),
         };
 
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -213,7 +219,10 @@ mod tests {
             ("https://me:pw@host/x", "user info in it, which Connect does not use; use https://host/x"),
             ("https://me:pw@host/x?q", "user info in it, which Connect does not use; use https://host/x"),
             ("https://host/connect/#/content", "a query or a fragment; use https://host/connect"),
-            ("https://host?next=@x", "a query or a fragment; use https://host"),
+            ("https://host?next=@x", "a query or a fragment"),
+            ("https://me:pw?x@host", "a query or a fragment"),
+            ("me:pw#x@host", "has no scheme"),
+            ("ftp://me:pw?x@host", "another scheme than http or https"),
             ("https://", "names no host"),
             ("https://:80", "names no host"),
             ("https://host:", "empty port"),

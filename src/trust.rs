@@ -78,7 +78,8 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
                         return Ok((certificates.into(), source));
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 // Other roots than the system's would trust what its administrator may have taken out.
                 Err(error) => return Err(unreadable(&source, &error)),
             }
@@ -150,10 +151,18 @@ fn lenient(pem: &[u8]) -> Vec<Certificate<'static>> {
         .collect()
 }
 
-/// Whether `der` is one well-formed ASN.1 SEQUENCE, and nothing behind it. rustls drops a root that is not,
-/// silently, and the server's certificate would then have an "unknown issuer".
+/// Whether `der` is built as a certificate is: well-formed ASN.1, one SEQUENCE of two SEQUENCEs and a BIT
+/// STRING (RFC 5280, section 4.1). rustls drops a root that is not, silently, and the server's certificate
+/// would then have an "unknown issuer".
 fn is_whole(der: &[u8]) -> bool {
-    der.first() == Some(&0x30) && split_der(der).is_some_and(|(_, rest)| rest.is_empty()) && is_der(der, 0)
+    let Some((mut parts, [])) = split_der(der) else { return false };
+    for tag in [0x30, 0x30, 0x03] {
+        match split_der(parts) {
+            Some((_, rest)) if parts.first() == Some(&tag) => parts = rest,
+            _ => return false,
+        }
+    }
+    der.first() == Some(&0x30) && parts.is_empty() && is_der(der, 0)
 }
 
 /// Whether `bytes` are ASN.1 values in DER, down to the innermost.
@@ -264,24 +273,26 @@ mod tests {
     use super::is_whole;
 
     #[test]
-    fn whole_der_is_one_well_formed_sequence() {
-        let long = [&[0x30, 0x82, 0x01, 0x04, 0x04, 0x82, 0x01, 0x00][..], &[0; 256]].concat();
-        for whole in [&long[..], &[0x30, 0], &[0x30, 4, 0x31, 2, 0x05, 0]] {
-            assert!(is_whole(whole), "{whole:?}");
-        }
+    fn a_certificate_is_two_sequences_and_a_bit_string_in_one() {
+        let certificate = |inner: &[u8]| {
+            let parts = [&[0x30, inner.len() as u8][..], inner, &[0x30, 2, 5, 0, 3, 1, 0]].concat();
+            [&[0x30, 0x82, 0, parts.len() as u8][..], &parts].concat()
+        };
+        let whole = certificate(&[0x31, 2, 0x05, 0]);
+        assert!(is_whole(&whole));
         let deep: Vec<u8> = (0..60).rev().flat_map(|n| [0x30, 2 * n]).collect();
-        let longer = [&long[..], &[0]].concat();
         for broken in [
-            &long[..200],
-            &longer,
-            &deep,
-            &[],
-            &[0x30],
-            &[0x31, 0],
-            &[0x30, 4, 0x31, 3, 0x05, 0],
-            &[0x30, 4, 0, 0, 0, 0],
+            &whole[..whole.len() - 1],
+            &[&whole[..], &[0]].concat(),
+            &certificate(&deep),
+            &certificate(&[0x31, 3, 0x05, 0]),
+            &certificate(&[0, 0, 0, 0]),
+            &[0x30, 0],
+            &[0x30, 3, 2, 1, 5],
             &[0x30, 0x80, 0, 0],
+            &[0x30],
             b"hello",
+            b"",
         ] {
             assert!(!is_whole(broken), "{broken:?}");
         }

@@ -42,7 +42,7 @@ pub(crate) fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Api { status, code, .. } => return api(*status, *code, error.attempt).map(str::to_owned),
         // What Go's and nginx's servers say to plain http on their https port.
         ErrorKind::Foreign { status: 400, start }
-            if start.contains("HTTP request") && start.contains("HTTPS") =>
+            if !server.is_https() && start.contains("HTTP request") && start.contains("HTTPS") =>
         {
             return other_scheme("https", "the server speaks https");
         }
@@ -88,8 +88,10 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
 fn api(status: u16, code: i64, attempt: &str) -> Option<&'static str> {
     let of_caches = attempt.contains("runtime cache");
     Some(match (status, code) {
-        (_, 2) if of_caches => "Connect 2023.05 or later is needed for runtime caches",
-        (_, 2) => "this Connect cannot tell; select without --orphaned",
+        (_, 2) if attempt.ends_with("that the server offers") => {
+            "this Connect cannot tell; select without --orphaned"
+        }
+        (_, 2) => "Connect 2023.05 or later is needed for runtime caches",
         (_, 4) if of_caches => "connect-cache list shows the caches there are",
         (_, 24) | (401, _) => "check the API key",
         (_, 50) => "an administrator can unlock the user",

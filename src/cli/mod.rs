@@ -20,6 +20,7 @@ use std::time::Instant;
 use crate::cli::forms::{Asked, Misused};
 use crate::cli::options::{Command, Common};
 use crate::cli::report::Reporter;
+use crate::secrets::Secrets;
 use crate::{Client, Error, ExitStatus, ServerUrl};
 
 /// Runs the program with this process's arguments and environment.
@@ -81,7 +82,9 @@ pub(crate) struct Session {
 impl Session {
     fn open(common: &Common, begun: Instant) -> Result<Self, String> {
         let settings = settings::settle(common, begun)?;
+        let secrets = Secrets::new(&settings.config.key, settings.config.proxy.as_ref());
         let reporter = Reporter::new(begun, common.quiet, common.verbose, settings.config.watched);
+        let reporter = reporter.keeping(secrets);
         let reporter = Rc::new(RefCell::new(reporter));
         for warning in &settings.warnings {
             reporter.borrow_mut().warn(warning);

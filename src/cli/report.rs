@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::hints::next_step;
+use crate::secrets::Secrets;
 use crate::{Error, Event, ExitStatus, ServerUrl, escape};
 
 /// The two streams of one run.
@@ -21,6 +22,8 @@ pub(crate) struct Reporter {
     write_error: Option<io::Error>,
     /// The deprecated endpoints warned of.
     deprecated: Vec<String>,
+    /// What must not be shown, should the server echo it.
+    secrets: Secrets,
 }
 
 impl Reporter {
@@ -34,7 +37,13 @@ impl Reporter {
             reader_gone: false,
             write_error: None,
             deprecated: Vec::new(),
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same, for a run with these secrets.
+    pub(crate) fn keeping(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Text on standard output, as it is.
@@ -44,7 +53,7 @@ impl Reporter {
             return;
         }
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(self.secrets.masked_in(text).as_bytes()).and_then(|()| out.flush()) {
             Ok(()) => {}
             Err(error) if error.kind() == BrokenPipe => self.reader_gone = true,
             Err(error) => self.write_error = Some(error),
@@ -158,7 +167,7 @@ impl Reporter {
     fn say(&mut self, text: &str) {
         self.clear_live_line();
         // Where standard error cannot be written to, there is nobody to tell.
-        let _ = io::stderr().write_all([&escape(text), "\n"].concat().as_bytes());
+        let _ = io::stderr().write_all([&escape(&self.secrets.masked_in(text)), "\n"].concat().as_bytes());
     }
 
     fn clear_live_line(&mut self) {

@@ -266,3 +266,20 @@ fn a_reply_that_echoes_what_is_secret_shows_it_to_nobody() {
     let program = connect_cache(&server).env("CONNECT_API_KEY", KEY);
     program.words("list").run().exits(6).never_says(KEY).says("http://127.0.0.1:1/***/login");
 }
+
+#[test]
+fn a_task_that_echoes_what_is_secret_shows_it_to_nobody() {
+    let plan = connect_test_server::Plan {
+        code: 1,
+        error: format!("bad key {KEY}"),
+        lines: vec![format!("curl -H 'Authorization: Key {KEY}'")],
+        ..Default::default()
+    };
+    let users = vec![User::new(KEY, "admin", Role::Administrator)];
+    let deprecated = Some(format!("/{KEY}"));
+    let server = Server::start(Config { plan, users, deprecated, ..Config::default() });
+    for words in ["delete -l R -V 4.3.0", "delete --json -l R -V 4.3.0", "purge --all -y", "list"] {
+        let ran = connect_cache(&server).env("CONNECT_API_KEY", KEY).words(words).run();
+        ran.never_says(KEY).says("***");
+    }
+}
