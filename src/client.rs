@@ -7,8 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use ureq::http::HeaderMap;
-
 use crate::api::{self, ErrorObject, Outline, Request};
 use crate::config::InvalidConfig;
 use crate::cookies::Jar;
@@ -16,7 +14,8 @@ use crate::http::{Broken, Http, Limits, Outgoing, Reply};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
 use crate::{
-    Config, Error, ErrorKind, Installation, Result, RuntimeCache, ServerSettings, Task, TaskId, Trust, User,
+    Config, Error, ErrorKind, Event, Installation, Result, RuntimeCache, ServerSettings, Task, TaskId, Trust,
+    User,
 };
 
 /// Until the server has answered once in a run: a wrong address should not cost minutes.
@@ -26,61 +25,6 @@ const STALE_WITHIN: Duration = Duration::from_secs(1);
 /// How often, and how far apart, a task that a node does not know is looked for on others.
 const LOST_LOOKUPS: u32 = 10;
 const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a [`Client`] tells its observer. Nothing in it is secret but the headers of a reply, whose
-/// cookies are as good as a session, and the bodies.
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// A request goes out.
-    Request {
-        /// `GET` or `DELETE`.
-        method: &'static str,
-        /// With its query.
-        url: &'a str,
-    },
-    /// A whole reply is there.
-    Reply {
-        /// `GET` or `DELETE`.
-        method: &'static str,
-        /// With its query.
-        url: &'a str,
-        /// The HTTP status.
-        status: u16,
-        /// The reply's headers.
-        headers: &'a HeaderMap,
-        /// The reply's body.
-        body: &'a [u8],
-        /// Masks in a text what is secret of the request's, should the reply echo it.
-        mask: &'a dyn Fn(&str) -> String,
-        /// From the request's beginning to the reply's end.
-        elapsed: Duration,
-    },
-    /// No whole reply came.
-    NoReply {
-        /// `GET` or `DELETE`.
-        method: &'static str,
-        /// With its query.
-        url: &'a str,
-        /// Why.
-        reason: &'a ErrorKind,
-        /// From the request's beginning.
-        elapsed: Duration,
-    },
-    /// A failed request will be made again.
-    Retrying {
-        /// Why it failed.
-        error: &'a Error,
-        /// After how long.
-        delay: Duration,
-    },
-    /// The endpoint is deprecated (header `X-Deprecated-Endpoint`).
-    Deprecated {
-        /// The endpoint's path.
-        path: &'a str,
-        /// The path to use instead, or `n/a`.
-        instead: &'a str,
-    },
-}
 
 /// A blocking client of one Connect server, in the thread that calls it.
 ///
