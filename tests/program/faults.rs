@@ -441,3 +441,16 @@ fn a_connection_that_is_never_made_is_no_slow_server() {
         .fails_with("no answer within 1s");
     drop(filled);
 }
+
+#[test]
+fn a_deletion_that_could_not_be_sent_is_not_sent_at_the_deadline() {
+    let server = Server::start(Config::default());
+    let retries = |words: &str| {
+        let words = format!("{words} -s http://127.0.0.1:9 --timeout 1.4 --retries 9");
+        run(&server, &words).exits(6).stderr.matches("; trying again in ").count()
+    };
+    // After half a second comes a second, which is past the deadline: no deletion starts then, but what
+    // changes nothing has a last try.
+    assert!(retries("delete -l R -V 4.3.0") <= 1);
+    assert_eq!(retries("delete -d -l R -V 4.3.0"), 2);
+}

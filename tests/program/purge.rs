@@ -462,3 +462,14 @@ fn a_closed_pipe_does_not_keep_a_purge_from_the_truth() {
     assert_eq!(output.status.code(), Some(0));
     assert!(caches(&server).is_empty());
 }
+
+#[test]
+fn a_key_refused_while_tasks_are_followed_stops_new_deletions() {
+    let server = server_of(3, Plan::lasting(Duration::from_secs(60)));
+    for endpoint in [Endpoint::Task, Endpoint::DryRun] {
+        server.fault(Fault::new(endpoint, Action::error(401, 24, "no")).times(usize::MAX));
+    }
+    let ran = run(&server, "purge --all -y --json --max-running 1").exits(3);
+    assert_eq!(sorted_ends(&ran), ["4.0.0 unknown", "4.1.0 not-started", "4.2.0 not-started"]);
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+}
