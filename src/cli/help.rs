@@ -3,25 +3,19 @@
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 
 use super::options;
+use crate::ExitStatus;
 
 /// The column in which descriptions begin, and the one before which they end.
 const INDENT: usize = 33;
 const WIDTH: usize = 100;
 
-const TOP_END: &str = "
+const VARIABLES: &str = "
 A flag beats its variable in brackets. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and
 SSL_CERT_DIR are heeded.
 
 Exit status:
-  0  done: deleted, listed, would be deleted, or was not there and that was fine
-  1  a deletion ran and failed, or the results could not be written
-  2  usage or configuration, or a purge that was not confirmed: nothing was deleted
-  3  the key was refused, or its user may not do this
-  4  no such cache or task
-  5  the server refused the request otherwise
-  6  no usable answer, or what became of the cache is not known
-  7  stopped looking while the task still runs
-
+";
+const TOP_END: &str = "
 connect-cache COMMAND --help tells more of a command.
 ";
 
@@ -65,6 +59,10 @@ pub fn help(topic: Option<&str>) -> String {
                 options::commands().iter().map(|c| (c.name.to_owned(), c.description)),
             );
             section(&mut text, "Options of every command", common_options(&common));
+            text.push_str(VARIABLES);
+            for status in ExitStatus::ALL {
+                text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
+            }
             text.push_str(TOP_END);
         }
     }

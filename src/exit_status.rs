@@ -1,0 +1,64 @@
+//! The exit statuses of the program, and the one list of what they mean.
+
+use std::process::ExitCode;
+
+/// What the program's exit status says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExitStatus {
+    /// 0: done. Deleted, listed, would be deleted, or was not there and that was fine.
+    Success,
+    /// 1: a deletion ran and failed, or the results could not be written.
+    Failed,
+    /// 2: usage or configuration, or a purge that was not confirmed. Nothing was deleted.
+    Usage,
+    /// 3: the key was refused, or its user may not do this (401, 403).
+    Denied,
+    /// 4: no such cache or task (404 with Connect's code 4 or 141).
+    NotFound,
+    /// 5: the server refused the request otherwise.
+    Refused,
+    /// 6: no usable answer, or what became of the cache is not known.
+    NoAnswer,
+    /// 7: stopped looking while the task still runs.
+    StillRunning,
+}
+
+impl ExitStatus {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Success,
+        Self::Failed,
+        Self::Usage,
+        Self::Denied,
+        Self::NotFound,
+        Self::Refused,
+        Self::NoAnswer,
+        Self::StillRunning,
+    ];
+
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What it means, in the words of `--help`, the man page and the README.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "done: deleted, listed, would be deleted, or was not there and that was fine",
+            Self::Failed => "a deletion ran and failed, or the results could not be written",
+            Self::Usage => "usage or configuration, or a purge that was not confirmed: nothing was deleted",
+            Self::Denied => "the key was refused, or its user may not do this",
+            Self::NotFound => "no such cache or task",
+            Self::Refused => "the server refused the request otherwise",
+            Self::NoAnswer => "no usable answer, or what became of the cache is not known",
+            Self::StillRunning => "stopped looking while the task still runs",
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}
