@@ -14,9 +14,10 @@ test: ## unit, integration and documentation tests (no network, no privileges)
 	@# Most tests wait for a task: more of them than there are cores can wait side by side.
 	RUST_TEST_THREADS=4 cargo test --workspace --quiet
 
-lint: ## rustfmt, clippy, shellcheck, cargo deny (needs shellcheck and cargo-deny)
+lint: ## rustfmt, clippy, one-way imports, shellcheck, cargo deny (needs shellcheck, cargo-deny)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
 	cargo deny --log-level error check licenses bans sources

@@ -5,399 +5,357 @@
 //! | state | request | what the answer leads to |
 //! | --- | --- | --- |
 //! | `Check` | dry run | would delete, no such cache, refused |
-//! | `Send` | the deletion | `Follow`; no such cache; refused; in doubt: `Ask` |
-//! | `Ask` | dry run | gone: deleted; still there: for 5 s `Ask`, then `Send`; not to be learned: unknown |
-//! | `Follow` | a look at the task | ended well: deleted; ended badly: failed; no answer: `Settle` |
-//! | `Settle` | dry run | gone: deleted; else what was known before |
+//! | `Send` | DELETE | `Follow`; no such cache; refused; in doubt: `Ask` |
+//! | `Ask` | dry run | gone: deleted; still there: for 5 s `Ask`, then `Send`; not known: unknown |
+//! | `Follow` | poll of the task | succeeded: deleted; failed: failed; no answer: `Resolve` |
+//! | `Resolve` | dry run | gone: deleted; else what was known before |
 //!
-//! A deletion is in doubt once any of it was sent and the answer is lost: it may or may not have started.
+//! A DELETE is in doubt once any of it was sent and the reply is lost: it may or may not have started a task.
 //! Only a dry run, which changes nothing and matches names as the server does, can tell, and only the
-//! cache's absence is proof: a cache that is still there may have a task at work on it.
+//! cache's absence is proof: a task may be working on a cache that is still there.
 
 use std::time::{Duration, Instant};
 
-use crate::follow::{Job, Progress, Report, Run, Watch, Watched, drive};
-use crate::retry::{MAX_RETRY_AFTER, Retry};
-use crate::{Client, Error, ErrorKind, ExitStatus, RuntimeCache, TaskId, api};
+use crate::endpoints::{CheckRuntimeCache, DeleteRuntimeCache};
+use crate::follow::{Followed, Following};
+use crate::jobs::{Batch, Job, Run, Step};
+use crate::retry::Retry;
+use crate::{Client, Error, Outcome, Progress, RuntimeCache, Status, TaskId};
 
-/// How long a cache whose deletion is in doubt is given to go away before the deletion is sent again.
+/// How long a cache in doubt is given to disappear before the DELETE is sent again.
 const ASK_FOR: Duration = Duration::from_secs(5);
-/// The time from one such question to the next.
+/// The time between two such questions.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What became of a cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The task ended well, or the cache was seen before and is gone.
-    Deleted,
-    /// The server would start the deletion (dry run).
-    WouldDelete,
-    /// The deletion started, and nobody waits for its end.
-    Started,
-    /// It was not there, and that is fine: it is gone after an answer was lost, or nobody minds.
-    Absent,
-    /// The task ended badly.
-    Failed,
-    /// There is no such cache.
-    NotFound,
-    /// The server refused the request.
-    Refused,
-    /// It could not be learned.
-    Unknown,
-    /// The time ran out, and the task goes on.
-    Running,
-    /// The time ran out before the deletion was started.
-    NotStarted,
-}
-
-impl Status {
-    /// The word that stands for it in JSON output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::WouldDelete => "would-delete",
-            Self::Started => "started",
-            Self::Absent => "absent",
-            Self::Failed => "failed",
-            Self::NotFound => "not-found",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::Running => "running",
-            Self::NotStarted => "not-started",
-        }
-    }
-}
-
-/// How a deletion ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What became of the cache.
-    pub status: Status,
-    /// The task that the server started last, if any.
-    pub task_id: Option<TaskId>,
-    /// The task's code where it ended; else the API error's.
-    pub code: Option<i64>,
-    /// What went wrong, in the server's words where it said something.
-    pub error: Option<String>,
-    /// The failed request that led to this end, if there was one.
-    pub cause: Option<Error>,
-    /// Whether the answer to a deletion was lost, so that another task than this one may be at work.
-    pub in_doubt: bool,
-    /// What a dry run told at the end, where one was needed: whether the cache is still there.
-    pub still_there: Option<bool>,
-}
-
-impl Outcome {
-    /// The end of a deletion that has none of the rest.
-    pub fn new(status: Status) -> Self {
-        Self {
-            status,
-            task_id: None,
-            code: None,
-            error: None,
-            cause: None,
-            in_doubt: false,
-            still_there: None,
-        }
-    }
-
-    fn failed(code: i64, error: String) -> Self {
-        Self { code: Some(code), error: Some(error), ..Self::new(Status::Failed) }
-    }
-
-    fn caused(status: Status, cause: Error) -> Self {
-        let (code, error) = match &cause.kind {
-            ErrorKind::Api { code, message, .. } => (Some(*code), message.clone()),
-            _ => (None, cause.to_string()),
-        };
-        Self { code, error: Some(error), cause: Some(cause), ..Self::new(status) }
-    }
-
-    /// The program's exit status for this end.
-    pub fn exit_status(&self) -> ExitStatus {
-        match self.status {
-            Status::Deleted | Status::WouldDelete | Status::Started | Status::Absent => ExitStatus::Success,
-            Status::Failed => ExitStatus::Failed,
-            Status::NotFound => ExitStatus::NotFound,
-            Status::Refused => self.cause.as_ref().map_or(ExitStatus::Refused, Error::exit_status),
-            Status::Unknown => ExitStatus::NoAnswer,
-            Status::Running | Status::NotStarted => ExitStatus::StillRunning,
-        }
-    }
-}
-
-/// Deletes a runtime cache and follows the task to its end; each line of its output goes to `on_line`.
-///
-/// ```
-/// # use connect_cache::{ApiKey, Client, Config, RuntimeCache, Status, delete};
-/// # let server = connect_test_server::Server::start(Default::default());
-/// # let client = Client::new(Config::new(server.url().parse()?, ApiKey::new("admin-key")?))?;
-/// let cache = RuntimeCache {
-///     language: "Python".into(),
-///     version: "3.7.6".into(),
-///     image_name: "Local".into(),
-/// };
-/// let outcome = delete(&client, &cache, |line| println!("{line}"));
-/// assert_eq!(outcome.status, Status::Deleted, "{:?}", outcome.error);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn delete(client: &Client, cache: &RuntimeCache, mut on_line: impl FnMut(&str)) -> Outcome {
-    let deletion = Deletion::new(cache.clone(), Extent::Follow);
-    delete_reporting(client, deletion, &mut |_, progress| {
-        if let Progress::Line(line) = progress {
-            on_line(line);
-        }
-    })
-}
-
-/// Takes one deletion to its end.
-pub(crate) fn delete_reporting(client: &Client, deletion: Deletion, report: &mut Report<'_>) -> Outcome {
-    let mut run = Run::new(client, report);
-    let mut deletion = Some(deletion);
-    let mut outcome = Outcome::new(Status::NotStarted);
-    drive(&mut run, 1, &mut |_| deletion.take(), &mut |_, _, end| outcome = end);
-    outcome
-}
-
-/// How far a deletion is to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+/// How far to take a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
     /// The server checks, and nothing is deleted.
     DryRun,
-    /// The task is started and left to itself.
-    Start,
-    /// The task is followed to its end.
-    Follow,
+    /// The task is started, and not followed.
+    NoWait,
+    /// The task is followed until it finishes.
+    Wait,
 }
 
-/// One cache on its way out.
-pub(crate) struct Deletion {
-    cache: RuntimeCache,
-    extent: Extent,
-    state: State,
-    due: Instant,
-    /// Failures in a row of the request at hand.
-    retry: Retry,
-    /// Deletions sent whose answer was lost.
-    sends: Retry,
+impl Client {
+    /// Deletes a runtime cache, and finds out what happened to it if replies are lost.
+    ///
+    /// ```
+    /// # use connect_cache::{Client, Config, Mode, Progress, RuntimeCache, Status};
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let client = Client::new(Config::new(server.url().parse()?, "admin-key".parse()?))?;
+    /// let cache = RuntimeCache::new("Python", "3.7.6", "Local");
+    /// let outcome = client.delete(&cache, Mode::Wait, |progress| {
+    ///     if let Progress::Line(line) = progress {
+    ///         println!("{line}");
+    ///     }
+    /// });
+    /// assert_eq!(outcome.status, Status::Deleted, "{:?}", outcome.error);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete(
+        &self,
+        cache: &RuntimeCache,
+        mode: Mode,
+        mut on_progress: impl FnMut(Progress<'_>),
+    ) -> Outcome {
+        let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
+        Run::new(self, &mut report).complete(Deletion::new(cache, mode, false))
+    }
+
+    /// Deletes caches that were listed in this run, at most `max_running` at once, and returns their outcomes
+    /// in the same order.
+    ///
+    /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
+    /// over, no further deletion starts. A cache that vanished before its DELETE is [`Status::Absent`].
+    /// [`Progress::Ended`] reports each outcome as it is known.
+    ///
+    /// ```
+    /// # use connect_cache::{Client, Config, Mode, Progress, Status};
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let client = Client::new(Config::new(server.url().parse()?, "admin-key".parse()?))?;
+    /// let caches = client.runtime_caches()?;
+    /// let outcomes = client.delete_all(&caches, Mode::Wait, 4, |cache, progress| {
+    ///     if let Progress::Ended(outcome) = progress {
+    ///         println!("{cache}: {}", outcome.status.as_str());
+    ///     }
+    /// });
+    /// assert!(outcomes.iter().all(|outcome| outcome.status == Status::Deleted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "only the outcomes tell which caches are gone"]
+    pub fn delete_all(
+        &self,
+        caches: &[RuntimeCache],
+        mode: Mode,
+        max_running: usize,
+        mut on_progress: impl FnMut(&RuntimeCache, Progress<'_>),
+    ) -> Vec<Outcome> {
+        let mut report = |cache: Option<&RuntimeCache>, progress: Progress<'_>| {
+            if let Some(cache) = cache {
+                on_progress(cache, progress);
+            }
+        };
+        let mut run = Run::new(self, &mut report);
+        let mut deletions = Deletions::new(caches, mode);
+        run.complete_all(&mut deletions, max_running.max(1));
+        deletions.outcomes(&mut run)
+    }
+}
+
+/// The deletions of several caches.
+struct Deletions<'a> {
+    caches: &'a [RuntimeCache],
+    mode: Mode,
+    started: usize,
+    denied: bool,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl<'a> Deletions<'a> {
+    fn new(caches: &'a [RuntimeCache], mode: Mode) -> Self {
+        let outcomes = caches.iter().map(|_| None).collect();
+        Self { caches, mode, started: 0, denied: false, outcomes }
+    }
+
+    /// Returns all outcomes, after reporting the deletions that were not started.
+    fn outcomes(self, run: &mut Run<'_>) -> Vec<Outcome> {
+        let caches = self.caches.iter();
+        let outcome = |(cache, outcome): (_, Option<Outcome>)| {
+            outcome.unwrap_or_else(|| {
+                let outcome = Outcome::new(Status::NotStarted);
+                run.report(Some(cache), Progress::Ended(&outcome));
+                outcome
+            })
+        };
+        caches.zip(self.outcomes).map(outcome).collect()
+    }
+}
+
+impl<'a> Batch for Deletions<'a> {
+    type Job = Deletion<'a>;
+
+    fn next(&mut self, client: &Client) -> Option<Deletion<'a>> {
+        if self.denied || client.time_left().is_zero() {
+            return None;
+        }
+        let cache = self.caches.get(self.started)?;
+        self.started += 1;
+        Some(Deletion::new(cache, self.mode, true))
+    }
+
+    fn ended(&mut self, run: &mut Run<'_>, number: usize, mut outcome: Outcome) {
+        if outcome.status == Status::NotFound {
+            outcome.status = Status::Absent;
+        }
+        self.denied |= outcome.is_denied();
+        run.report(Some(&self.caches[number]), Progress::Ended(&outcome));
+        self.outcomes[number] = Some(outcome);
+    }
+}
+
+/// The deletion of one cache, as a state machine.
+struct Deletion<'a> {
+    history: History<'a>,
+    state: State<'a>,
+}
+
+/// What is known of a deletion, whatever its state.
+struct History<'a> {
+    cache: &'a RuntimeCache,
+    mode: Mode,
+    /// The DELETEs whose replies were lost.
+    lost_sends: Retry,
     /// Whether this run saw the cache: in a list, or by a dry run.
     seen: bool,
-    /// Whether the answer to a deletion was ever lost.
-    doubted: bool,
+    /// Whether a DELETE was ever in doubt.
+    in_doubt: bool,
     task: Option<TaskId>,
 }
 
-enum State {
-    Check,
-    Send,
-    /// Until when to ask on while the cache is there, and whether to send the deletion again then.
-    Ask {
-        until: Option<Instant>,
-        send_again: bool,
-        lost: Option<Error>,
+/// What the next request is. `retry` counts its consecutive failures.
+enum State<'a> {
+    Check {
+        retry: Retry,
     },
-    Follow(Watch),
-    /// What to say if the cache is still there.
-    Settle(Option<Outcome>),
+    Send {
+        retry: Retry,
+    },
+    Ask {
+        retry: Retry,
+        /// How long to ask again while the cache is there.
+        until: Option<Instant>,
+        /// Whether the DELETE may be sent again then.
+        send_again: bool,
+        /// Why the reply to the DELETE was lost.
+        lost: Error,
+    },
+    Follow(Following<'a>),
+    Resolve {
+        retry: Retry,
+        /// The outcome if the cache is still there.
+        known: Outcome,
+    },
 }
 
-impl Deletion {
-    pub(crate) fn new(cache: RuntimeCache, extent: Extent) -> Self {
-        Self {
-            cache,
-            extent,
-            state: if extent == Extent::DryRun { State::Check } else { State::Send },
-            due: Instant::now(),
-            retry: Retry::default(),
-            sends: Retry::default(),
-            seen: false,
-            doubted: false,
-            task: None,
+impl<'a> Deletion<'a> {
+    fn new(cache: &'a RuntimeCache, mode: Mode, seen: bool) -> Self {
+        let retry = Retry::default();
+        let state = if mode == Mode::DryRun { State::Check { retry } } else { State::Send { retry } };
+        let history =
+            History { cache, mode, lost_sends: Retry::default(), seen, in_doubt: false, task: None };
+        Self { history, state }
+    }
+}
+
+impl Job for Deletion<'_> {
+    type End = Outcome;
+
+    fn cache(&self) -> Option<&RuntimeCache> {
+        Some(self.history.cache)
+    }
+
+    fn step(self, run: &mut Run<'_>) -> Step<Self> {
+        let Self { history, state } = self;
+        match state {
+            State::Check { retry } => history.check(retry, run),
+            State::Send { retry } => history.send(retry, run),
+            State::Ask { retry, until, send_again, lost } => history.ask(retry, until, send_again, lost, run),
+            State::Follow(following) => history.follow(following, run),
+            State::Resolve { retry, known } => history.resolve(retry, known, run),
         }
     }
+}
 
-    /// The same, of a cache that this run has seen in a list.
-    pub(crate) fn seen(self) -> Self {
-        Self { seen: true, ..self }
-    }
-
-    pub(crate) fn cache(&self) -> &RuntimeCache {
-        &self.cache
-    }
-
-    fn check(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
-            Ok(()) => Some(Outcome::new(Status::WouldDelete)),
-            Err(error) => self.again_or(run, error, refused),
-        }
-    }
-
-    fn send(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        match run.client.attempt(&api::delete_runtime_cache(&self.cache)) {
-            Ok(task) => {
-                run.report(Some(&self.cache), Progress::Started(&task));
-                self.task = Some(task.clone());
-                if self.extent == Extent::Start {
-                    return Some(Outcome::new(Status::Started));
-                }
-                self.enter(State::Follow(Watch::new(task)));
-                None
-            }
-            Err(lost) if lost.is_in_doubt() => {
-                run.report(Some(&self.cache), Progress::InDoubt(&lost));
-                self.doubted = true;
-                let send_again = run.client.allowance(&mut self.sends, &lost).is_some();
-                let pause = lost
-                    .retry_after
-                    .filter(|&pause| pause <= MAX_RETRY_AFTER.min(run.client.config().time_left()));
-                self.enter(State::Ask { until: None, send_again, lost: Some(lost) });
-                self.due += pause.unwrap_or_default();
-                None
-            }
-            // Gone since, or never there: after a doubt that is all the same.
-            Err(error) if self.doubted && error.is_no_such_cache() => Some(self.gone()),
-            Err(error) => {
-                // An earlier deletion, whose answer was lost, may still be at work.
-                let end = if self.doubted { unknown } else { refused };
-                self.again_or(run, error, end)
-            }
-        }
-    }
-
-    fn ask(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
-            Ok(()) => {
-                self.seen = true;
-                self.retry.succeeded();
-                let State::Ask { until, send_again, lost } = &mut self.state else { return None };
-                let now = Instant::now();
-                let until = *until.get_or_insert(now + ASK_FOR);
-                let in_time = !run.client.config().time_left().is_zero();
-                if now < until && in_time {
-                    self.due = now + ASK_AGAIN.min(run.client.config().time_left());
-                    return None;
-                }
-                if *send_again && in_time {
-                    run.report(Some(&self.cache), Progress::SentAgain);
-                    self.enter(State::Send);
-                    return None;
-                }
-                lost.take().map(|lost| Outcome { still_there: Some(true), ..unknown(lost) })
-            }
-            Err(error) if error.is_no_such_cache() => Some(self.gone()),
-            Err(error) => self.again_or(run, error, unknown),
-        }
-    }
-
-    fn follow(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        let State::Follow(watch) = &mut self.state else { return None };
-        match watch.look(Some(&self.cache), run) {
-            None => {
-                self.due = watch.due();
-                None
-            }
-            Some(Watched::Finished(task)) if task.code == 0 => {
-                Some(Outcome { code: Some(0), ..Outcome::new(Status::Deleted) })
-            }
-            Some(Watched::Finished(task)) => {
-                let failed = Outcome::failed(task.code, task.error);
-                if self.doubted {
-                    // The task of the deletion whose answer was lost may have done the work.
-                    run.report(Some(&self.cache), Progress::Settling);
-                    self.enter(State::Settle(Some(failed)));
-                    return None;
-                }
-                Some(failed)
-            }
-            Some(Watched::OutOfTime(_)) => Some(Outcome::new(Status::Running)),
-            Some(Watched::Unanswered(error)) => {
-                run.report(Some(&self.cache), Progress::Settling);
-                self.enter(State::Settle(Some(unknown(error))));
-                None
-            }
-        }
-    }
-
-    fn settle(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        let State::Settle(known) = &mut self.state else { return None };
-        match run.client.attempt(&api::check_runtime_cache(&self.cache)) {
-            Ok(()) => known.take().map(|known| Outcome { still_there: Some(true), ..known }),
-            Err(error) if error.is_no_such_cache() => {
-                // The code of a task that ended badly stays: it is the task's, not the cache's.
-                let code = known
-                    .as_ref()
-                    .filter(|known| known.status == Status::Failed)
-                    .and_then(|known| known.code);
-                Some(Outcome { code, still_there: Some(false), ..Outcome::new(Status::Deleted) })
-            }
-            Err(error) => match run.client.next_try(&mut self.retry, &error) {
-                Some(delay) => {
-                    self.due = Instant::now() + delay;
-                    None
-                }
-                None => known.take().map(|known| match known.status {
-                    // Why the task's end was not seen tells more than why the dry run was not answered.
-                    Status::Unknown => known,
-                    // Another task may have done the work of the one that ended badly.
-                    _ => Outcome { status: Status::Unknown, cause: Some(error), ..known },
-                }),
+impl<'a> History<'a> {
+    fn check(self, mut retry: Retry, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
+            Ok(()) => self.end(Outcome::new(Status::WouldDelete)),
+            Err(error) => match run.client.next_try(&mut retry, &error) {
+                Some(delay) => self.after(delay, State::Check { retry }),
+                None => self.end(Outcome::refused(error)),
             },
         }
     }
 
-    /// The cache is gone after an answer was lost.
-    fn gone(&self) -> Outcome {
-        let status = if self.seen { Status::Deleted } else { Status::Absent };
-        Outcome { still_there: Some(false), ..Outcome::new(status) }
-    }
-
-    /// Makes the request at hand again if that may help; else `end` says what came of it.
-    fn again_or(&mut self, run: &mut Run<'_>, error: Error, end: fn(Error) -> Outcome) -> Option<Outcome> {
-        match run.client.next_try(&mut self.retry, &error) {
-            Some(delay) => {
-                self.due = Instant::now() + delay;
-                None
+    fn send(mut self, mut retry: Retry, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        match run.client.attempt(&DeleteRuntimeCache(self.cache)) {
+            Ok(task) => {
+                run.report(Some(self.cache), Progress::Started(&task));
+                self.task = Some(task.clone());
+                if self.mode == Mode::NoWait {
+                    return self.end(Outcome::new(Status::Started));
+                }
+                let following = Following::new(task, Some(self.cache));
+                self.after(Duration::ZERO, State::Follow(following))
             }
-            None => Some(end(error)),
+            Err(lost) if lost.is_in_doubt() => {
+                run.report(Some(self.cache), Progress::InDoubt(&lost));
+                self.in_doubt = true;
+                let send_again = run.client.allowance(&mut self.lost_sends, &lost).is_some();
+                let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
+                let pause = lost.retry_after.filter(|&pause| pause <= longest).unwrap_or_default();
+                self.after(pause, State::Ask { retry: Retry::default(), until: None, send_again, lost })
+            }
+            // Gone since, or never there: after a doubt the two cannot be told apart.
+            Err(error) if self.in_doubt && error.is_no_such_cache() => self.gone(),
+            Err(error) => match run.client.next_try(&mut retry, &error) {
+                Some(delay) => self.after(delay, State::Send { retry }),
+                // An earlier deletion, whose reply was lost, may still be running.
+                None if self.in_doubt => self.end(Outcome::unknown(error)),
+                None => self.end(Outcome::refused(error)),
+            },
         }
     }
 
-    fn enter(&mut self, state: State) {
-        self.state = state;
-        self.retry = Retry::default();
-        self.due = Instant::now();
+    fn ask(
+        mut self,
+        mut retry: Retry,
+        until: Option<Instant>,
+        send_again: bool,
+        lost: Error,
+        run: &mut Run<'_>,
+    ) -> Step<Deletion<'a>> {
+        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
+            Ok(()) => {
+                self.seen = true;
+                let now = Instant::now();
+                let until = until.unwrap_or(now + ASK_FOR);
+                let left = run.client.time_left();
+                if now < until && !left.is_zero() {
+                    let (retry, until) = (Retry::default(), Some(until));
+                    return self.after(ASK_AGAIN.min(left), State::Ask { retry, until, send_again, lost });
+                }
+                if send_again && !left.is_zero() {
+                    run.report(Some(self.cache), Progress::SentAgain);
+                    return self.after(Duration::ZERO, State::Send { retry: Retry::default() });
+                }
+                self.end(Outcome { still_there: Some(true), ..Outcome::unknown(lost) })
+            }
+            Err(error) if error.is_no_such_cache() => self.gone(),
+            Err(error) => match run.client.next_try(&mut retry, &error) {
+                Some(delay) => self.after(delay, State::Ask { retry, until, send_again, lost }),
+                None => self.end(Outcome::unknown(error)),
+            },
+        }
     }
-}
 
-impl Job for Deletion {
-    type End = Outcome;
-
-    fn due(&self) -> Instant {
-        self.due
-    }
-
-    fn step(&mut self, run: &mut Run<'_>) -> Option<Outcome> {
-        let outcome = match &self.state {
-            State::Check => self.check(run),
-            State::Send => self.send(run),
-            State::Ask { .. } => self.ask(run),
-            State::Follow(_) => self.follow(run),
-            State::Settle(_) => self.settle(run),
+    fn follow(self, following: Following<'a>, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        let followed = match following.step(run) {
+            Step::Next(following, due) => return self.at(due, State::Follow(following)),
+            Step::End(followed) => followed,
         };
-        outcome.map(|outcome| Outcome { task_id: self.task.take(), in_doubt: self.doubted, ..outcome })
+        let known = match followed {
+            Followed::Finished(task) if task.code == 0 => {
+                return self.end(Outcome { code: Some(0), ..Outcome::new(Status::Deleted) });
+            }
+            Followed::TimedOut(_) => return self.end(Outcome::new(Status::Running)),
+            Followed::Finished(task) if !self.in_doubt => {
+                return self.end(Outcome::failed(task.code, task.error));
+            }
+            // The task of the DELETE whose reply was lost may have done the work.
+            Followed::Finished(task) => Outcome::failed(task.code, task.error),
+            Followed::Lost(error) => Outcome::unknown(error),
+        };
+        run.report(Some(self.cache), Progress::Resolving);
+        self.after(Duration::ZERO, State::Resolve { retry: Retry::default(), known })
     }
-}
 
-/// The end of a deletion that the server did not take, or that never reached it.
-fn refused(error: Error) -> Outcome {
-    let status = match error.exit_status() {
-        ExitStatus::NotFound => Status::NotFound,
-        ExitStatus::NoAnswer => Status::Unknown,
-        _ => Status::Refused,
-    };
-    Outcome::caused(status, error)
-}
+    fn resolve(self, mut retry: Retry, known: Outcome, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
+            Ok(()) => self.end(Outcome { still_there: Some(true), ..known }),
+            Err(error) if error.is_no_such_cache() => {
+                // The code of a failed task stays: it is the task's, not the cache's.
+                let code = known.code.filter(|_| known.status == Status::Failed);
+                self.end(Outcome { code, still_there: Some(false), ..Outcome::new(Status::Deleted) })
+            }
+            Err(error) => match run.client.next_try(&mut retry, &error) {
+                Some(delay) => self.after(delay, State::Resolve { retry, known }),
+                // Why the task's end was not seen tells more than why the dry run was not answered.
+                None if known.status == Status::Unknown => self.end(known),
+                // Another task may have done the work of the one that failed.
+                None => self.end(Outcome { status: Status::Unknown, cause: Some(error), ..known }),
+            },
+        }
+    }
 
-fn unknown(error: Error) -> Outcome {
-    Outcome::caused(Status::Unknown, error)
+    /// Ends with the cache gone after a reply was lost.
+    fn gone(self) -> Step<Deletion<'a>> {
+        let status = if self.seen { Status::Deleted } else { Status::Absent };
+        self.end(Outcome { still_there: Some(false), ..Outcome::new(status) })
+    }
+
+    fn after(self, delay: Duration, state: State<'a>) -> Step<Deletion<'a>> {
+        self.at(Instant::now() + delay, state)
+    }
+
+    fn at(self, due: Instant, state: State<'a>) -> Step<Deletion<'a>> {
+        Step::Next(Deletion { history: self, state }, due)
+    }
+
+    fn end(self, outcome: Outcome) -> Step<Deletion<'a>> {
+        Step::End(Outcome { task_id: self.task, in_doubt: self.in_doubt, ..outcome })
+    }
 }

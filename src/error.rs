@@ -1,66 +1,135 @@
-//! Why a request did not get what it was for.
+//! What can go wrong: a configuration that cannot be used, and a request that failed.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::ExitStatus;
-use crate::sanitize::escape;
-use crate::trust::CertificateProblem;
+
+/// Part of a configuration that cannot be used: an address, a key, a certificate file, a proxy.
+///
+/// `Display` is one line without any secret. No request has been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidConfig(String);
+
+impl InvalidConfig {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidConfig {}
 
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A request that did not get what it was for: what was attempted, and what came of it.
+/// A failed request: what was attempted, and what came back.
 ///
-/// `Display` is one line, safe for a terminal, with no secret in it.
+/// `Display` contains no secret. It may contain text from the server as it came, control characters included.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Error {
-    /// What was attempted, as "cannot …" goes on.
-    pub attempt: &'static str,
-    /// What came of it.
+    /// What was attempted.
+    pub attempt: Attempt,
+    /// What came back.
     pub kind: ErrorKind,
-    /// What the server asked for in `Retry-After`.
+    /// The pause that the server asked for in `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// Whether anything of the request itself was sent; observed at the transport.
+    /// Whether any of the request was sent, as observed at the transport.
     pub(crate) sent: bool,
-    /// Whether sending it twice does no more than sending it once.
+    /// Whether sending the request twice does no more than sending it once.
     pub(crate) repeatable: bool,
-    /// Whether a kept connection broke as it was used again: the server had just closed it.
+    /// Whether a kept connection failed as soon as it was reused: the server had just closed it.
     pub(crate) stale: bool,
 }
 
-/// What came of a request.
+/// What a request attempts. `Display` completes the sentence "cannot …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Attempt {
+    /// `GET v1/system/caches/runtime`
+    ListRuntimeCaches,
+    /// `DELETE v1/system/caches/runtime`
+    DeleteRuntimeCache,
+    /// `DELETE v1/system/caches/runtime` with `dry_run`
+    CheckRuntimeCache,
+    /// `GET v1/tasks/{id}`
+    PollTask,
+    /// `GET v1/user`
+    GetUser,
+    /// `GET server_settings`
+    GetServerSettings,
+    /// `GET v1/server_settings/r`
+    ListRInstallations,
+    /// `GET v1/server_settings/python`
+    ListPythonInstallations,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ListRuntimeCaches => "list the runtime caches",
+            Self::DeleteRuntimeCache => "delete the runtime cache",
+            Self::CheckRuntimeCache => "check the runtime cache by a dry run",
+            Self::PollTask => "look at the task",
+            Self::GetUser => "ask whose the key is",
+            Self::GetServerSettings => "ask for the server's version",
+            Self::ListRInstallations => "list the R versions that the server offers",
+            Self::ListPythonInstallations => "list the Python versions that the server offers",
+        })
+    }
+}
+
+/// What came back instead of the expected reply. Each cause with advice of its own is a variant.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The host's name could not be resolved.
+    /// The host name could not be resolved.
     Name {
         /// The host.
         host: String,
-        /// The resolver's words.
+        /// The resolver's message.
         problem: String,
     },
     /// No connection could be made.
     Connect {
         /// Host and port.
         to: String,
-        /// The system's words.
+        /// The system's message.
         problem: String,
     },
-    /// The proxy did not let the connection through.
+    /// The proxy could not be reached, or refused the connection.
     Proxy {
         /// The proxy's address, without credentials.
         proxy: String,
-        /// What it said.
+        /// The proxy's or the system's message.
         problem: String,
     },
-    /// The server's certificate was refused.
+    /// The proxy requires credentials (407).
+    ProxyAuthentication {
+        /// The proxy's address, without credentials.
+        proxy: String,
+        /// The proxy's message.
+        problem: String,
+    },
+    /// The server's certificate was rejected.
     Certificate(CertificateProblem),
-    /// TLS failed otherwise.
+    /// The server answered the TLS handshake with something else, such as plain HTTP.
+    NotTls(String),
+    /// The connection was closed during the TLS handshake.
+    TlsClosed(String),
+    /// The TLS handshake failed for another reason.
     Tls(String),
-    /// The connection broke before the whole reply was there.
+    /// The connection failed before the whole reply had arrived.
     Lost(String),
-    /// The whole reply was not there in time: the limit, in which the time held is included.
+    /// The reply is not HTTP.
+    NotHttp(String),
+    /// The whole reply did not arrive within this limit, which includes the time the server held it.
     TimedOut(Duration),
     /// Connect's own error object.
     Api {
@@ -68,102 +137,157 @@ pub enum ErrorKind {
         status: u16,
         /// Connect's error code.
         code: i64,
-        /// Connect's words.
+        /// Connect's message.
         message: String,
     },
-    /// An HTTP status without Connect's error object: something in front of Connect, or no Connect.
+    /// An HTTP status without Connect's error object: not Connect, or something in front of it.
     Foreign {
         /// The HTTP status.
         status: u16,
-        /// The first of the body.
+        /// The start of the body.
+        start: String,
+    },
+    /// An https port refused a plain HTTP request.
+    HttpsRequired {
+        /// The HTTP status.
+        status: u16,
+        /// The start of the body.
         start: String,
     },
     /// A redirect, which is never followed.
     Redirect {
         /// The HTTP status.
         status: u16,
-        /// Where to, without the query.
+        /// The target, without its query.
         location: String,
-        /// The server's address to configure instead, where the redirect leads to the same endpoint.
+        /// The server address to configure, if the redirect leads to the same endpoint.
         instead: Option<String>,
     },
-    /// A reply of another shape than documented.
+    /// A reply that does not have the documented shape.
     Malformed {
-        /// What was expected, in words.
+        /// What was expected.
         expected: &'static str,
         /// What is wrong with the reply.
         problem: String,
-        /// The first of the body.
+        /// The start of the body.
         start: String,
     },
-    /// A reply over the limit for its head or body.
+    /// The head or the body of the reply exceeds its limit.
     TooLarge,
 }
 
+/// Why a server's certificate was rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// No trusted CA issued it.
+    UnknownIssuer,
+    /// It is for other names than the server's.
+    WrongName,
+    /// It has no subject alternative name; the common name alone has not counted since 2000 (RFC 2818).
+    NoSubjectAltName,
+    /// It is marked as a CA certificate, which a server must not use as its own.
+    CaUsedAsServer,
+    /// It has expired, or this host's clock is wrong.
+    Expired,
+    /// It is not valid yet, or this host's clock is wrong.
+    NotYetValid,
+    /// Anything else, in the TLS library's words.
+    Other(String),
+}
+
+/// What an error says about the request: the one classification behind exit statuses and outcomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The key was refused, or its user lacks permission.
+    Denied,
+    /// There is no such cache or task.
+    NotFound,
+    /// Connect refused the request for another reason.
+    Refused,
+    /// There is no usable answer.
+    NoAnswer,
+}
+
 impl Error {
-    /// The program's exit status for this error.
-    pub fn exit_status(&self) -> ExitStatus {
+    /// A longer pause in `Retry-After` ends the retries.
+    pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+    pub(crate) fn verdict(&self) -> Verdict {
         match &self.kind {
-            ErrorKind::Api { status, .. } | ErrorKind::Foreign { status, .. }
-                if matches!(status, 401 | 403) =>
-            {
-                ExitStatus::Denied
+            ErrorKind::Api { status: 401 | 403, .. } | ErrorKind::Foreign { status: 401 | 403, .. } => {
+                Verdict::Denied
             }
-            ErrorKind::Api { status: 404, code: 4 | 141, .. } => ExitStatus::NotFound,
-            ErrorKind::Api { status, .. } if *status < 500 => ExitStatus::Refused,
-            _ => ExitStatus::NoAnswer,
+            ErrorKind::Api { status: 404, code: 4 | 141, .. } => Verdict::NotFound,
+            ErrorKind::Api { status, .. } if *status < 500 => Verdict::Refused,
+            _ => Verdict::NoAnswer,
         }
     }
 
-    /// Whether the cache that the request names does not exist (404 with Connect's code 4).
+    /// Returns the program's exit status for this error.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self.verdict() {
+            Verdict::Denied => ExitStatus::Denied,
+            Verdict::NotFound => ExitStatus::NotFound,
+            Verdict::Refused => ExitStatus::Refused,
+            Verdict::NoAnswer => ExitStatus::NoAnswer,
+        }
+    }
+
+    /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
     pub fn is_no_such_cache(&self) -> bool {
         matches!(self.kind, ErrorKind::Api { status: 404, code: 4, .. })
     }
 
-    /// Whether the node that answered does not know the task (404 with Connect's code 141).
+    /// Reports whether the node that answered does not know the task (404 with Connect's code 141).
     pub fn is_task_lost(&self) -> bool {
         matches!(self.kind, ErrorKind::Api { status: 404, code: 141, .. })
     }
 
-    /// Whether a request that starts a deletion may have started it all the same.
+    /// Reports whether a DELETE that failed this way is in doubt: it may have started the deletion.
     pub fn is_in_doubt(&self) -> bool {
         if self.repeatable || !self.sent {
             return false;
         }
-        match &self.kind {
-            ErrorKind::Api { status, .. } | ErrorKind::Foreign { status, .. } => {
-                matches!(status, 408 | 429 | 200..=299 | 500..)
-            }
+        match self.kind {
             ErrorKind::Redirect { .. } => false,
-            _ => true,
+            _ => self.kind.status().is_none_or(|status| matches!(status, 408 | 429 | 200..=299 | 500..)),
         }
     }
 
-    /// Whether the same request may well succeed a little later, and does no harm.
+    /// Reports whether the same request may succeed a little later, and does no harm.
     pub fn is_worth_a_retry(&self) -> bool {
         if !self.sent {
             return !matches!(self.kind, ErrorKind::Certificate(_));
         }
         self.repeatable
-            && match &self.kind {
-                ErrorKind::Api { status, .. } | ErrorKind::Foreign { status, .. } => {
-                    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-                }
-                ErrorKind::Lost(_) | ErrorKind::TimedOut(_) => true,
-                _ => false,
+            && match self.kind.status() {
+                Some(status) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+                None => self.kind.is_lost(),
             }
     }
 
-    /// Whether a gateway may have lost patience with a request that the server held.
+    /// Reports whether a gateway may have lost patience with a request that the server held.
     pub(crate) fn is_lost_while_held(&self) -> bool {
-        self.sent
-            && match &self.kind {
-                ErrorKind::Api { status, .. } | ErrorKind::Foreign { status, .. } => {
-                    matches!(status, 502 | 504)
-                }
-                ErrorKind::Lost(_) | ErrorKind::TimedOut(_) => true,
-                _ => false,
+        self.sent && self.kind.status().map_or(self.kind.is_lost(), |status| matches!(status, 502 | 504))
+    }
+}
+
+impl ErrorKind {
+    /// Returns the HTTP status of an answer that was an error.
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Api { status, .. } | Self::Foreign { status, .. } | Self::HttpsRequired { status, .. } => {
+                Some(*status)
             }
+            Self::ProxyAuthentication { .. } => Some(407),
+            _ => None,
+        }
+    }
+
+    /// Reports whether the reply did not arrive whole.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::NotHttp(_) | Self::TimedOut(_))
     }
 }
 
@@ -180,25 +304,27 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::Name { host, problem } => write!(f, "the name {host} cannot be resolved: {problem}"),
             Self::Connect { to, problem } => write!(f, "no connection to {to}: {problem}"),
-            Self::Proxy { proxy, problem } => {
-                write!(f, "the proxy {proxy} does not let us through: {}", escape(problem))
+            Self::Proxy { proxy, problem } | Self::ProxyAuthentication { proxy, problem } => {
+                write!(f, "the proxy {proxy} does not let us through: {problem}")
             }
             Self::Certificate(problem) => write!(f, "the server's certificate is refused: {problem}"),
-            Self::Tls(problem) => write!(f, "TLS failed: {}", escape(problem)),
-            Self::Lost(problem) => write!(f, "the answer was lost: {}", escape(problem)),
-            Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
-            Self::Api { status, code, message } => {
-                write!(f, "{} (HTTP {status}, code {code})", escape(message))
+            Self::NotTls(problem) | Self::Tls(problem) => write!(f, "TLS failed: {problem}"),
+            Self::TlsClosed(problem) => {
+                write!(f, "TLS failed: the connection was closed in the handshake: {problem}")
             }
-            Self::Foreign { status, start } => {
+            Self::Lost(problem) => write!(f, "the answer was lost: {problem}"),
+            Self::NotHttp(problem) => write!(f, "the answer was lost: it is not HTTP: {problem}"),
+            Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
+            Self::Foreign { status, start } | Self::HttpsRequired { status, start } => {
                 write!(f, "HTTP {status}, and not from Connect itself")?;
                 starting(f, start)
             }
             Self::Redirect { status, location, .. } => {
-                write!(f, "HTTP {status}, a redirect to {}, which is not followed", escape(location))
+                write!(f, "HTTP {status}, a redirect to {location}, which is not followed")
             }
             Self::Malformed { expected, problem, start } => {
-                write!(f, "expected {expected}, but {}", escape(problem))?;
+                write!(f, "expected {expected}, but {problem}")?;
                 starting(f, start)
             }
             Self::TooLarge => f.write_str("the reply is too large"),
@@ -209,7 +335,21 @@ impl fmt::Display for ErrorKind {
 fn starting(f: &mut fmt::Formatter<'_>, start: &str) -> fmt::Result {
     match start {
         "" => f.write_str("; the reply is empty"),
-        start => write!(f, "; the reply starts with: {}", escape(start)),
+        start => write!(f, "; the reply starts with: {start}"),
+    }
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownIssuer => "no trusted CA issued it",
+            Self::WrongName => "it is for another name",
+            Self::NoSubjectAltName => "it has no subject alternative name",
+            Self::CaUsedAsServer => "it is marked as a CA's certificate",
+            Self::Expired => "it has expired",
+            Self::NotYetValid => "it is not valid yet",
+            Self::Other(text) => text,
+        })
     }
 }
 
@@ -218,7 +358,7 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, sent: bool, repeatable: bool) -> Error {
-        Error { attempt: "try", kind, retry_after: None, sent, repeatable, stale: false }
+        Error { attempt: Attempt::PollTask, kind, retry_after: None, sent, repeatable, stale: false }
     }
 
     fn foreign(status: u16) -> ErrorKind {

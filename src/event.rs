@@ -1,58 +1,61 @@
-//! What a [`Client`](crate::Client) does, for those who watch it.
+//! What a [`Client`](crate::Client) tells its observer.
 
 use std::time::Duration;
 
-use ureq::http::HeaderMap;
-
 use crate::{Error, ErrorKind};
 
-/// What a [`Client`](crate::Client) tells its observer. Nothing in it is secret but the headers of a reply, whose
-/// cookies are as good as a session, and the bodies.
+/// What a [`Client`](crate::Client) tells its observer.
+///
+/// The API key and the proxy's credentials are masked. The headers of a reply may hold cookies, which are as
+/// good as a session.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A request goes out.
+    /// A request is sent.
     Request {
         /// `GET` or `DELETE`.
-        method: &'static str,
+        method: &'a str,
         /// With its query.
         url: &'a str,
     },
-    /// A whole reply is there.
+    /// A whole reply has arrived.
+    #[non_exhaustive]
     Reply {
         /// `GET` or `DELETE`.
-        method: &'static str,
+        method: &'a str,
         /// With its query.
         url: &'a str,
         /// The HTTP status.
         status: u16,
-        /// The reply's headers.
-        headers: &'a HeaderMap,
-        /// The reply's body.
+        /// Names, in lower case, and values.
+        headers: &'a [(String, String)],
+        /// The body.
         body: &'a [u8],
-        /// Masks in a text what is secret of the request's, should the reply echo it.
-        mask: &'a dyn Fn(&str) -> String,
-        /// From the request's beginning to the reply's end.
+        /// From the start of the request to the end of the reply.
         elapsed: Duration,
     },
-    /// No whole reply came.
+    /// No whole reply has arrived.
+    #[non_exhaustive]
     NoReply {
         /// `GET` or `DELETE`.
-        method: &'static str,
+        method: &'a str,
         /// With its query.
         url: &'a str,
         /// Why.
         reason: &'a ErrorKind,
-        /// From the request's beginning.
+        /// From the start of the request.
         elapsed: Duration,
     },
-    /// A failed request will be made again.
+    /// A failed request will be retried.
+    #[non_exhaustive]
     Retrying {
         /// Why it failed.
         error: &'a Error,
-        /// After how long.
+        /// The time until the retry.
         delay: Duration,
     },
     /// The endpoint is deprecated (header `X-Deprecated-Endpoint`).
+    #[non_exhaustive]
     Deprecated {
         /// The endpoint's path.
         path: &'a str,

@@ -1,7 +1,9 @@
-//! The `connect-cache` program; see the library for everything it does.
+//! The `connect-cache` program. Everything it does, the library `connect_cache` offers to other programs too.
+
+mod cli;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    connect_cache::cli::run().into()
+    cli::run().into()
 }

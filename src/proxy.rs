@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use crate::ServerUrl;
-use crate::config::InvalidConfig;
+use crate::{InvalidConfig, ServerUrl};
 
 /// An HTTP proxy. `Debug` and `Display` show no credentials.
 #[derive(Clone, PartialEq, Eq)]

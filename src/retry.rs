@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use crate::Error;
+
 /// Retries of one request where the caller named no number.
 const RETRIES: u32 = 6;
 /// The same until the server has answered once in a run: a wrong address should not cost minutes.
 const RETRIES_UNANSWERED: u32 = 2;
-/// A longer `Retry-After` ends the retries.
-pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How many times one request has failed in a row.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Retry {
             return None;
         }
         let delay = match retry_after {
-            Some(delay) if delay > MAX_RETRY_AFTER => return None,
+            Some(delay) if delay > Error::MAX_RETRY_AFTER => return None,
             Some(delay) => delay,
             None => backoff(self.failures, random()),
         };

@@ -1,14 +1,12 @@
-//! What is secret in a run, and must not be shown even where a reply echoes it.
-
-use std::borrow::Cow;
+//! The secrets of a run, masked in everything that a reply may echo.
 
 use crate::{ApiKey, Proxy};
 
-/// A shorter one would turn up by chance, and keeps nobody out.
-const SHORTEST: usize = 6;
+/// A shorter text would be masked by coincidence, and protects nothing.
+const MIN_BYTES: usize = 6;
+const MASK: &[u8] = b"***";
 
-/// The key and the proxy's credentials.
-#[derive(Default)]
+/// The API key and the proxy's credentials.
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -18,28 +16,61 @@ impl Secrets {
             secrets.extend(proxy.credentials().map(|(_, password)| password.to_owned()));
             secrets.extend(proxy.authorization().map(|basic| basic.trim_start_matches("Basic ").to_owned()));
         }
-        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets.retain(|secret| secret.len() >= MIN_BYTES);
         Self(secrets)
     }
 
-    /// `text` with each secret in it masked.
-    pub(crate) fn masked_in<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
+    /// Replaces each secret by `***`, also if JSON escapes spell any of its characters.
+    pub(crate) fn mask(&self, text: &mut Vec<u8>) {
         for secret in &self.0 {
-            if text.contains(secret.as_str()) {
-                text = Cow::Owned(text.replace(secret.as_str(), "***"));
+            // The mask is shorter than any secret, so the text moves towards its start.
+            let (mut from, mut to) = (0, 0);
+            while from < text.len() {
+                if let Some(length) = length_of(secret, &text[from..]) {
+                    text[to..to + MASK.len()].copy_from_slice(MASK);
+                    (from, to) = (from + length, to + MASK.len());
+                } else {
+                    text[to] = text[from];
+                    (from, to) = (from + 1, to + 1);
+                }
             }
+            text.truncate(to);
         }
-        text
     }
 
-    /// `text`, which was cut off, without what may be the beginning of a secret at its end.
-    pub(crate) fn without_cut_end<'a>(&self, text: &'a str) -> &'a str {
-        let begun = |secret: &String| {
-            (1..secret.len()).rev().find(|&end| secret.get(..end).is_some_and(|begun| text.ends_with(begun)))
-        };
-        let longest = self.0.iter().filter_map(begun).max().unwrap_or_default();
-        &text[..text.len() - longest]
+    /// Returns a copy of `text` with each secret masked.
+    pub(crate) fn masked(&self, text: impl Into<Vec<u8>>) -> String {
+        let mut text = text.into();
+        self.mask(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// Returns the number of bytes that spell `secret` at the start of `text`.
+fn length_of(secret: &str, text: &[u8]) -> Option<usize> {
+    if text.starts_with(secret.as_bytes()) {
+        return Some(secret.len());
+    }
+    let mut length = 0;
+    for c in secret.chars() {
+        length += length_of_char(c, &text[length..])?;
+    }
+    Some(length)
+}
+
+/// Returns the number of bytes that spell `c` at the start of `text`, as it is or as a JSON escape.
+fn length_of_char(c: char, text: &[u8]) -> Option<usize> {
+    match text {
+        [b'\\', b'u', hex @ ..] => {
+            let hex = std::str::from_utf8(hex.get(..4)?).ok()?;
+            (u32::from_str_radix(hex, 16) == Ok(u32::from(c))).then_some(6)
+        }
+        [b'\\', escaped @ (b'"' | b'\\' | b'/'), ..] if char::from(*escaped) == c => Some(2),
+        _ => {
+            let mut buffer = [0; 4];
+            let plain = c.encode_utf8(&mut buffer).as_bytes();
+            text.starts_with(plain).then_some(plain.len())
+        }
     }
 }
 
@@ -47,15 +78,32 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_echoed_is_masked() {
-        let proxy = |name: &str| (name == "http_proxy").then(|| "http://user:hunter2@proxy".to_owned());
+    fn secrets(key: &str) -> Secrets {
+        let proxy = |name: &str| (name == "http_proxy").then(|| "http://user:hunt\u{e9}r2@proxy".to_owned());
         let proxy = Proxy::for_server(&"http://host".parse().unwrap(), &proxy).unwrap();
-        let secrets = Secrets::new(&ApiKey::new("secret-key").unwrap(), proxy.as_ref());
-        let echo = "Key secret-key, Basic dXNlcjpodW50ZXIy, hunter2; and secret-key again";
-        assert_eq!(secrets.masked_in(echo), "Key ***, Basic ***, ***; and *** again");
-        assert_eq!(secrets.without_cut_end("it is secret-k"), "it is ");
-        assert_eq!(secrets.without_cut_end("it is another"), "it is another");
-        assert_eq!(Secrets::new(&ApiKey::new("k").unwrap(), None).masked_in("a kiwi"), "a kiwi");
+        Secrets::new(&key.parse().unwrap(), proxy.as_ref())
+    }
+
+    #[test]
+    fn masks_the_key_and_the_proxys_credentials() {
+        let echo = "Key secret-key, Basic dXNlcjpodW50w6lyMg==, hunt\u{e9}r2; and secret-key again";
+        assert_eq!(secrets("secret-key").masked(echo), "Key ***, Basic ***, ***; and *** again");
+        assert_eq!(secrets("k").masked("a kiwi"), "a kiwi");
+        assert_eq!(secrets("secret-key").masked("secret-ke"), "secret-ke");
+        assert_eq!(secrets("secret-key").masked(""), "");
+    }
+
+    #[test]
+    fn masks_secrets_that_json_escapes_spell() {
+        let secrets = secrets("se\"c/r\\et");
+        for echo in [
+            r#"{"a":"se\"c/r\\et"}"#,
+            r#"{"a":"se\"c\/r\\et"}"#,
+            r#"{"a":"\u0073e\u0022c/r\u005Cet"}"#,
+            r#"{"a":"se"c/r\et"}"#,
+        ] {
+            assert_eq!(secrets.masked(echo), r#"{"a":"***"}"#, "{echo}");
+        }
+        assert_eq!(secrets.masked(r"hunt\u00e9r2 hunt\u00E9r2 hunt\u00"), r"*** *** hunt\u00");
     }
 }

@@ -1,9 +1,9 @@
 //! Help, made from the definitions of the options.
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+use connect_cache::ExitStatus;
 
 use super::options;
-use crate::ExitStatus;
 
 /// The column in which descriptions begin, and the one before which they end.
 const INDENT: usize = 33;

@@ -4,6 +4,10 @@
 // The comments on the options are their help, in which a variable stands in brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
 use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FromArgs};
 
 /// Delete Posit Connect runtime caches, follow the task to its end, and exit with the truth.
@@ -17,7 +21,7 @@ pub struct Common {
     /// the API key; other users of this host can read it on a command line, so better use a key file
     /// or the variable [CONNECT_API_KEY]
     #[argh(option, short = 'k', arg_name = "KEY")]
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
 
     /// a file that holds the API key, - for standard input [CONNECT_API_KEY_FILE]
     #[argh(option, arg_name = "FILE")]
@@ -202,6 +206,29 @@ pub struct Check {
     /// print one JSON object
     #[argh(switch)]
     pub json: bool,
+}
+
+/// A secret from the command line. It has no `Display`, and its `Debug` does not show it.
+pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// A command and its options.

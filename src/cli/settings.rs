@@ -1,30 +1,32 @@
-//! Words and environment become a [`Config`].
+//! Settings: options and environment become a [`Config`].
 
 use std::env::{self, VarError};
-use std::io::{self, IsTerminal, Read};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use connect_cache::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+
+use super::files::{read_file, read_stdin};
 use super::options::Common;
-use super::saved::{self, Saved};
-use crate::trust::read_file;
-use crate::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+use super::saved_servers::{self, SavedServer};
 
-/// A year, in seconds: no time that a user sets is longer.
+/// A year: the longest time that a user can set.
 const MAX_SECONDS: Duration = Duration::from_secs(31_536_000);
 const MAX_RETRIES: u32 = 100;
-/// How long to follow tasks, where nobody says: a day.
+/// How long to follow tasks by default: a day.
 const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
 
-/// What the options of every command come to.
+/// What the common options and the environment amount to.
 pub(crate) struct Settings {
     pub(crate) config: Config,
-    /// What the user had better know.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Settles the options of every command, at the start of a run. An error is in words for people.
-pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String> {
+/// How often the live line shows the time to a person.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Settles the common options. The error is for people.
+pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, String> {
     let mut warnings = Vec::new();
     let saved = match &common.name {
         Some(_) if common.server.is_some() => {
@@ -32,7 +34,7 @@ pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String
                 "--name and --server exclude each other: a saved server has its own address".to_owned()
             );
         }
-        Some(name) => Some(saved::find(name, &|name| env::var_os(name))?),
+        Some(name) => Some(saved_servers::find(name, &|name| env::var_os(name))?),
         None => None,
     };
 
@@ -41,7 +43,7 @@ pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String
     let trust = trust(common, saved.as_ref())?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
-            .map_err(words)?;
+            .map_err(|e| e.to_string())?;
 
     if matches!(trust, Trust::Insecure) {
         warnings
@@ -58,7 +60,7 @@ pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String
     let mut config = Config::new(server, key);
     config.trust = trust;
     config.proxy = proxy;
-    config.deadline = Some(begun + timeout.unwrap_or(TASK_TIMEOUT));
+    config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
     config.interval = interval.unwrap_or(config.interval);
     config.request_timeout = match request_timeout {
         Some(limit) => Some(limit).filter(|limit| !limit.is_zero()),
@@ -68,36 +70,35 @@ pub(crate) fn settle(common: &Common, begun: Instant) -> Result<Settings, String
         Some(text) => Some(count("--retries", text, 0, MAX_RETRIES)?),
         None => None,
     };
-    config.watched = io::stderr().is_terminal() && !common.quiet;
+    config.heartbeat = interactive.then_some(HEARTBEAT);
     Ok(Settings { config, warnings })
 }
 
-fn server(common: &Common, saved: Option<&Saved>) -> Result<ServerUrl, String> {
+fn server(common: &Common, saved: Option<&SavedServer>) -> Result<ServerUrl, String> {
     let address = match (saved, &common.server) {
         (Some(saved), _) => saved.url.clone(),
         (None, Some(address)) => address.clone(),
         (None, None) => variable("CONNECT_SERVER")?
             .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
     };
-    address.parse().map_err(words)
+    address.parse().map_err(|e: InvalidConfig| e.to_string())
 }
 
-fn key(common: &Common, saved: Option<&Saved>, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
+fn key(common: &Common, saved: Option<&SavedServer>, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
     if let Some(key) = &common.api_key {
-        return ApiKey::new(key).map_err(words);
+        return key.reveal().parse().map_err(|e: InvalidConfig| e.to_string());
     }
     if let Some(path) = &common.api_key_file {
         return key_file(path, warnings);
     }
     if let Some(saved) = saved {
         let key = saved.api_key.as_deref().filter(|key| !key.is_empty());
-        return ApiKey::new(
-            key.ok_or("the saved server has no API key; pass one with --api-key-file FILE or --api-key KEY")?,
-        )
-        .map_err(words);
+        let key =
+            key.ok_or("the saved server has no API key; pass one with --api-key-file FILE or --api-key KEY")?;
+        return key.parse().map_err(|e: InvalidConfig| e.to_string());
     }
     if let Some(key) = variable("CONNECT_API_KEY")? {
-        return ApiKey::new(&key).map_err(words);
+        return key.parse().map_err(|e: InvalidConfig| e.to_string());
     }
     match variable("CONNECT_API_KEY_FILE")? {
         Some(path) => key_file(&path, warnings),
@@ -107,11 +108,7 @@ fn key(common: &Common, saved: Option<&Saved>, warnings: &mut Vec<String>) -> Re
 
 fn key_file(path: &str, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
     let content = if path == "-" {
-        let mut content = Vec::new();
-        // More than any key, and a limit.
-        let read = io::stdin().lock().take(1 << 20).read_to_end(&mut content);
-        read.map_err(|e| format!("cannot read the API key from standard input: {e}"))?;
-        content
+        read_stdin().map_err(|e| format!("cannot read the API key from standard input: {e}"))?
     } else {
         if is_readable_by_all(Path::new(path)) {
             warnings
@@ -120,7 +117,7 @@ fn key_file(path: &str, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
         read_file(Path::new(path)).map_err(|e| format!("cannot read the key file {path}: {e}"))?
     };
     let text = String::from_utf8(content).map_err(|_| format!("the key file {path} is not text"))?;
-    ApiKey::new(text.trim()).map_err(|e| format!("in the key file {path}, {e}"))
+    text.trim().parse().map_err(|e: InvalidConfig| format!("in the key file {path}, {e}"))
 }
 
 #[cfg(unix)]
@@ -134,12 +131,12 @@ fn is_readable_by_all(_: &Path) -> bool {
     false
 }
 
-/// Flags, then the saved server alone, then the environment. A CA that is named by a flag is verified
-/// against, whatever the saved server or the environment says.
-fn trust(common: &Common, saved: Option<&Saved>) -> Result<Trust, String> {
-    // A file that is named must be there, also where it does not come to count.
+/// Returns the trust: by flags, else the saved server alone, else the environment. A CA named by a flag is used
+/// whatever the saved server or the environment says.
+fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> {
+    // A file that is named must be valid even if it is not used.
     let named = match &common.cacert {
-        Some(path) => Some(Trust::file(path).map_err(words)?),
+        Some(path) => Some(Trust::file(path).map_err(|e| e.to_string())?),
         None => None,
     };
     if common.insecure {
@@ -162,7 +159,7 @@ fn trust(common: &Common, saved: Option<&Saved>) -> Result<Trust, String> {
         return Ok(Trust::Insecure);
     }
     match variable("CONNECT_CA_CERTIFICATE")? {
-        Some(path) => Trust::file(&path).map_err(words),
+        Some(path) => Trust::file(&path).map_err(|e| e.to_string()),
         None => Ok(Trust::Store),
     }
 }
@@ -174,7 +171,7 @@ fn insecure_by_environment() -> Result<bool, String> {
     }
 }
 
-/// A variable's value; an empty one counts as unset.
+/// Returns a variable's value; an empty one counts as unset.
 fn variable(name: &str) -> Result<Option<String>, String> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
@@ -191,7 +188,7 @@ fn boolean(name: &str, text: &str) -> Result<bool, String> {
     }
 }
 
-/// The seconds of an option or its variable.
+/// Returns the time given by an option or its variable.
 fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option<Duration>, String> {
     let (name, text) = match (flag, var) {
         (Some(text), _) => (option, text.to_owned()),
@@ -207,9 +204,9 @@ fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option
     }
 }
 
-/// A time written as seconds with decimals, of which nine count.
+/// Parses seconds with decimals, of which nine count.
 ///
-/// The standard library's floating point numbers would take infinities too, and cost 20 KB.
+/// The standard library's floating point numbers would accept infinities too, and cost 20 KB.
 fn decimal(text: &str) -> Option<Duration> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -225,16 +222,12 @@ fn decimal(text: &str) -> Option<Duration> {
     Some(Duration::new(whole, nanos))
 }
 
-/// The count that an option is given.
+/// Parses the count given by an option.
 pub(crate) fn count(option: &str, text: &str, least: u32, most: u32) -> Result<u32, String> {
     match text.trim().parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
         _ => Err(format!("{option} is not a whole number from {least} to {most}")),
     }
-}
-
-fn words(error: InvalidConfig) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A run of the program to be, with nothing of this machine's environment.
+#[must_use = "a program that is not run tests nothing"]
 pub struct Program {
     command: assert_cmd::Command,
     home: TempDir,
@@ -24,6 +25,7 @@ pub fn connect_cache(server: &Server) -> Program {
 }
 
 /// Runs the program against `server` with these words.
+#[must_use]
 pub fn run(server: &Server, words: &str) -> Ran {
     connect_cache(server).words(words).run()
 }
@@ -92,6 +94,7 @@ impl Program {
         self.env("CONNECT_CA_CERTIFICATE", path)
     }
 
+    #[must_use]
     pub fn run(mut self) -> Ran {
         let output = self.command.output().unwrap();
         Ran {

@@ -221,11 +221,8 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
     let ca = Ca::new();
     let pem = ca.pem();
     let lines: Vec<&str> = pem.lines().collect();
-    // Each full line of base64 is 48 bytes: without one, or with other bytes in it, the text is still good
-    // base64 around bad DER.
+    // Each full line of base64 is 48 bytes: without one, the text is still good base64 around bad DER.
     let without_line: Vec<&str> = [&lines[..3], &lines[4..]].concat();
-    let zeros = "A".repeat(64);
-    let spoilt: Vec<&str> = [&lines[..1], &[lines[1], &zeros], &lines[3..]].concat();
     let spoilt_at_the_start = pem.replacen("MII", "AII", 1);
     let other_key = Identity::self_signed(false).key_pem;
     let server = server_over_tls(&ca, Config::default());
@@ -236,9 +233,8 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         (pem.replacen("MII", "!!!", 1), "has a broken certificate in it"),
         (lines[..lines.len() - 1].join("\n"), "has "),
         (without_line.join("\n"), "has a broken certificate in it"),
-        (spoilt.join("\n"), "has a broken certificate in it"),
         (spoilt_at_the_start, "has a broken certificate in it"),
-        (format!("{}{}", Ca::new().pem(), spoilt.join("\n")), "has a broken certificate in it"),
+        (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "has a broken certificate in it"),
         (pem.clone() + &"#\n".repeat(1 << 19), "larger than 1 MiB"),
     ] {
         for how in ["--cacert", "CONNECT_CA_CERTIFICATE", "SSL_CERT_FILE"] {

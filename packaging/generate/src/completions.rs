@@ -3,9 +3,9 @@
 //! The texts are `argh_complete`'s. What it gets wrong is put right by [`replace`], which refuses to go
 //! on where the text to be replaced is no longer there.
 
+use crate::options;
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, SubCommandInfo};
 use argh_complete::Generator;
-use connect_cache::cli::options;
 
 const PROGRAM: &str = "connect-cache";
 

@@ -1,9 +1,9 @@
 //! Every command, option, variable and exit status is in each text that a person may look for it in.
 
 use argh::FlagInfo;
-use connect_cache::cli::{help::help, options};
 
-use crate::{completions, man};
+use crate::help::help;
+use crate::{completions, man, options};
 
 const README: &str = include_str!("../../../README.md");
 const EXIT_STATUSES: std::ops::RangeInclusive<u8> = 0..=7;

@@ -6,6 +6,14 @@ mod completions;
 mod documented;
 mod man;
 
+// The program keeps these to itself: here they are compiled once more, from the same files.
+#[allow(dead_code)]
+#[path = "../../../src/cli/help.rs"]
+mod help;
+#[allow(dead_code)]
+#[path = "../../../src/cli/options.rs"]
+mod options;
+
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};

@@ -1,7 +1,7 @@
 //! The man page: prose from a template, options from their definitions.
 
+use crate::{help, options};
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind};
-use connect_cache::cli::{help, options};
 
 /// `@NAME@` alone on a line stands for a command's usage and options, `@OPTIONS@` for those of every
 /// command.

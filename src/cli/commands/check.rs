@@ -1,11 +1,11 @@
 //! `connect-cache check`
 
+use connect_cache::{Error, ErrorKind, ExitStatus};
 use serde::Serialize;
 
-use crate::cli::Session;
+use crate::cli::advice::explained;
 use crate::cli::options::Check;
-use crate::cli::report::explained;
-use crate::{Error, ErrorKind, ExitStatus};
+use crate::cli::session::Session;
 
 /// What was found out, as far as it went.
 #[derive(Default, Serialize)]
@@ -34,7 +34,7 @@ pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
     let mut findings = Findings { server: session.server().to_string(), ..Findings::default() };
     let passed = |line: &str| {
         if !check.json {
-            session.out().line(&["ok    ", line].concat());
+            session.output.line(&format!("ok    {line}"));
         }
     };
     let result = examine(session, &mut findings, &passed);
@@ -42,16 +42,16 @@ pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
         Ok(()) => ExitStatus::Success,
         Err(Failure { check: what, explanation, status }) => {
             if !check.json {
-                session.out().line(&["FAIL  ", what].concat());
+                session.output.line(&format!("FAIL  {what}"));
             }
-            session.out().error(&explanation);
+            session.output.error(&explanation);
             findings.error = Some(explanation);
             status
         }
     };
     if check.json {
         findings.ok = status == ExitStatus::Success;
-        session.out().json(&findings);
+        session.output.json(&findings);
     }
     status
 }
@@ -66,7 +66,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         }
     };
 
-    findings.trust = client.trusts().map(str::to_owned);
+    findings.trust = client.trust_source().map(str::to_owned);
     let settings = client.server_settings().map_err(|error| match &error.kind {
         // Whoever refuses the key has been reached.
         _ if error.exit_status() == ExitStatus::Denied => failed("the key is accepted")(error),

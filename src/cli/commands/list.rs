@@ -1,11 +1,11 @@
 //! `connect-cache list`
 
+use connect_cache::{ExitStatus, RuntimeCache};
 use serde::Serialize;
 
-use crate::cli::Session;
 use crate::cli::options::List;
-use crate::select::Selection;
-use crate::{ExitStatus, RuntimeCache};
+use crate::cli::selection::Selection;
+use crate::cli::session::Session;
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -23,12 +23,12 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
         Err(status) => return status,
     };
     if list.json {
-        session.out().json(&Listing { caches: &caches });
+        session.output.json(&Listing { caches: &caches });
     } else if !caches.is_empty() {
-        session.out().print(&super::table(&caches));
+        session.output.print(&super::table(&caches));
     }
     if caches.is_empty() {
-        session.out().note("no runtime cache is selected");
+        session.output.note("no runtime cache is selected");
     }
     ExitStatus::Success
 }

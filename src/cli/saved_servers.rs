@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::trust::read_file;
+use super::files::read_file;
 
 /// One saved server.
 #[derive(serde::Deserialize)]
-pub(crate) struct Saved {
+pub(crate) struct SavedServer {
     pub(crate) url: String,
     #[serde(default)]
     pub(crate) api_key: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Saved {
 }
 
 /// The server saved as `name`; an error in words for people, with no key in it.
-pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result<Saved, String> {
+pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result<SavedServer, String> {
     let Some(path) = path(var) else {
         return Err("there is no home folder to look for rsconnect's saved servers in; set HOME".to_owned());
     };

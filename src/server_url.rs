@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ureq::http::Uri;
 
-use crate::config::InvalidConfig;
+use crate::InvalidConfig;
 
 /// A server's address: `http` or `https`, a host, perhaps a port and a path prefix.
 ///

@@ -1,10 +1,10 @@
-//! Text from a server may hold control sequences that act on a terminal, or characters that hide or
-//! reorder what is read. People see them escaped; JSON output carries them as they came.
+//! Escaping for terminals: text from a server may contain control sequences, or characters that hide or reorder
+//! what a person reads. JSON output carries them as they came.
 
 use std::borrow::Cow;
 
-/// `text` with its control (but the tab), bidirectional and zero-width characters escaped.
-pub fn escape(text: &str) -> Cow<'_, str> {
+/// Returns `text` with its control (but the tab), bidirectional and zero-width characters escaped.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_deceptive) {
         return Cow::Borrowed(text);
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::escape;
 
     #[test]
-    fn escapes_what_deceives_and_nothing_else() {
+    fn escapes_deceptive_characters_and_nothing_else() {
         for (text, shown) in [
             ("Deleting runtime cache...", "Deleting runtime cache..."),
             ("a\tb", "a\tb"),

@@ -32,7 +32,7 @@ pub struct Misused {
 }
 
 /// Understands the arguments behind the program's name.
-pub fn understand(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
     let mut words = Vec::new();
     for arg in args {
         match arg.into_string() {
@@ -256,9 +256,10 @@ const COMMANDS: &str = "the commands are list, delete, purge, task and check";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::options::Secret;
 
     fn asked(line: &str) -> Result<Asked, String> {
-        understand(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
+        parse(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
     }
 
     fn ran(line: &str) -> (Box<Common>, Command) {
@@ -289,7 +290,10 @@ mod tests {
     #[test]
     fn values_are_taken_as_they_are() {
         let (common, _) = ran("list --api-key=--json -n -x");
-        assert_eq!((common.api_key.as_deref(), common.name.as_deref()), (Some("--json"), Some("-x")));
+        assert_eq!(
+            (common.api_key.as_ref().map(Secret::reveal), common.name.as_deref()),
+            (Some("--json"), Some("-x"))
+        );
         let (common, command) = ran("task -- -odd-id");
         assert!(common.api_key.is_none());
         assert!(matches!(command, Command::Task(Task { id, .. }) if id == "-odd-id"));

@@ -1,20 +1,21 @@
 //! The API key, as a type that cannot be printed.
 
 use std::fmt;
+use std::str::FromStr;
 
 use ureq::http::HeaderValue;
 
-use crate::config::InvalidConfig;
+use crate::InvalidConfig;
 
 /// Longer than any key that Connect makes (32 characters), and short enough for one header line.
 const MAX_BYTES: usize = 4096;
 
-/// A Connect API key. It has no `Display`, and its `Debug` says nothing.
+/// A Connect API key. It has no `Display`, and its `Debug` does not show it.
 ///
 /// ```
 /// use connect_cache::ApiKey;
 ///
-/// let key = ApiKey::new("a secret")?;
+/// let key: ApiKey = "a secret".parse()?;
 /// assert_eq!(format!("{key:?}"), "ApiKey(***)");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
@@ -22,11 +23,22 @@ const MAX_BYTES: usize = 4096;
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
-    /// Takes the key's text: printable ASCII, with no white space around it.
-    ///
-    /// # Errors
-    /// [`InvalidConfig`], which never shows the key, where it could not be a header.
-    pub fn new(text: &str) -> Result<Self, InvalidConfig> {
+    /// Returns the key itself.
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().ok().and_then(|value| value.strip_prefix("Key ")).unwrap_or_default()
+    }
+
+    /// Returns the value of the `Authorization` header.
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = InvalidConfig;
+
+    /// Takes printable ASCII without whitespace around it. The error never shows the key.
+    fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let invalid = |problem| Err(InvalidConfig::new(format!("the API key {problem}; copy it again")));
         if text.is_empty() {
             return invalid("is empty");
@@ -43,23 +55,13 @@ impl ApiKey {
         if text.len() > MAX_BYTES {
             return invalid("is longer than any key");
         }
-        match HeaderValue::from_str(&["Key ", text].concat()) {
+        match HeaderValue::try_from(format!("Key {text}")) {
             Ok(mut header) => {
                 header.set_sensitive(true);
                 Ok(Self(header))
             }
             Err(_) => invalid("cannot be sent in a header"),
         }
-    }
-
-    /// The key itself.
-    pub(crate) fn text(&self) -> &str {
-        self.0.to_str().unwrap_or_default().trim_start_matches("Key ")
-    }
-
-    /// The value of the `Authorization` header.
-    pub(crate) fn header(&self) -> &HeaderValue {
-        &self.0
     }
 }
 
@@ -78,10 +80,10 @@ mod tests {
         for key in
             ["", "sec\nret", "secret\r\n", " secret", "secret ", "sec\tret", "s\u{e9}cret", "\u{7f}secret"]
         {
-            let error = ApiKey::new(key).unwrap_err().to_string();
+            let error = key.parse::<ApiKey>().unwrap_err().to_string();
             assert!(!error.contains("cret"), "{error}");
         }
-        assert!(ApiKey::new(&"secret".repeat(1000)).is_err());
-        assert!(ApiKey::new("lFvijYN16kjCoal6").is_ok());
+        assert!("secret".repeat(1000).parse::<ApiKey>().is_err());
+        assert!("lFvijYN16kjCoal6".parse::<ApiKey>().is_ok());
     }
 }

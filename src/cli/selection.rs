@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::{Client, Installation, Result, RuntimeCache, glob};
+use connect_cache::{Client, Installation, Result, RuntimeCache};
+
+use super::glob;
 
 /// The words that select caches; `None` selects any.
 #[derive(Clone, Debug, Default)]
@@ -105,11 +107,13 @@ fn sanitized_image_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn cache(words: &str) -> RuntimeCache {
         let words: Vec<&str> = words.split(' ').collect();
-        RuntimeCache { language: words[0].into(), version: words[1].into(), image_name: words[2].into() }
+        RuntimeCache::new(words[0], words[1], words[2])
     }
 
     #[test]
@@ -136,11 +140,8 @@ mod tests {
             ("4.3.0", "", "R 4.3.0 anything", true),
             ("", "Local", "R 4.3.0 Local", true),
         ] {
-            let installation = Installation {
-                version: version.into(),
-                cluster_name: "Local".into(),
-                image_name: image.into(),
-            };
+            let installation = json!({"version": version, "cluster_name": "Local", "image_name": image});
+            let installation = serde_json::from_value(installation).unwrap();
             assert_eq!(may_use(&installation, &cache(cache_words)), uses, "{image} {cache_words}");
         }
         assert_eq!(sanitized_image_name("--A__b//c:1.2--"), "a-b-c-1-2");

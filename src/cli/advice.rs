@@ -1,0 +1,109 @@
+//! The next step after an error.
+
+use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
+
+/// Returns an error and the next step, on one line.
+pub(crate) fn explained(error: &Error, server: &ServerUrl) -> String {
+    match next_step(error, server) {
+        Some(step) => format!("{error}; {step}"),
+        None => error.to_string(),
+    }
+}
+
+/// Returns the next step, if there is one.
+fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
+    if let Some(pause) = error.retry_after.filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
+        return Some(format!("the server asks to come back in {} s", pause.as_secs()));
+    }
+    let other_scheme = |scheme: &str, does: &str| {
+        let address = server.to_string();
+        let (_, address) = address.split_once("://")?;
+        Some(format!("{does} on this port: try {scheme}://{address}"))
+    };
+    let step = match &error.kind {
+        ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
+        ErrorKind::Connect { .. } => "check that the server runs, and its address and port",
+        ErrorKind::ProxyAuthentication { .. } | ErrorKind::Foreign { status: 407, .. } => {
+            "the proxy wants credentials: http://USER:PASSWORD@HOST:PORT"
+        }
+        ErrorKind::Proxy { .. } => {
+            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY goes around the proxy"
+        }
+        ErrorKind::Certificate(problem) => certificate(problem),
+        ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to speak plain http"),
+        ErrorKind::TlsClosed(_) => "check that this port speaks https, and what stands in between",
+        ErrorKind::Tls(_) => {
+            "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key"
+        }
+        ErrorKind::NotHttp(_) if !server.is_https() => {
+            return other_scheme("https", "the server may speak https");
+        }
+        ErrorKind::Lost(_) | ErrorKind::NotHttp(_) => {
+            "check the connection, and what stands between this host and the server"
+        }
+        ErrorKind::TimedOut(_) => "check that the server is well; --request-timeout sets the limit",
+        ErrorKind::Redirect { instead: Some(address), .. } => {
+            return Some(format!("use {address} as the server"));
+        }
+        ErrorKind::Redirect { .. } => "a login page or a proxy answered: check the server's address",
+        ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
+        ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
+        ErrorKind::Foreign { status: 401 | 403, .. } => {
+            "something in front of Connect refused: a gateway or a proxy"
+        }
+        ErrorKind::Foreign { status: 500.., .. } => "check that Connect runs, and the gateway in front of it",
+        ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
+            "check the server's address, a path prefix included"
+        }
+        ErrorKind::TooLarge => "check that the address is Connect's",
+        _ => return None,
+    };
+    Some(step.to_owned())
+}
+
+fn certificate(problem: &CertificateProblem) -> &'static str {
+    match problem {
+        CertificateProblem::UnknownIssuer => "name its CA's certificate with --cacert FILE",
+        CertificateProblem::WrongName => {
+            "use a name that the certificate is for, or have it reissued with this name as subject alternative name"
+        }
+        CertificateProblem::NoSubjectAltName => {
+            "have it reissued with the server's name as subject alternative name; a common name does not count"
+        }
+        CertificateProblem::CaUsedAsServer => {
+            "have it reissued without CA:TRUE, which openssl req -x509 sets: \
+             -addext basicConstraints=critical,CA:FALSE"
+        }
+        CertificateProblem::Expired => "have it renewed, and check this host's clock",
+        CertificateProblem::NotYetValid => {
+            "check this host's clock, and from when on the certificate is valid"
+        }
+        _ => "have it reissued with an RSA, P-256 or P-384 key and a SHA-2 signature",
+    }
+}
+
+/// By Connect's error code (API reference, "Error codes").
+fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
+    use Attempt::{
+        CheckRuntimeCache, DeleteRuntimeCache, ListPythonInstallations, ListRInstallations, ListRuntimeCaches,
+    };
+    Some(match (status, code, attempt) {
+        (_, 2, ListRInstallations | ListPythonInstallations) => {
+            "this Connect cannot tell; select without --orphaned"
+        }
+        (_, 2, _) => "Connect 2023.05 or later is needed for runtime caches",
+        (_, 4, ListRuntimeCaches | DeleteRuntimeCache | CheckRuntimeCache) => {
+            "connect-cache list shows the caches there are"
+        }
+        (_, 24, _) | (401, ..) => "check the API key",
+        (_, 50, _) => "an administrator can unlock the user",
+        (_, 95, _) => "use an API key of a user's",
+        (403, ..) => "use the key of an administrator",
+        (_, 141, _) => "it may run on another node of the cluster, or has ended with a restart of the server",
+        (_, 179, _) => "the languages are R and Python",
+        (_, 180, _) => "name the language, the version in three parts, and the image",
+        (_, 194, _) => "it has to be enabled in the server's configuration",
+        (500.., ..) => "see the server's log",
+        _ => return None,
+    })
+}

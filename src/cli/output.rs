@@ -1,0 +1,209 @@
+//! What people and scripts read. Results go to standard output, everything else to standard error.
+
+use std::io::{self, ErrorKind::BrokenPipe, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use connect_cache::{Event, ExitStatus};
+use serde::Serialize;
+
+use super::escape::escape;
+
+/// The two streams of a run. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Output {
+    started_at: Instant,
+    quiet: bool,
+    verbose: u8,
+    /// Whether a person watches standard error, which then ends in one live line.
+    interactive: bool,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    live_line_shown: bool,
+    /// Whether the reader of standard output is gone: what it misses is not worth a message.
+    reader_gone: bool,
+    write_error: Option<io::Error>,
+    /// The deprecated endpoints that were reported.
+    deprecated: Vec<String>,
+}
+
+impl Output {
+    pub(crate) fn new(started_at: Instant, quiet: bool, verbose: u8, interactive: bool) -> Self {
+        Self { started_at, quiet, verbose, interactive, state: Arc::default() }
+    }
+
+    /// Returns the state for one write. No method calls another while it holds this.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes text to standard output as it is.
+    pub(crate) fn print(&self, text: &str) {
+        let mut state = self.state();
+        state.clear_live_line();
+        if state.reader_gone || state.write_error.is_some() {
+            return;
+        }
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == BrokenPipe => state.reader_gone = true,
+            Err(error) => state.write_error = Some(error),
+        }
+    }
+
+    /// Writes a line for people to standard output.
+    pub(crate) fn line(&self, text: &str) {
+        self.print(&format!("{}\n", escape(text)));
+    }
+
+    /// Writes a JSON value to one line of standard output.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        // Only maps with keys other than strings could fail, and there are none.
+        let text = serde_json::to_string(value).unwrap_or_default();
+        // A task's result is as the server wrote it, perhaps on several lines; strings escape theirs.
+        self.print(&format!("{}\n", text.replace(['\r', '\n'], " ")));
+    }
+
+    /// Prints a note unless --quiet is set.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Prints a warning unless --quiet is set.
+    pub(crate) fn warn(&self, text: &str) {
+        self.note(&format!("warning: {text}"));
+    }
+
+    pub(crate) fn error(&self, text: &str) {
+        self.say(&format!("error: {text}"));
+    }
+
+    /// Prints a question to standard error; the answer is typed after it.
+    pub(crate) fn ask(&self, question: &str) {
+        self.state().clear_live_line();
+        let _ = io::stderr().write_all(question.as_bytes());
+    }
+
+    /// Shows the live line if a person watches: what is happening, and since when.
+    pub(crate) fn live(&self, text: &str) {
+        if self.interactive && !self.quiet {
+            let line = format!("\r\x1b[K{}, {}", escape(text), self.elapsed());
+            let _ = io::stderr().write_all(line.as_bytes());
+            self.state().live_line_shown = true;
+        }
+    }
+
+    /// Returns the time since the run started, for people.
+    pub(crate) fn elapsed(&self) -> String {
+        in_words(self.started_at.elapsed())
+    }
+
+    /// Shows what the client does.
+    pub(crate) fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Retrying { error, delay, .. } => {
+                self.note(&format!("{error}; trying again in {}", in_words(*delay)));
+            }
+            Event::Deprecated { path, instead, .. } => {
+                // Once for all tasks, whose paths differ by their IDs.
+                let endpoint: String = path.split_inclusive('/').take(2).collect();
+                if self.state().deprecated.contains(&endpoint) {
+                    return;
+                }
+                self.state().deprecated.push(endpoint);
+                self.warn(&format!("the server calls {path} deprecated; instead: {instead}"));
+            }
+            Event::Request { method, url } if self.verbose > 1 => self.note(&format!("> {method} {url}")),
+            Event::Reply { method, url, status, headers, body, elapsed, .. } if self.verbose > 0 => {
+                let (bytes, ms) = (body.len(), elapsed.as_millis());
+                self.note(&format!("{method} {url}: {status}, {bytes} bytes in {ms} ms"));
+                if self.verbose > 1 {
+                    for (name, value) in *headers {
+                        self.note(&format!("< {name}: {}", without_credentials(name, value)));
+                    }
+                    let body = String::from_utf8_lossy(&body[..body.len().min(8192)]);
+                    let start: String = body.chars().take(1000).collect();
+                    self.note(&format!("< {start}"));
+                }
+            }
+            Event::NoReply { method, url, reason, elapsed, .. } if self.verbose > 0 => {
+                self.note(&format!("{method} {url}: {reason}, after {} ms", elapsed.as_millis()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the run: a result that could not be written is never a success.
+    pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
+        self.state().clear_live_line();
+        let write_error = self.state().write_error.take();
+        match write_error {
+            Some(error) => {
+                self.error(&format!("cannot write to standard output: {error}"));
+                if status == ExitStatus::Success { ExitStatus::Failed } else { status }
+            }
+            None => status,
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.state().clear_live_line();
+        // Ignore write errors: there is nowhere left to report them.
+        let _ = io::stderr().write_all(format!("{}\n", escape(text)).as_bytes());
+    }
+}
+
+impl State {
+    fn clear_live_line(&mut self) {
+        if std::mem::take(&mut self.live_line_shown) {
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+/// Returns a header's value without anything as good as a key: cookies, and the query of a redirect.
+fn without_credentials(name: &str, value: &str) -> String {
+    match name {
+        "set-cookie" => format!("{}=***", value.split_once('=').map_or("", |(name, _)| name)),
+        "location" => value.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+/// Returns a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
+pub(crate) fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
+        s @ 10..=59 => format!("{s} s"),
+        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_times_in_words() {
+        for (seconds, words) in
+            [(0.44, "0.4 s"), (12.9, "12 s"), (200.0, "3 min 20 s"), (3600.0 + 300.0, "1 h 5 min")]
+        {
+            assert_eq!(in_words(Duration::from_secs_f64(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn hides_cookies_and_queries_in_traces() {
+        assert_eq!(without_credentials("set-cookie", "route=node1; Path=/"), "route=***");
+        assert_eq!(without_credentials("set-cookie", "secret"), "=***");
+        assert_eq!(without_credentials("location", "https://host/login?token=x"), "https://host/login");
+        assert_eq!(without_credentials("server", "nginx"), "nginx");
+    }
+}

@@ -1,0 +1,119 @@
+//! Jobs that take one request per step, several at once in one thread.
+
+use std::thread::sleep;
+use std::time::Instant;
+
+use crate::{Client, Progress, RuntimeCache};
+
+/// The longest that Connect holds a poll, in seconds.
+pub(crate) const MAX_WAIT: u64 = 20;
+
+/// Work that proceeds in steps of one request each.
+pub(crate) trait Job: Sized {
+    type End;
+
+    /// Returns the cache that the job deletes, if any.
+    fn cache(&self) -> Option<&RuntimeCache>;
+
+    /// Takes one step.
+    fn step(self, run: &mut Run<'_>) -> Step<Self>;
+}
+
+/// What follows a step: there is always a next one with its due time, or an end.
+pub(crate) enum Step<J: Job> {
+    Next(J, Instant),
+    End(J::End),
+}
+
+/// Jobs that share a run.
+pub(crate) trait Batch {
+    type Job: Job;
+
+    /// Returns the next job to start, if there is one.
+    fn next(&mut self, client: &Client) -> Option<Self::Job>;
+
+    /// Takes the end of a job, numbered from 0 in the order of their starts.
+    fn ended(&mut self, run: &mut Run<'_>, number: usize, end: <Self::Job as Job>::End);
+}
+
+/// Receives the progress of a cache's deletion, or of the only task.
+pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a;
+
+/// What the jobs of one run share.
+pub(crate) struct Run<'a> {
+    pub(crate) client: &'a Client,
+    report: &'a mut Report<'a>,
+    /// The longest to ask a server to hold a poll, in seconds: a gateway may be less patient.
+    pub(crate) max_wait: u64,
+    /// Whether there is only one job, so that its polls may be held.
+    pub(crate) alone: bool,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(client: &'a Client, report: &'a mut Report<'a>) -> Self {
+        Self { client, report, max_wait: MAX_WAIT, alone: true }
+    }
+
+    pub(crate) fn report(&mut self, cache: Option<&RuntimeCache>, progress: Progress<'_>) {
+        (self.report)(cache, progress);
+    }
+
+    /// Takes one job to its end.
+    pub(crate) fn complete<J: Job>(&mut self, mut job: J) -> J::End {
+        loop {
+            match job.step(self) {
+                Step::Next(next, due) => {
+                    job = next;
+                    self.sleep_until(due, job.cache());
+                }
+                Step::End(end) => return end,
+            }
+        }
+    }
+
+    /// Takes all jobs of a batch to their ends, at most `max_running` at once.
+    pub(crate) fn complete_all<B: Batch>(&mut self, batch: &mut B, max_running: usize) {
+        let mut running: Vec<(usize, B::Job, Instant)> = Vec::new();
+        let mut started = 0;
+        loop {
+            // A new job takes its first step before there is another: its result, or the time, may end the
+            // start of new ones.
+            let new = if running.len() < max_running { batch.next(self.client) } else { None };
+            self.alone = running.len() + usize::from(new.is_some()) == 1;
+            let (number, job) = match new {
+                Some(job) => {
+                    started += 1;
+                    (started - 1, job)
+                }
+                None => match (0..running.len()).min_by_key(|&i| running[i].2) {
+                    Some(turn) => {
+                        let (number, job, due) = running.remove(turn);
+                        self.sleep_until(due, job.cache());
+                        (number, job)
+                    }
+                    None => return,
+                },
+            };
+            match job.step(self) {
+                Step::Next(job, due) => running.push((number, job, due)),
+                Step::End(end) => batch.ended(self, number, end),
+            }
+        }
+    }
+
+    fn sleep_until(&mut self, due: Instant, cache: Option<&RuntimeCache>) {
+        loop {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            match self.client.config().heartbeat {
+                Some(heartbeat) => {
+                    sleep(left.min(heartbeat));
+                    self.report(cache, Progress::Waiting);
+                }
+                None => sleep(left),
+            }
+        }
+    }
+}

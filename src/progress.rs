@@ -1,0 +1,23 @@
+//! What happens while a task is followed or a cache is deleted.
+
+use crate::{Error, Outcome, TaskId};
+
+/// What happens while a task is followed or a cache is deleted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The server started this task to delete the cache.
+    Started(&'a TaskId),
+    /// A line of the task's output.
+    Line(&'a str),
+    /// The deletion is in doubt, so a dry run checks whether the cache is still there.
+    InDoubt(&'a Error),
+    /// The cache is still there, so the DELETE is sent again.
+    SentAgain,
+    /// The task's end could not be observed, so a dry run checks whether the cache is still there.
+    Resolving,
+    /// Time has passed; see [`Config::heartbeat`](crate::Config::heartbeat).
+    Waiting,
+    /// The deletion of this cache, one of several, has ended.
+    Ended(&'a Outcome),
+}
