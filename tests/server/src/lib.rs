@@ -24,12 +24,17 @@
 #![warn(missing_docs)]
 
 mod api;
+mod caches;
 mod config;
 mod faults;
 mod http;
 pub mod pki;
+mod plan;
+mod refusal;
 mod serve;
 mod state;
+mod task;
+mod user;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -37,8 +42,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use config::{Cache, Config, Effect, Installations, Plan, Role, User};
+pub use config::{Cache, Config, Installations};
 pub use faults::{Action, Fault};
+pub use plan::{Effect, Plan};
+pub use user::{Role, User};
 
 use serve::Address;
 use state::Shared;

@@ -1,0 +1,85 @@
+//! The runtime cache endpoints: the list, a deletion, a dry run.
+
+use serde_json::{Value, json};
+
+use crate::api::Call;
+use crate::http::Reply;
+use crate::refusal::{self, refuse};
+use crate::{Cache, Endpoint, Role, User, task};
+
+impl Call<'_> {
+    /// The caller of a runtime cache endpoint.
+    fn cache_manager(&self) -> Result<&User, Reply> {
+        if self.shared.config.old {
+            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
+        }
+        let caller = self.caller(Role::Administrator)?;
+        if self.shared.config.management_disabled {
+            return Err(refuse(refusal::MANAGEMENT_DISABLED));
+        }
+        Ok(caller)
+    }
+
+    pub fn list(&self) -> Result<Reply, Reply> {
+        self.cache_manager()?;
+        let caches = self.shared.lock().caches.clone();
+        let caches: Vec<Value> = caches.iter().map(listed).collect();
+        Ok(Reply::json(200, &json!({ "caches": caches })))
+    }
+
+    pub fn delete(&self) -> Result<Reply, Reply> {
+        let caller = self.cache_manager()?;
+        let dry_run = self.endpoint == Endpoint::DryRun;
+        let cache = self.requested_cache()?;
+        if self.shared.plan(&cache).vanishes {
+            self.shared.lock().caches.retain(|other| *other != cache);
+            return Err(refuse(refusal::NO_SUCH_CACHE));
+        }
+        let task_id = match (dry_run, self.perform) {
+            (true, _) => None,
+            (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
+            (false, false) => Some(task::random_id()),
+        };
+        let mut body = listed(&cache);
+        if self.shared.config.minimal_delete_reply {
+            body = json!({});
+        }
+        body["task_id"] = json!(task_id);
+        Ok(Reply::json(200, &body))
+    }
+
+    /// The cache that the body of a deletion asks for.
+    fn requested_cache(&self) -> Result<Cache, Reply> {
+        if self.message.body.is_empty() {
+            return Err(refuse(refusal::PARAMETER_MISSING));
+        }
+        let invalid = || refuse(refusal::PARAMETER_INVALID);
+        let body: Value = serde_json::from_slice(&self.message.body).or(Err(invalid()))?;
+        if !body.is_object() || !(body["dry_run"].is_null() || body["dry_run"].is_boolean()) {
+            return Err(invalid());
+        }
+        let word = |name: &str| match &body[name] {
+            Value::Null => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) if word.is_empty() => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) => Ok(word.clone()),
+            _ => Err(invalid()),
+        };
+        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
+        if !["r", "python"].contains(&language.to_ascii_lowercase().as_str()) {
+            return Err(refuse(refusal::NO_SUCH_LANGUAGE));
+        }
+        let state = self.shared.lock();
+        let mut caches = state.caches.iter();
+        let found = caches.find(|cache| cache.is(&language, &version, &image));
+        found.cloned().ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))
+    }
+}
+
+/// A cache as the API shows it.
+fn listed(cache: &Cache) -> Value {
+    json!({
+        "language": cache.language,
+        "version": cache.version,
+        "image_name": cache.listed_image(),
+    })
+}
