@@ -42,9 +42,15 @@ fn task_id(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-/// The user that a request's key belongs to.
+/// Returns the API key of a request. `X-RSC-Authorization` replaces `Authorization` if both are sent.
+fn key(message: &Message) -> Option<&str> {
+    let header = message.header("x-rsc-authorization").or_else(|| message.header("authorization"));
+    header?.strip_prefix("Key ")
+}
+
+/// Returns the user that a request's key belongs to.
 pub(crate) fn user<'a>(config: &'a Config, message: &Message) -> Option<&'a User> {
-    let key = message.header("authorization")?.strip_prefix("Key ")?;
+    let key = key(message)?;
     config.users.iter().find(|user| user.key == key)
 }
 
@@ -87,7 +93,8 @@ impl Call<'_> {
     /// The caller, if he has at least this role.
     pub fn caller(&self, role: Role) -> Result<&User, Reply> {
         match user(&self.shared.config, self.message) {
-            None => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            None if key(self.message).is_none() => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            None => Err(refuse(refusal::WRONG_KEY)),
             Some(user) if user.locked => Err(refuse(refusal::LOCKED)),
             Some(user) if user.role < role => Err(refuse(refusal::NOT_ALLOWED)),
             Some(user) => Ok(user),
@@ -137,6 +144,9 @@ impl Call<'_> {
 
     fn user(&self) -> Result<Reply, Reply> {
         let user = self.caller(Role::Viewer)?;
+        if user.service_principal {
+            return Err(refuse(refusal::NOT_ALLOWED));
+        }
         let mut users = self.shared.config.users.iter();
         let number = users.position(|other| other == user).unwrap_or_default();
         let body = json!({

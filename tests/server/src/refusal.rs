@@ -12,6 +12,7 @@ pub(crate) const PARAMETER_MISSING: Refusal = (400, 12, "A required parameter is
 pub(crate) const NOT_ALLOWED: Refusal = (403, 22, "You don't have permission to perform this operation.");
 pub(crate) const NOT_AUTHENTICATED: Refusal = (401, 24, "The requested operation requires authentication.");
 pub(crate) const PARAMETER_INVALID: Refusal = (400, 25, "The parameter is invalid.");
+pub(crate) const WRONG_KEY: Refusal = (401, 30, "The API key is not valid.");
 pub(crate) const LOCKED: Refusal = (403, 50, "This user is locked.");
 pub(crate) const TASK_UNKNOWN: Refusal = (
     404,

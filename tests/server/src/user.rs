@@ -11,17 +11,25 @@ pub struct User {
     pub role: Role,
     /// A locked user is refused everything: code 50.
     pub locked: bool,
+    /// Make the user a service principal: the key is good and has its role everywhere, but
+    /// `GET v1/user` refuses it with code 22.
+    pub service_principal: bool,
 }
 
 impl User {
-    /// A user who is not locked.
+    /// Returns a user who is neither locked nor a service principal.
     pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
-        User { key: key.into(), username: username.into(), role, locked: false }
+        User { key: key.into(), username: username.into(), role, locked: false, service_principal: false }
     }
 
     /// The same user, locked.
     pub fn locked(self) -> User {
         User { locked: true, ..self }
+    }
+
+    /// Returns the same user as a service principal.
+    pub fn service_principal(self) -> User {
+        User { service_principal: true, ..self }
     }
 }
 

@@ -109,15 +109,16 @@ fn who_may_do_what() {
     let list = format!("GET {CACHES}");
     let (user, r) = ("GET /__api__/v1/user", "GET /__api__/v1/server_settings/r");
     let settings = "GET /__api__/server_settings";
-    let (refused, locked, unknown) = ((403, 22), (403, 50), (401, 24));
+    let (refused, locked) = ((403, 22), (403, 50));
+    let (wrong, missing) = ((401, 30), (401, 24));
     let ok = (200, 0);
     for (key, answers) in [
         ("admin-key", [ok, ok, ok, ok, ok]),
         ("publisher-key", [refused, refused, ok, ok, ok]),
         ("viewer-key", [refused, refused, refused, ok, ok]),
         ("locked-key", [locked, locked, locked, locked, ok]),
-        ("wrong", [unknown, unknown, unknown, unknown, ok]),
-        ("", [unknown, unknown, unknown, unknown, ok]),
+        ("wrong", [wrong, wrong, wrong, wrong, ok]),
+        ("", [missing, missing, missing, missing, ok]),
     ] {
         for (line, answer) in [&list, &task, r, user, settings].iter().zip(answers) {
             assert_eq!(ask(&server, line, key, "").code(), answer, "{line} by {key:?}");

@@ -4,3 +4,4 @@ mod api;
 mod client;
 mod network;
 mod program;
+mod users;
