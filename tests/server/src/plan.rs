@@ -10,7 +10,7 @@ pub struct Plan {
     pub duration: Duration,
     /// The task's `code`; other than 0 it fails.
     pub code: i64,
-    /// The task's `error`.
+    /// The task's `error`; a task with an error fails even if its code is 0.
     pub error: String,
     /// The task's output, spread over its duration: the first line at once, the last at the end.
     /// Left at its default in a failing task, the second line tells of the failure.
@@ -32,10 +32,10 @@ impl Plan {
         Plan { code, error: error.into(), ..Plan::default() }
     }
 
-    /// The output of a task that ends with `code`.
-    pub(crate) fn lines_for(&self, code: i64) -> Vec<String> {
+    /// Returns the output of a task that succeeds or fails.
+    pub(crate) fn lines_for(&self, succeeds: bool) -> Vec<String> {
         let mut lines = self.lines.clone();
-        if code != 0 && lines == Plan::default().lines {
+        if !succeeds && lines == Plan::default().lines {
             lines[1] = "Failed to delete runtime cache".into();
         }
         lines
@@ -58,7 +58,7 @@ impl Default for Plan {
 /// When the cache of a deletion task goes away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Effect {
-    /// When the task ends well.
+    /// When the task succeeds: its code is 0 and its error is empty.
     #[default]
     OnSuccess,
     /// When the task ends, well or not.

@@ -45,13 +45,18 @@ impl Task {
     pub fn finish(&mut self, caches: &mut Vec<Cache>) {
         self.finished = true;
         let effect = self.plan.effect;
-        if self.code == 0 && effect != Effect::AtStart && !caches.contains(&self.cache) {
+        if self.succeeds() && effect != Effect::AtStart && !caches.contains(&self.cache) {
             self.code = 1;
             self.error = "Cache does not exist".into();
         }
-        if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.code == 0) {
+        if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.succeeds()) {
             caches.retain(|cache| *cache != self.cache);
         }
+    }
+
+    /// Reports whether the task's end is a success.
+    fn succeeds(&self) -> bool {
+        self.code == 0 && self.error.is_empty()
     }
 
     /// How many lines of output there are by now.
@@ -69,7 +74,7 @@ impl Task {
     /// The API's task object, its output from line `first` on.
     pub fn json(&self, first: usize) -> Value {
         let last = self.last();
-        let lines = self.plan.lines_for(self.code);
+        let lines = self.plan.lines_for(self.succeeds());
         json!({
             "id": self.id,
             "output": lines[first.min(last)..last],

@@ -200,6 +200,23 @@ fn deletions_go_as_planned() {
 }
 
 #[test]
+fn fails_a_task_that_has_code_0_and_an_error() {
+    for (effect, after) in
+        [(Effect::OnSuccess, 2), (Effect::AtEnd, 1), (Effect::AtStart, 1), (Effect::Never, 2)]
+    {
+        let plan = Plan { effect, ..Plan::failing(0, "disk full") };
+        let server = Server::start(Config { plan, ..Config::default() });
+        let task = start(&server);
+        let task = look(&server, &task, "").json();
+        assert_eq!(
+            (&task["finished"], &task["code"], &task["error"], &task["output"][1]),
+            (&json!(true), &json!(0), &json!("disk full"), &json!("Failed to delete runtime cache"))
+        );
+        assert_eq!(server.caches().len(), after, "{effect:?}");
+    }
+}
+
+#[test]
 fn two_deletions_of_one_cache() {
     let server = Server::start(lasting(200));
     let (one, two) = (start(&server), start(&server));
