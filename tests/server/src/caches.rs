@@ -22,33 +22,31 @@ impl Call<'_> {
 
     pub fn list(&self) -> Result<Reply, Reply> {
         self.cache_manager()?;
+        let sanitizer = self.shared.config.sanitizer;
         let caches = self.shared.lock().caches.clone();
-        let caches: Vec<Value> = caches.iter().map(listed).collect();
+        let caches: Vec<Value> =
+            caches.iter().map(|cache| shown(cache, &sanitizer.sanitize(&cache.image_name))).collect();
         Ok(Reply::json(200, &json!({ "caches": caches })))
     }
 
     pub fn delete(&self) -> Result<Reply, Reply> {
+        let config = &self.shared.config;
         let caller = self.cache_manager()?;
         let dry_run = self.endpoint == Endpoint::DryRun;
-        let cache = self.requested_cache()?;
-        if self.shared.plan(&cache).vanishes {
-            self.shared.lock().caches.retain(|other| *other != cache);
-            return Err(refuse(refusal::NO_SUCH_CACHE));
-        }
+        let requested = self.requested_cache()?;
+        let cache = self.stored(&requested).ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))?;
         let task_id = match (dry_run, self.perform) {
             (true, _) => None,
             (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
             (false, false) => Some(task::random_id()),
         };
-        let mut body = listed(&cache);
-        if self.shared.config.minimal_delete_reply {
-            body = json!({});
-        }
+        let image = config.echo.spell(config.sanitizer, &cache.image_name, &requested.image_name);
+        let mut body = if config.minimal_delete_reply { json!({}) } else { shown(&cache, &image) };
         body["task_id"] = json!(task_id);
         Ok(Reply::json(200, &body))
     }
 
-    /// The cache that the body of a deletion asks for.
+    /// Returns the cache that the body of a deletion names, in the request's own words.
     fn requested_cache(&self) -> Result<Cache, Reply> {
         if self.message.body.is_empty() {
             return Err(refuse(refusal::PARAMETER_MISSING));
@@ -64,22 +62,27 @@ impl Call<'_> {
             Value::String(word) => Ok(word.clone()),
             _ => Err(invalid()),
         };
-        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
-        if !["r", "python"].contains(&language.to_ascii_lowercase().as_str()) {
-            return Err(refuse(refusal::NO_SUCH_LANGUAGE));
-        }
-        let state = self.shared.lock();
+        let requested = Cache::new(word("language")?, word("version")?, word("image_name")?);
+        let known = ["r", "python"].contains(&requested.language.to_ascii_lowercase().as_str());
+        known.then_some(requested).ok_or_else(|| refuse(refusal::NO_SUCH_LANGUAGE))
+    }
+
+    /// Returns the stored cache that a request means. One whose plan says so vanishes here.
+    fn stored(&self, requested: &Cache) -> Option<Cache> {
+        let sanitizer = self.shared.config.sanitizer;
+        let Cache { language, version, image_name } = requested;
+        let mut state = self.shared.lock();
         let mut caches = state.caches.iter();
-        let found = caches.find(|cache| cache.is(&language, &version, &image));
-        found.cloned().ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))
+        let found = caches.find(|cache| cache.is(language, version, image_name, sanitizer))?.clone();
+        if self.shared.plan(&found).vanishes {
+            state.caches.retain(|other| *other != found);
+            return None;
+        }
+        Some(found)
     }
 }
 
-/// A cache as the API shows it.
-fn listed(cache: &Cache) -> Value {
-    json!({
-        "language": cache.language,
-        "version": cache.version,
-        "image_name": cache.listed_image(),
-    })
+/// Returns a cache as the API shows it, with this spelling of its image.
+fn shown(cache: &Cache, image: &str) -> Value {
+    json!({ "language": cache.language, "version": cache.version, "image_name": image })
 }

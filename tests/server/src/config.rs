@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Plan, Role, User, pki};
+use crate::{Echo, Plan, Role, Sanitizer, User, pki};
 
 /// The settings of a server. Every field has a default, so that a test names only what it is about:
 ///
@@ -21,6 +21,11 @@ pub struct Config {
     pub prefix: String,
     /// The runtime caches at the start, with the literal names of their images.
     pub caches: Vec<Cache>,
+    /// Sanitize the images of the list by this rule. A deletion may name an image by its sanitized
+    /// or its literal name.
+    pub sanitizer: Sanitizer,
+    /// Spell images this way in replies to deletions and dry runs.
+    pub echo: Echo,
     /// Who may call. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
     /// `pat`), `viewer-key` (viewer `vic`) and `locked-key` (a locked user).
     pub users: Vec<User>,
@@ -68,6 +73,8 @@ impl Default for Config {
             listen: "127.0.0.1:0".into(),
             prefix: String::new(),
             caches: vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Python", "3.7.6", "Local")],
+            sanitizer: Sanitizer::default(),
+            echo: Echo::default(),
             users: vec![
                 User::new("admin-key", "admin", Role::Administrator),
                 User::new("publisher-key", "pat", Role::Publisher),
@@ -116,28 +123,12 @@ impl Cache {
         Cache { language: language.into(), version: version.into(), image_name: image_name.into() }
     }
 
-    /// The image's name as the API lists it: `Local` as it is, any other in lower case with each
-    /// run of other characters than letters and digits as one `-`, the ends trimmed.
-    pub fn listed_image(&self) -> String {
-        if self.image_name == "Local" {
-            return self.image_name.clone();
-        }
-        let mut name = String::new();
-        for c in self.image_name.chars() {
-            if c.is_ascii_alphanumeric() {
-                name.push(c.to_ascii_lowercase());
-            } else if !name.is_empty() && !name.ends_with('-') {
-                name.push('-');
-            }
-        }
-        name.trim_end_matches('-').to_string()
-    }
-
-    /// Whether these words of a request mean this cache.
-    pub(crate) fn is(&self, language: &str, version: &str, image_name: &str) -> bool {
+    /// Reports whether a request for these words means this cache: its image by the literal name or
+    /// as the list shows it.
+    pub(crate) fn is(&self, language: &str, version: &str, image_name: &str, sanitizer: Sanitizer) -> bool {
         self.language.eq_ignore_ascii_case(language)
             && self.version == version
-            && (self.image_name == image_name || self.listed_image() == image_name)
+            && (self.image_name == image_name || sanitizer.sanitize(&self.image_name) == image_name)
     }
 }
 
@@ -154,21 +145,5 @@ impl Installations {
     /// One version, run natively.
     pub fn local(version: &str) -> Installations {
         Installations::Listed(vec![(version.into(), "Local".into(), "Local".into())])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_listed_by_their_sanitized_names() {
-        for (literal, listed) in [
-            ("Local", "Local"),
-            ("ghcr.io/rstudio/Content-Base:r4.3.0__x", "ghcr-io-rstudio-content-base-r4-3-0-x"),
-            ("--a//b--", "a-b"),
-        ] {
-            assert_eq!(Cache::new("R", "4.3.0", literal).listed_image(), listed);
-        }
     }
 }

@@ -28,6 +28,7 @@ mod caches;
 mod config;
 mod faults;
 mod http;
+mod images;
 pub mod pki;
 mod plan;
 mod refusal;
@@ -44,6 +45,7 @@ use std::time::{Duration, Instant};
 
 pub use config::{Cache, Config, Installations};
 pub use faults::{Action, Fault};
+pub use images::{Echo, Sanitizer};
 pub use plan::{Effect, Plan};
 pub use user::{Role, User};
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod images;
 mod network;
 mod program;
 mod users;
