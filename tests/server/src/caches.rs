@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::Call;
 use crate::http::Reply;
 use crate::refusal::{self, refuse};
-use crate::{Cache, Endpoint, Role, User, task};
+use crate::{Cache, Endpoint, MissingCache, Role, User, task};
 
 impl Call<'_> {
     /// The caller of a runtime cache endpoint.
@@ -22,10 +22,11 @@ impl Call<'_> {
 
     pub fn list(&self) -> Result<Reply, Reply> {
         self.cache_manager()?;
-        let sanitizer = self.shared.config.sanitizer;
+        let config = &self.shared.config;
         let caches = self.shared.lock().caches.clone();
+        let listed = caches.iter().filter(|cache| !config.unlisted.contains(cache));
         let caches: Vec<Value> =
-            caches.iter().map(|cache| shown(cache, &sanitizer.sanitize(&cache.image_name))).collect();
+            listed.map(|cache| shown(cache, &config.sanitizer.sanitize(&cache.image_name))).collect();
         Ok(Reply::json(200, &json!({ "caches": caches })))
     }
 
@@ -34,7 +35,11 @@ impl Call<'_> {
         let caller = self.cache_manager()?;
         let dry_run = self.endpoint == Endpoint::DryRun;
         let requested = self.requested_cache()?;
-        let cache = self.stored(&requested).ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))?;
+        let cache = match (self.stored(&requested), config.missing_cache) {
+            (Some(cache), _) => cache,
+            (None, MissingCache::NotFound) => return Err(refuse(refusal::NO_SUCH_CACHE)),
+            (None, MissingCache::TaskFails | MissingCache::TaskSucceeds) => requested.clone(),
+        };
         let task_id = match (dry_run, self.perform) {
             (true, _) => None,
             (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
@@ -46,7 +51,8 @@ impl Call<'_> {
         Ok(Reply::json(200, &body))
     }
 
-    /// Returns the cache that the body of a deletion names, in the request's own words.
+    /// Returns the cache that the body of a deletion names, its image as the request spells it. Any
+    /// version is accepted.
     fn requested_cache(&self) -> Result<Cache, Reply> {
         if self.message.body.is_empty() {
             return Err(refuse(refusal::PARAMETER_MISSING));
@@ -62,9 +68,11 @@ impl Call<'_> {
             Value::String(word) => Ok(word.clone()),
             _ => Err(invalid()),
         };
-        let requested = Cache::new(word("language")?, word("version")?, word("image_name")?);
-        let known = ["r", "python"].contains(&requested.language.to_ascii_lowercase().as_str());
-        known.then_some(requested).ok_or_else(|| refuse(refusal::NO_SUCH_LANGUAGE))
+        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
+        let mut languages = ["R", "Python"].into_iter();
+        let language = languages.find(|known| known.eq_ignore_ascii_case(&language));
+        let language = language.ok_or_else(|| refuse(refusal::NO_SUCH_LANGUAGE))?;
+        Ok(Cache::new(language, version, image))
     }
 
     /// Returns the stored cache that a request means. One whose plan says so vanishes here.

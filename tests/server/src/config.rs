@@ -1,8 +1,9 @@
 //! What a test orders: the server's settings, its caches, users, and how deletions go.
 
+use std::io;
 use std::path::PathBuf;
 
-use crate::{Echo, Plan, Role, Sanitizer, User, pki};
+use crate::{Echo, MissingCache, Plan, Role, Sanitizer, User, pki};
 
 /// The settings of a server. Every field has a default, so that a test names only what it is about:
 ///
@@ -21,6 +22,11 @@ pub struct Config {
     pub prefix: String,
     /// The runtime caches at the start, with the literal names of their images.
     pub caches: Vec<Cache>,
+    /// Keep these caches too, which can be deleted like any other, but leave them out of the list.
+    /// Only with [`MissingCache::NotFound`]: servers of the other kinds list every cache.
+    pub unlisted: Vec<Cache>,
+    /// Answer a DELETE or a dry run of a cache that does not exist in this way.
+    pub missing_cache: MissingCache,
     /// Sanitize the images of the list by this rule. A deletion may name an image by its sanitized
     /// or its literal name.
     pub sanitizer: Sanitizer,
@@ -73,6 +79,8 @@ impl Default for Config {
             listen: "127.0.0.1:0".into(),
             prefix: String::new(),
             caches: vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Python", "3.7.6", "Local")],
+            unlisted: Vec::new(),
+            missing_cache: MissingCache::default(),
             sanitizer: Sanitizer::default(),
             echo: Echo::default(),
             users: vec![
@@ -99,6 +107,18 @@ impl Default for Config {
             control: false,
             log: None,
         }
+    }
+}
+
+impl Config {
+    /// Refuses settings that no server combines.
+    pub(crate) fn validate(&self) -> io::Result<()> {
+        if self.unlisted.is_empty() || self.missing_cache.dry_run_tells() {
+            return Ok(());
+        }
+        let text =
+            "unlisted caches require MissingCache::NotFound: servers of the other kinds list every cache";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 }
 

@@ -15,7 +15,8 @@ pub struct Plan {
     /// The task's output, spread over its duration: the first line at once, the last at the end.
     /// Left at its default in a failing task, the second line tells of the failure.
     pub lines: Vec<String>,
-    /// The list shows the cache, yet it is gone before the deletion (or its dry run) arrives.
+    /// The list shows the cache, yet it is gone before the deletion (or its dry run) arrives, which
+    /// gets what [`MissingCache`](crate::MissingCache) says.
     pub vanishes: bool,
     /// When the cache goes away.
     pub effect: Effect,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::faults::{self, Fault};
 use crate::task::{LONGEST, Task};
-use crate::{Cache, Config, Effect, Plan, Request};
+use crate::{Cache, Config, Effect, MissingCache, Plan, Request};
 
 /// What the threads of a server share.
 pub(crate) struct Shared {
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub stopping: bool,
     connections: Vec<Connection>,
     pub threads: Vec<JoinHandle<()>>,
+    /// The end of a task that finds its cache gone.
+    missing_cache: MissingCache,
     log: Option<File>,
 }
 
@@ -52,7 +54,9 @@ impl Shared {
     pub fn new(config: Config) -> io::Result<Shared> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let log = config.log.as_ref().map(open).transpose()?;
-        let state = State { caches: config.caches.clone(), log, ..State::default() };
+        let missing_cache = config.missing_cache;
+        let mut state = State { caches: config.caches.clone(), missing_cache, log, ..State::default() };
+        config.unlisted.iter().for_each(|cache| state.add(cache.clone()));
         Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -77,11 +81,15 @@ impl Shared {
         }
     }
 
-    /// Starts the deletion of a cache.
+    /// Starts the deletion of a cache, which may be missing.
     pub fn start_task(&self, node: usize, starter: &str, cache: &Cache) -> String {
-        let task = Task::new(node, starter, cache, self.plan(cache).clone());
-        let id = task.id.clone();
+        let mut plan = self.plan(cache).clone();
         let mut state = self.lock();
+        if !state.caches.contains(cache) {
+            plan = self.config.missing_cache.plan(plan);
+        }
+        let task = Task::new(node, starter, cache, plan);
+        let id = task.id.clone();
         if task.plan.effect == Effect::AtStart {
             state.caches.retain(|other| other != cache);
         }
@@ -169,6 +177,13 @@ impl State {
         (self.requests.len() - 1, fault)
     }
 
+    /// Adds a cache unless it exists.
+    pub fn add(&mut self, cache: Cache) {
+        if !self.caches.contains(&cache) {
+            self.caches.push(cache);
+        }
+    }
+
     /// The task of that id, if that node knows it.
     pub fn task(&self, node: usize, id: &str) -> Option<&Task> {
         let mut tasks = self.tasks.iter();
@@ -179,7 +194,7 @@ impl State {
     fn settle(&mut self, now: Instant) {
         let due = |task: &&mut Task| !task.finished && task.ends <= now;
         while let Some(task) = self.tasks.iter_mut().filter(due).min_by_key(|task| task.ends) {
-            task.finish(&mut self.caches);
+            task.finish(&mut self.caches, self.missing_cache);
         }
     }
 }

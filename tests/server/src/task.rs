@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Cache, Effect, Plan};
+use crate::{Cache, Effect, MissingCache, Plan};
 
 /// The longest that a task lasts, so that instants do not overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -42,12 +42,13 @@ impl Task {
         }
     }
 
-    pub fn finish(&mut self, caches: &mut Vec<Cache>) {
+    /// Ends the task, and deletes its cache if that is the plan.
+    pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingCache) {
         self.finished = true;
         let effect = self.plan.effect;
         if self.succeeds() && effect != Effect::AtStart && !caches.contains(&self.cache) {
-            self.code = 1;
-            self.error = "Cache does not exist".into();
+            let (code, error) = missing.end();
+            (self.code, self.error) = (code, error.into());
         }
         if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.succeeds()) {
             caches.retain(|cache| *cache != self.cache);
@@ -110,7 +111,7 @@ mod tests {
             task.started = Instant::now() - Duration::from_secs(seconds);
             assert_eq!(task.last(), lines, "after {seconds} s");
         }
-        task.finish(&mut Vec::new());
+        task.finish(&mut Vec::new(), MissingCache::NotFound);
         assert_eq!((task.last(), task.code), (4, 1));
     }
 

@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod images;
+mod missing;
 mod network;
 mod program;
 mod users;
