@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::http::{self, Message, Reply};
 use crate::refusal::{self, refuse};
 use crate::state::Shared;
-use crate::{Config, Endpoint, Installations, Role, User};
+use crate::{Config, Endpoint, Installations, LostLookup, Role, User};
 
 const CACHES: &str = "v1/system/caches/runtime";
 /// A look may be held for so many seconds at most.
@@ -115,7 +115,12 @@ impl Call<'_> {
         let id = path.unwrap_or_default();
 
         let mut state = self.shared.lock();
-        let unknown = || refuse(refusal::TASK_UNKNOWN);
+        let unknown = || {
+            refuse(match self.shared.config.lost_lookup {
+                LostLookup::Code141 => refusal::TASK_UNKNOWN,
+                LostLookup::Code4 => refusal::NO_SUCH_OBJECT,
+            })
+        };
         let task = state.task(self.node, id).ok_or_else(unknown)?;
         if task.starter != caller.username && caller.role < Role::Administrator {
             return Err(refuse(refusal::NOT_ALLOWED));
@@ -165,13 +170,20 @@ impl Call<'_> {
         Ok(Reply::json(200, &body))
     }
 
-    /// The public settings. A hidden version is an empty one.
+    /// Returns the public settings. A hidden version is an empty one.
     fn settings(&self) -> Reply {
         let config = &self.shared.config;
         let known = user(config, self.message).is_some_and(|user| !user.locked);
         let hidden = config.hide_version_without_key && !known;
         let version = config.version.as_deref().filter(|_| !hidden);
-        Reply::json(200, &json!({ "version": version.unwrap_or_default() }))
+        let mut body = json!({ "version": version.unwrap_or_default() });
+        if let Some(enabled) = config.enable_runtime_cache_management {
+            body["enable_runtime_cache_management"] = json!(enabled);
+        }
+        if let Some(execution) = &config.execution_type {
+            body["execution_type"] = json!(execution);
+        }
+        Reply::json(200, &body)
     }
 
     fn installations(&self, installations: &Installations) -> Result<Reply, Reply> {

@@ -25,8 +25,14 @@ impl Call<'_> {
         let config = &self.shared.config;
         let caches = self.shared.lock().caches.clone();
         let listed = caches.iter().filter(|cache| !config.unlisted.contains(cache));
-        let caches: Vec<Value> =
+        let mut caches: Vec<Value> =
             listed.map(|cache| shown(cache, &config.sanitizer.sanitize(&cache.image_name))).collect();
+        if config.list_twice {
+            caches.extend_from_within(..);
+        }
+        if config.null_list && caches.is_empty() {
+            return Ok(Reply::json(200, &json!({ "caches": null })));
+        }
         Ok(Reply::json(200, &json!({ "caches": caches })))
     }
 

@@ -57,6 +57,18 @@ pub struct Config {
     pub old: bool,
     /// Tasks are answered at once, whatever `wait` says.
     pub ignore_wait: bool,
+    /// Answer a poll of an unknown task by this code.
+    pub lost_lookup: LostLookup,
+    /// Answer the list by `{"caches":null}` when it would be empty.
+    pub null_list: bool,
+    /// Repeat all rows of the list after the last one.
+    pub list_twice: bool,
+    /// Include `enable_runtime_cache_management` with this value in `server_settings`, whatever
+    /// [`management_disabled`](Config::management_disabled) says; `None` omits it.
+    pub enable_runtime_cache_management: Option<bool>,
+    /// Include `execution_type` in `server_settings`: `native`, `launcher-local` or
+    /// `launcher-kubernetes`; `None` omits it.
+    pub execution_type: Option<String>,
     /// What `v1/server_settings/r` tells.
     pub installations_r: Installations,
     /// What `v1/server_settings/python` tells.
@@ -99,6 +111,11 @@ impl Default for Config {
             management_disabled: false,
             old: false,
             ignore_wait: false,
+            lost_lookup: LostLookup::default(),
+            null_list: false,
+            list_twice: false,
+            enable_runtime_cache_management: None,
+            execution_type: None,
             installations_r: Installations::local("4.3.0"),
             installations_python: Installations::local("3.7.6"),
             deprecated: None,
@@ -150,6 +167,16 @@ impl Cache {
             && self.version == version
             && (self.image_name == image_name || sanitizer.sanitize(&self.image_name) == image_name)
     }
+}
+
+/// The reply to a poll of a task that the node does not know. Its status is 404.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LostLookup {
+    /// Answer by code 141, which explains that load balancers need sticky sessions.
+    #[default]
+    Code141,
+    /// Answer by code 4, "The requested object does not exist."
+    Code4,
 }
 
 /// The reply of `v1/server_settings/r` or `/python`.

@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use config::{Cache, Config, Installations};
+pub use config::{Cache, Config, Installations, LostLookup};
 pub use faults::{Action, Fault};
 pub use images::{Echo, Sanitizer};
 pub use missing::MissingCache;

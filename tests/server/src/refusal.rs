@@ -8,6 +8,7 @@ pub(crate) type Refusal = (u16, i64, &'static str);
 
 pub(crate) const NO_SUCH_ENDPOINT: Refusal = (404, 2, "The requested method or endpoint is not supported.");
 pub(crate) const NO_SUCH_CACHE: Refusal = (404, 4, "Cache does not exist");
+pub(crate) const NO_SUCH_OBJECT: Refusal = (404, 4, "The requested object does not exist.");
 pub(crate) const PARAMETER_MISSING: Refusal = (400, 12, "A required parameter is missing.");
 pub(crate) const NOT_ALLOWED: Refusal = (403, 22, "You don't have permission to perform this operation.");
 pub(crate) const NOT_AUTHENTICATED: Refusal = (401, 24, "The requested operation requires authentication.");
@@ -18,7 +19,8 @@ pub(crate) const TASK_UNKNOWN: Refusal = (
     404,
     141,
     "Task lookup failures can indicate that a load balancer is not using sticky sessions or a \
-     client is not including the session cookie.",
+     client is not including the session cookie. \
+     Details: https://docs.posit.co/connect/admin/load-balancing/",
 );
 pub(crate) const NO_SUCH_LANGUAGE: Refusal = (400, 179, "Unsupported runtime language identifier");
 pub(crate) const NO_LOCATION: Refusal = (400, 180, "The request did not identify a cache location");

@@ -6,4 +6,5 @@ mod images;
 mod missing;
 mod network;
 mod program;
+mod replies;
 mod users;
