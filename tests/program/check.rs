@@ -107,7 +107,7 @@ fn the_first_failure_is_explained() {
         ),
         (&unknown_ca, "check".to_owned(), 6, 0, "the server is reachable", "--cacert FILE"),
         (&web_server, format!("check -s {root}"), 6, 0, "the server is reachable", "a path prefix included"),
-        (&plain, refused("wrong"), 3, 3, "the key is accepted", "code 24); check the API key"),
+        (&plain, refused("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
         (&plain, refused("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
         (
             &plain,

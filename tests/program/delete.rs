@@ -101,7 +101,7 @@ fn no_wait_prints_the_tasks_id_alone() {
 #[test]
 fn who_may_not_is_refused() {
     let server = Server::start(Config::default());
-    run(&server, "delete -l R -V 4.3.0 -k wrong").exits(3).says("code 24); check the API key");
+    run(&server, "delete -l R -V 4.3.0 -k wrong").exits(3).says("code 30); check the API key");
     run(&server, "delete -l R -V 4.3.0 -k publisher-key").exits(3).says("use the key of an administrator");
     run(&server, "delete -l Julia -V 1.9.0").exits(5).says("code 179); the languages are R and Python");
     assert_eq!(caches(&server).len(), 2);

@@ -82,7 +82,7 @@ fn a_path_prefix_and_the_apis_own_path_are_accepted() {
 #[test]
 fn who_may_not_is_told_so() {
     let server = server();
-    run(&server, "list -k wrong").exits(3).fails_with("code 24); check the API key");
+    run(&server, "list -k wrong").exits(3).fails_with("code 30); check the API key");
     run(&server, "list -k publisher-key").exits(3).fails_with("code 22); use the key of an administrator");
     run(&server, "list -k locked-key").exits(3).fails_with("code 50); an administrator can unlock the user");
 }

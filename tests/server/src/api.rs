@@ -5,44 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::http::{self, Message, Reply};
-use crate::state::{self, Shared};
-use crate::{Cache, Config, Endpoint, Installations, Role, User};
+use crate::refusal::{self, refuse};
+use crate::state::Shared;
+use crate::{Config, Endpoint, Installations, LostLookup, Role, User};
 
 const CACHES: &str = "v1/system/caches/runtime";
 /// A look may be held for so many seconds at most.
 const LONGEST_WAIT: i64 = 20;
-
-/// Connect's error codes, each with its status and text.
-mod refusal {
-    pub type Refusal = (u16, i64, &'static str);
-
-    pub const NO_SUCH_ENDPOINT: Refusal = (404, 2, "The requested method or endpoint is not supported.");
-    pub const NO_SUCH_CACHE: Refusal = (404, 4, "Cache does not exist");
-    pub const PARAMETER_MISSING: Refusal = (400, 12, "A required parameter is missing.");
-    pub const NOT_ALLOWED: Refusal = (403, 22, "You don't have permission to perform this operation.");
-    pub const NOT_AUTHENTICATED: Refusal = (401, 24, "The requested operation requires authentication.");
-    pub const PARAMETER_INVALID: Refusal = (400, 25, "The parameter is invalid.");
-    pub const LOCKED: Refusal = (403, 50, "This user is locked.");
-    pub const TASK_UNKNOWN: Refusal = (
-        404,
-        141,
-        "Task lookup failures can indicate that a load balancer is not using sticky sessions or a \
-         client is not including the session cookie.",
-    );
-    pub const NO_SUCH_LANGUAGE: Refusal = (400, 179, "Unsupported runtime language identifier");
-    pub const NO_LOCATION: Refusal = (400, 180, "The request did not identify a cache location");
-    pub const MANAGEMENT_DISABLED: Refusal = (400, 194, "Runtime cache management is disabled.");
-}
-use refusal::Refusal;
-
-/// Connect's error object.
-pub(crate) fn error_body(code: i64, text: &str) -> String {
-    json!({ "code": code, "error": text, "payload": null }).to_string()
-}
-
-fn refuse((status, code, text): Refusal) -> Reply {
-    Reply::json(status, &json!({ "code": code, "error": text, "payload": null }))
-}
 
 /// The part of a path below the API's root: `Ok("v1/user")`. Else what is there.
 fn below_api<'a>(config: &Config, path: &'a str) -> Option<&'a str> {
@@ -73,9 +42,15 @@ fn task_id(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-/// The user that a request's key belongs to.
+/// Returns the API key of a request. `X-RSC-Authorization` replaces `Authorization` if both are sent.
+fn key(message: &Message) -> Option<&str> {
+    let header = message.header("x-rsc-authorization").or_else(|| message.header("authorization"));
+    header?.strip_prefix("Key ")
+}
+
+/// Returns the user that a request's key belongs to.
 pub(crate) fn user<'a>(config: &'a Config, message: &Message) -> Option<&'a User> {
-    let key = message.header("authorization")?.strip_prefix("Key ")?;
+    let key = key(message)?;
     config.users.iter().find(|user| user.key == key)
 }
 
@@ -116,79 +91,14 @@ impl Call<'_> {
     }
 
     /// The caller, if he has at least this role.
-    fn caller(&self, role: Role) -> Result<&User, Reply> {
+    pub fn caller(&self, role: Role) -> Result<&User, Reply> {
         match user(&self.shared.config, self.message) {
-            None => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            None if key(self.message).is_none() => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            None => Err(refuse(refusal::WRONG_KEY)),
             Some(user) if user.locked => Err(refuse(refusal::LOCKED)),
             Some(user) if user.role < role => Err(refuse(refusal::NOT_ALLOWED)),
             Some(user) => Ok(user),
         }
-    }
-
-    /// The caller of a runtime cache endpoint.
-    fn cache_manager(&self) -> Result<&User, Reply> {
-        if self.shared.config.old {
-            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
-        }
-        let caller = self.caller(Role::Administrator)?;
-        if self.shared.config.management_disabled {
-            return Err(refuse(refusal::MANAGEMENT_DISABLED));
-        }
-        Ok(caller)
-    }
-
-    fn list(&self) -> Result<Reply, Reply> {
-        self.cache_manager()?;
-        let caches = self.shared.lock().caches.clone();
-        let caches: Vec<Value> = caches.iter().map(listed).collect();
-        Ok(Reply::json(200, &json!({ "caches": caches })))
-    }
-
-    fn delete(&self) -> Result<Reply, Reply> {
-        let caller = self.cache_manager()?;
-        let dry_run = self.endpoint == Endpoint::DryRun;
-        let cache = self.requested_cache()?;
-        if self.shared.plan(&cache).vanishes {
-            self.shared.lock().caches.retain(|other| *other != cache);
-            return Err(refuse(refusal::NO_SUCH_CACHE));
-        }
-        let task_id = match (dry_run, self.perform) {
-            (true, _) => None,
-            (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
-            (false, false) => Some(state::random_id()),
-        };
-        let mut body = listed(&cache);
-        if self.shared.config.minimal_delete_reply {
-            body = json!({});
-        }
-        body["task_id"] = json!(task_id);
-        Ok(Reply::json(200, &body))
-    }
-
-    /// The cache that the body of a deletion asks for.
-    fn requested_cache(&self) -> Result<Cache, Reply> {
-        if self.message.body.is_empty() {
-            return Err(refuse(refusal::PARAMETER_MISSING));
-        }
-        let invalid = || refuse(refusal::PARAMETER_INVALID);
-        let body: Value = serde_json::from_slice(&self.message.body).or(Err(invalid()))?;
-        if !body.is_object() || !(body["dry_run"].is_null() || body["dry_run"].is_boolean()) {
-            return Err(invalid());
-        }
-        let word = |name: &str| match &body[name] {
-            Value::Null => Err(refuse(refusal::NO_LOCATION)),
-            Value::String(word) if word.is_empty() => Err(refuse(refusal::NO_LOCATION)),
-            Value::String(word) => Ok(word.clone()),
-            _ => Err(invalid()),
-        };
-        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
-        if !["r", "python"].contains(&language.to_ascii_lowercase().as_str()) {
-            return Err(refuse(refusal::NO_SUCH_LANGUAGE));
-        }
-        let state = self.shared.lock();
-        let mut caches = state.caches.iter();
-        let found = caches.find(|cache| cache.is(&language, &version, &image));
-        found.cloned().ok_or_else(|| refuse(refusal::NO_SUCH_CACHE))
     }
 
     fn task(&self) -> Result<Reply, Reply> {
@@ -205,7 +115,12 @@ impl Call<'_> {
         let id = path.unwrap_or_default();
 
         let mut state = self.shared.lock();
-        let unknown = || refuse(refusal::TASK_UNKNOWN);
+        let unknown = || {
+            refuse(match self.shared.config.lost_lookup {
+                LostLookup::Code141 => refusal::TASK_UNKNOWN,
+                LostLookup::Code4 => refusal::NO_SUCH_OBJECT,
+            })
+        };
         let task = state.task(self.node, id).ok_or_else(unknown)?;
         if task.starter != caller.username && caller.role < Role::Administrator {
             return Err(refuse(refusal::NOT_ALLOWED));
@@ -234,6 +149,9 @@ impl Call<'_> {
 
     fn user(&self) -> Result<Reply, Reply> {
         let user = self.caller(Role::Viewer)?;
+        if user.service_principal {
+            return Err(refuse(refusal::NOT_ALLOWED));
+        }
         let mut users = self.shared.config.users.iter();
         let number = users.position(|other| other == user).unwrap_or_default();
         let body = json!({
@@ -252,13 +170,20 @@ impl Call<'_> {
         Ok(Reply::json(200, &body))
     }
 
-    /// The public settings. A hidden version is an empty one.
+    /// Returns the public settings. A hidden version is an empty one.
     fn settings(&self) -> Reply {
         let config = &self.shared.config;
         let known = user(config, self.message).is_some_and(|user| !user.locked);
         let hidden = config.hide_version_without_key && !known;
         let version = config.version.as_deref().filter(|_| !hidden);
-        Reply::json(200, &json!({ "version": version.unwrap_or_default() }))
+        let mut body = json!({ "version": version.unwrap_or_default() });
+        if let Some(enabled) = config.enable_runtime_cache_management {
+            body["enable_runtime_cache_management"] = json!(enabled);
+        }
+        if let Some(execution) = &config.execution_type {
+            body["execution_type"] = json!(execution);
+        }
+        Reply::json(200, &body)
     }
 
     fn installations(&self, installations: &Installations) -> Result<Reply, Reply> {
@@ -274,13 +199,4 @@ impl Call<'_> {
             .collect();
         Ok(Reply::json(200, &json!({ "installations": installations })))
     }
-}
-
-/// A cache as the API shows it.
-fn listed(cache: &Cache) -> Value {
-    json!({
-        "language": cache.language,
-        "version": cache.version,
-        "image_name": cache.listed_image(),
-    })
 }

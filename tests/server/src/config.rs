@@ -1,9 +1,9 @@
 //! What a test orders: the server's settings, its caches, users, and how deletions go.
 
+use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::pki;
+use crate::{Echo, MissingCache, Plan, Role, Sanitizer, User, pki};
 
 /// The settings of a server. Every field has a default, so that a test names only what it is about:
 ///
@@ -22,6 +22,16 @@ pub struct Config {
     pub prefix: String,
     /// The runtime caches at the start, with the literal names of their images.
     pub caches: Vec<Cache>,
+    /// Keep these caches too, which can be deleted like any other, but leave them out of the list.
+    /// Only with [`MissingCache::NotFound`]: servers of the other kinds list every cache.
+    pub unlisted: Vec<Cache>,
+    /// Answer a DELETE or a dry run of a cache that does not exist in this way.
+    pub missing_cache: MissingCache,
+    /// Sanitize the images of the list by this rule. A deletion may name an image by its sanitized
+    /// or its literal name.
+    pub sanitizer: Sanitizer,
+    /// Spell images this way in replies to deletions and dry runs.
+    pub echo: Echo,
     /// Who may call. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
     /// `pat`), `viewer-key` (viewer `vic`) and `locked-key` (a locked user).
     pub users: Vec<User>,
@@ -47,6 +57,18 @@ pub struct Config {
     pub old: bool,
     /// Tasks are answered at once, whatever `wait` says.
     pub ignore_wait: bool,
+    /// Answer a poll of an unknown task by this code.
+    pub lost_lookup: LostLookup,
+    /// Answer the list by `{"caches":null}` when it would be empty.
+    pub null_list: bool,
+    /// Repeat all rows of the list after the last one.
+    pub list_twice: bool,
+    /// Include `enable_runtime_cache_management` with this value in `server_settings`, whatever
+    /// [`management_disabled`](Config::management_disabled) says; `None` omits it.
+    pub enable_runtime_cache_management: Option<bool>,
+    /// Include `execution_type` in `server_settings`: `native`, `launcher-local` or
+    /// `launcher-kubernetes`; `None` omits it.
+    pub execution_type: Option<String>,
     /// What `v1/server_settings/r` tells.
     pub installations_r: Installations,
     /// What `v1/server_settings/python` tells.
@@ -69,6 +91,10 @@ impl Default for Config {
             listen: "127.0.0.1:0".into(),
             prefix: String::new(),
             caches: vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Python", "3.7.6", "Local")],
+            unlisted: Vec::new(),
+            missing_cache: MissingCache::default(),
+            sanitizer: Sanitizer::default(),
+            echo: Echo::default(),
             users: vec![
                 User::new("admin-key", "admin", Role::Administrator),
                 User::new("publisher-key", "pat", Role::Publisher),
@@ -85,6 +111,11 @@ impl Default for Config {
             management_disabled: false,
             old: false,
             ignore_wait: false,
+            lost_lookup: LostLookup::default(),
+            null_list: false,
+            list_twice: false,
+            enable_runtime_cache_management: None,
+            execution_type: None,
             installations_r: Installations::local("4.3.0"),
             installations_python: Installations::local("3.7.6"),
             deprecated: None,
@@ -93,6 +124,18 @@ impl Default for Config {
             control: false,
             log: None,
         }
+    }
+}
+
+impl Config {
+    /// Refuses settings that no server combines.
+    pub(crate) fn validate(&self) -> io::Result<()> {
+        if self.unlisted.is_empty() || self.missing_cache.dry_run_tells() {
+            return Ok(());
+        }
+        let text =
+            "unlisted caches require MissingCache::NotFound: servers of the other kinds list every cache";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 }
 
@@ -117,143 +160,23 @@ impl Cache {
         Cache { language: language.into(), version: version.into(), image_name: image_name.into() }
     }
 
-    /// The image's name as the API lists it: `Local` as it is, any other in lower case with each
-    /// run of other characters than letters and digits as one `-`, the ends trimmed.
-    pub fn listed_image(&self) -> String {
-        if self.image_name == "Local" {
-            return self.image_name.clone();
-        }
-        let mut name = String::new();
-        for c in self.image_name.chars() {
-            if c.is_ascii_alphanumeric() {
-                name.push(c.to_ascii_lowercase());
-            } else if !name.is_empty() && !name.ends_with('-') {
-                name.push('-');
-            }
-        }
-        name.trim_end_matches('-').to_string()
-    }
-
-    /// Whether these words of a request mean this cache.
-    pub(crate) fn is(&self, language: &str, version: &str, image_name: &str) -> bool {
+    /// Reports whether a request for these words means this cache: its image by the literal name or
+    /// as the list shows it.
+    pub(crate) fn is(&self, language: &str, version: &str, image_name: &str, sanitizer: Sanitizer) -> bool {
         self.language.eq_ignore_ascii_case(language)
             && self.version == version
-            && (self.image_name == image_name || self.listed_image() == image_name)
+            && (self.image_name == image_name || sanitizer.sanitize(&self.image_name) == image_name)
     }
 }
 
-/// Someone with an API key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct User {
-    /// The API key.
-    pub key: String,
-    /// The name that the key belongs to.
-    pub username: String,
-    /// What the user may do.
-    pub role: Role,
-    /// A locked user is refused everything: code 50.
-    pub locked: bool,
-}
-
-impl User {
-    /// A user who is not locked.
-    pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
-        User { key: key.into(), username: username.into(), role, locked: false }
-    }
-
-    /// The same user, locked.
-    pub fn locked(self) -> User {
-        User { locked: true, ..self }
-    }
-}
-
-/// What a user may do, least first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Role {
-    /// May look at content.
-    Viewer,
-    /// May publish: reads the lists of installations.
-    Publisher,
-    /// May do all that this server serves.
-    Administrator,
-}
-
-impl Role {
-    /// The API's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Viewer => "viewer",
-            Role::Publisher => "publisher",
-            Role::Administrator => "administrator",
-        }
-    }
-}
-
-/// How a deletion goes. By default its task ends well, at once, with the two lines that Connect
-/// writes.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// How long the task runs.
-    pub duration: Duration,
-    /// The task's `code`; other than 0 it fails.
-    pub code: i64,
-    /// The task's `error`.
-    pub error: String,
-    /// The task's output, spread over its duration: the first line at once, the last at the end.
-    /// Left at its default in a failing task, the second line tells of the failure.
-    pub lines: Vec<String>,
-    /// The list shows the cache, yet it is gone before the deletion (or its dry run) arrives.
-    pub vanishes: bool,
-    /// When the cache goes away.
-    pub effect: Effect,
-}
-
-impl Plan {
-    /// A task that runs so long and ends well.
-    pub fn lasting(duration: Duration) -> Plan {
-        Plan { duration, ..Plan::default() }
-    }
-
-    /// A task that fails at once.
-    pub fn failing(code: i64, error: impl Into<String>) -> Plan {
-        Plan { code, error: error.into(), ..Plan::default() }
-    }
-
-    /// The output of a task that ends with `code`.
-    pub(crate) fn lines_for(&self, code: i64) -> Vec<String> {
-        let mut lines = self.lines.clone();
-        if code != 0 && lines == Plan::default().lines {
-            lines[1] = "Failed to delete runtime cache".into();
-        }
-        lines
-    }
-}
-
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan {
-            duration: Duration::ZERO,
-            code: 0,
-            error: String::new(),
-            lines: vec!["Deleting runtime cache...".into(), "Successfully deleted runtime cache".into()],
-            vanishes: false,
-            effect: Effect::OnSuccess,
-        }
-    }
-}
-
-/// When the cache of a deletion task goes away.
+/// The reply to a poll of a task that the node does not know. Its status is 404.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Effect {
-    /// When the task ends well.
+pub enum LostLookup {
+    /// Answer by code 141, which explains that load balancers need sticky sessions.
     #[default]
-    OnSuccess,
-    /// When the task ends, well or not.
-    AtEnd,
-    /// As soon as the task starts, however it ends.
-    AtStart,
-    /// Not at all.
-    Never,
+    Code141,
+    /// Answer by code 4, "The requested object does not exist."
+    Code4,
 }
 
 /// The reply of `v1/server_settings/r` or `/python`.
@@ -269,21 +192,5 @@ impl Installations {
     /// One version, run natively.
     pub fn local(version: &str) -> Installations {
         Installations::Listed(vec![(version.into(), "Local".into(), "Local".into())])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_listed_by_their_sanitized_names() {
-        for (literal, listed) in [
-            ("Local", "Local"),
-            ("ghcr.io/rstudio/Content-Base:r4.3.0__x", "ghcr-io-rstudio-content-base-r4-3-0-x"),
-            ("--a//b--", "a-b"),
-        ] {
-            assert_eq!(Cache::new("R", "4.3.0", literal).listed_image(), listed);
-        }
     }
 }

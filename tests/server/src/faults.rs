@@ -98,7 +98,7 @@ impl Action {
         Action::Reply {
             status,
             headers: vec![("content-type".into(), "application/json; charset=utf-8".into())],
-            body: crate::api::error_body(code, text),
+            body: crate::refusal::error_body(code, text),
         }
     }
 }

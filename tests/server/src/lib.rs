@@ -24,12 +24,19 @@
 #![warn(missing_docs)]
 
 mod api;
+mod caches;
 mod config;
 mod faults;
 mod http;
+mod images;
+mod missing;
 pub mod pki;
+mod plan;
+mod refusal;
 mod serve;
 mod state;
+mod task;
+mod user;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -37,8 +44,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use config::{Cache, Config, Effect, Installations, Plan, Role, User};
+pub use config::{Cache, Config, Installations, LostLookup};
 pub use faults::{Action, Fault};
+pub use images::{Echo, Sanitizer};
+pub use missing::MissingCache;
+pub use plan::{Effect, Plan};
+pub use user::{Role, User};
 
 use serve::Address;
 use state::Shared;
@@ -65,9 +76,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The address cannot be had, the certificate does not go with its key, or the log cannot be
-    /// written.
+    /// The address cannot be had, the certificate does not go with its key, the log cannot be
+    /// written, or the settings contradict each other ([`Config::unlisted`]).
     pub fn try_start(mut config: Config) -> io::Result<Server> {
+        config.validate()?;
         config.nodes = config.nodes.max(1);
         let tls = config.tls.as_ref().map(serve::tls).transpose()?;
         let listen = config.listen.to_socket_addrs()?.next();
@@ -115,9 +127,25 @@ impl Server {
         self.shared.lock().requests.clone()
     }
 
-    /// The caches as they are now.
+    /// The caches as they are now, with those that the list leaves out.
     pub fn caches(&self) -> Vec<Cache> {
         self.shared.lock().caches.clone()
+    }
+
+    /// Reports whether a cache exists now. Its image is compared by the literal name.
+    pub fn has(&self, cache: &Cache) -> bool {
+        self.shared.lock().caches.contains(cache)
+    }
+
+    /// Replaces the caches, whatever tasks are running. Those of [`Config::unlisted`] stay out of
+    /// the list.
+    pub fn set_caches(&self, caches: Vec<Cache>) {
+        self.shared.lock().caches = caches;
+    }
+
+    /// Adds a cache unless it exists.
+    pub fn add_cache(&self, cache: Cache) {
+        self.shared.lock().add(cache);
     }
 
     /// Adds a fault.

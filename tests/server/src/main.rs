@@ -7,7 +7,7 @@ use std::{fs, thread};
 
 use argh::FromArgs;
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Cache, Config, Plan, Server};
+use connect_test_server::{Cache, Config, MissingCache, Plan, Server};
 
 /// A stand-in for a Posit Connect server. Runs until it is killed.
 #[derive(FromArgs)]
@@ -23,6 +23,14 @@ struct Options {
     /// a runtime cache, as LANG,VERSION,IMAGE; repeatable, instead of the two by default
     #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
     cache: Vec<Cache>,
+
+    /// a cache that exists but is not in the list; repeatable
+    #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
+    unlisted: Vec<Cache>,
+
+    /// what deleting a missing cache gets: not-found, task-fails or task-succeeds (default not-found)
+    #[argh(option, arg_name = "kind", default = "MissingCache::NotFound", from_str_fn(parse_missing))]
+    missing: MissingCache,
 
     /// how long a deletion takes, decimals allowed (default 0)
     #[argh(option, arg_name = "secs", default = "Duration::ZERO", from_str_fn(parse_seconds))]
@@ -80,6 +88,15 @@ fn parse_cache(words: &str) -> Result<Cache, String> {
     }
 }
 
+fn parse_missing(kind: &str) -> Result<MissingCache, String> {
+    match kind {
+        "not-found" => Ok(MissingCache::NotFound),
+        "task-fails" => Ok(MissingCache::TaskFails),
+        "task-succeeds" => Ok(MissingCache::TaskSucceeds),
+        _ => Err("expected not-found, task-fails or task-succeeds".into()),
+    }
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -112,6 +129,8 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
     let mut config = Config {
         listen: options.listen,
         prefix: options.prefix,
+        unlisted: options.unlisted,
+        missing_cache: options.missing,
         plan: Plan::lasting(options.task_seconds),
         tls: identity(options.tls.as_deref(), options.cert, options.key)?,
         nodes: options.nodes,

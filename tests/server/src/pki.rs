@@ -7,7 +7,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-use crate::state::random_id;
+use crate::task::random_id;
 
 /// A certificate chain with its key, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]

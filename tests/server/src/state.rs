@@ -4,7 +4,6 @@
 //! so that everyone sees the caches and tasks as they are at that moment.
 
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,10 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::faults::{self, Fault};
-use crate::{Cache, Config, Effect, Plan, Request};
-
-/// The longest that a task lasts, so that instants do not overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+use crate::task::{LONGEST, Task};
+use crate::{Cache, Config, Effect, MissingCache, Plan, Request};
 
 /// What the threads of a server share.
 pub(crate) struct Shared {
@@ -41,6 +38,8 @@ pub(crate) struct State {
     pub stopping: bool,
     connections: Vec<Connection>,
     pub threads: Vec<JoinHandle<()>>,
+    /// The end of a task that finds its cache gone.
+    missing_cache: MissingCache,
     log: Option<File>,
 }
 
@@ -55,7 +54,9 @@ impl Shared {
     pub fn new(config: Config) -> io::Result<Shared> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let log = config.log.as_ref().map(open).transpose()?;
-        let state = State { caches: config.caches.clone(), log, ..State::default() };
+        let missing_cache = config.missing_cache;
+        let mut state = State { caches: config.caches.clone(), missing_cache, log, ..State::default() };
+        config.unlisted.iter().for_each(|cache| state.add(cache.clone()));
         Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -80,11 +81,15 @@ impl Shared {
         }
     }
 
-    /// Starts the deletion of a cache.
+    /// Starts the deletion of a cache, which may be missing.
     pub fn start_task(&self, node: usize, starter: &str, cache: &Cache) -> String {
-        let task = Task::new(node, starter, cache, self.plan(cache).clone());
-        let id = task.id.clone();
+        let mut plan = self.plan(cache).clone();
         let mut state = self.lock();
+        if !state.caches.contains(cache) {
+            plan = self.config.missing_cache.plan(plan);
+        }
+        let task = Task::new(node, starter, cache, plan);
+        let id = task.id.clone();
         if task.plan.effect == Effect::AtStart {
             state.caches.retain(|other| other != cache);
         }
@@ -172,6 +177,13 @@ impl State {
         (self.requests.len() - 1, fault)
     }
 
+    /// Adds a cache unless it exists.
+    pub fn add(&mut self, cache: Cache) {
+        if !self.caches.contains(&cache) {
+            self.caches.push(cache);
+        }
+    }
+
     /// The task of that id, if that node knows it.
     pub fn task(&self, node: usize, id: &str) -> Option<&Task> {
         let mut tasks = self.tasks.iter();
@@ -182,89 +194,9 @@ impl State {
     fn settle(&mut self, now: Instant) {
         let due = |task: &&mut Task| !task.finished && task.ends <= now;
         while let Some(task) = self.tasks.iter_mut().filter(due).min_by_key(|task| task.ends) {
-            task.finish(&mut self.caches);
+            task.finish(&mut self.caches, self.missing_cache);
         }
     }
-}
-
-/// The deletion of a cache, run by a node.
-pub(crate) struct Task {
-    pub id: String,
-    pub node: usize,
-    pub starter: String,
-    pub ends: Instant,
-    pub finished: bool,
-    cache: Cache,
-    plan: Plan,
-    started: Instant,
-    code: i64,
-    error: String,
-}
-
-impl Task {
-    fn new(node: usize, starter: &str, cache: &Cache, mut plan: Plan) -> Task {
-        plan.duration = plan.duration.min(LONGEST);
-        let started = Instant::now();
-        Task {
-            id: random_id(),
-            node,
-            starter: starter.to_string(),
-            ends: started + plan.duration,
-            finished: false,
-            cache: cache.clone(),
-            started,
-            code: plan.code,
-            error: plan.error.clone(),
-            plan,
-        }
-    }
-
-    fn finish(&mut self, caches: &mut Vec<Cache>) {
-        self.finished = true;
-        let effect = self.plan.effect;
-        if self.code == 0 && effect != Effect::AtStart && !caches.contains(&self.cache) {
-            self.code = 1;
-            self.error = "Cache does not exist".into();
-        }
-        if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.code == 0) {
-            caches.retain(|cache| *cache != self.cache);
-        }
-    }
-
-    /// How many lines of output there are by now.
-    pub fn last(&self) -> usize {
-        let all = self.plan.lines.len();
-        if self.finished {
-            return all;
-        }
-        let last = all.saturating_sub(1).max(1);
-        let at = |line: usize| self.plan.duration.mul_f64(line as f64 / last as f64);
-        let elapsed = self.started.elapsed();
-        (0..all).take_while(|line| *line == 0 || (*line < last && at(*line) <= elapsed)).count()
-    }
-
-    /// The API's task object, its output from line `first` on.
-    pub fn json(&self, first: usize) -> Value {
-        let last = self.last();
-        let lines = self.plan.lines_for(self.code);
-        json!({
-            "id": self.id,
-            "output": lines[first.min(last)..last],
-            "result": null,
-            "finished": self.finished,
-            "code": if self.finished { self.code } else { 0 },
-            "error": if self.finished { self.error.as_str() } else { "" },
-            "last": last,
-        })
-    }
-}
-
-/// 16 letters and digits, as the ids of Connect's tasks are.
-pub(crate) fn random_id() -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let random = RandomState::new();
-    let letter = |at: u64| ALPHABET[(random.hash_one(at) % ALPHABET.len() as u64) as usize];
-    (0..16).map(|at| char::from(letter(at))).collect()
 }
 
 /// A request as the log tells of it: no keys, no bodies.
@@ -280,30 +212,4 @@ pub(crate) fn log_line(request: &Request) -> Value {
         "user": request.user,
         "cookie": request.header("cookie").is_some(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_spread_over_the_task() {
-        let plan = Plan {
-            lines: ["a", "b", "c", "d"].map(String::from).to_vec(),
-            ..Plan::lasting(Duration::from_secs(30))
-        };
-        let mut task = Task::new(0, "admin", &Cache::new("R", "4.3.0", "Local"), plan);
-        for (seconds, lines) in [(0, 1), (9, 1), (11, 2), (19, 2), (21, 3), (31, 3)] {
-            task.started = Instant::now() - Duration::from_secs(seconds);
-            assert_eq!(task.last(), lines, "after {seconds} s");
-        }
-        task.finish(&mut Vec::new());
-        assert_eq!((task.last(), task.code), (4, 1));
-    }
-
-    #[test]
-    fn ids_differ() {
-        assert_eq!(random_id().len(), 16);
-        assert_ne!(random_id(), random_id());
-    }
 }

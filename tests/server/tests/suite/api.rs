@@ -109,15 +109,16 @@ fn who_may_do_what() {
     let list = format!("GET {CACHES}");
     let (user, r) = ("GET /__api__/v1/user", "GET /__api__/v1/server_settings/r");
     let settings = "GET /__api__/server_settings";
-    let (refused, locked, unknown) = ((403, 22), (403, 50), (401, 24));
+    let (refused, locked) = ((403, 22), (403, 50));
+    let (wrong, missing) = ((401, 30), (401, 24));
     let ok = (200, 0);
     for (key, answers) in [
         ("admin-key", [ok, ok, ok, ok, ok]),
         ("publisher-key", [refused, refused, ok, ok, ok]),
         ("viewer-key", [refused, refused, refused, ok, ok]),
         ("locked-key", [locked, locked, locked, locked, ok]),
-        ("wrong", [unknown, unknown, unknown, unknown, ok]),
-        ("", [unknown, unknown, unknown, unknown, ok]),
+        ("wrong", [wrong, wrong, wrong, wrong, ok]),
+        ("", [missing, missing, missing, missing, ok]),
     ] {
         for (line, answer) in [&list, &task, r, user, settings].iter().zip(answers) {
             assert_eq!(ask(&server, line, key, "").code(), answer, "{line} by {key:?}");
@@ -195,6 +196,23 @@ fn deletions_go_as_planned() {
         assert_eq!(server.caches().len(), during, "{effect:?}");
         let task = look(&server, &task, "wait=5").json();
         assert_eq!((server.caches().len(), task["code"].as_i64()), (after, Some(code)), "{effect:?}");
+    }
+}
+
+#[test]
+fn fails_a_task_that_has_code_0_and_an_error() {
+    for (effect, after) in
+        [(Effect::OnSuccess, 2), (Effect::AtEnd, 1), (Effect::AtStart, 1), (Effect::Never, 2)]
+    {
+        let plan = Plan { effect, ..Plan::failing(0, "disk full") };
+        let server = Server::start(Config { plan, ..Config::default() });
+        let task = start(&server);
+        let task = look(&server, &task, "").json();
+        assert_eq!(
+            (&task["finished"], &task["code"], &task["error"], &task["output"][1]),
+            (&json!(true), &json!(0), &json!("disk full"), &json!("Failed to delete runtime cache"))
+        );
+        assert_eq!(server.caches().len(), after, "{effect:?}");
     }
 }
 

@@ -64,8 +64,13 @@ pub fn connect_tls(url: &str, ca: &str) -> io::Result<StreamOwned<ClientConnecti
 
 /// Sends a request with more header lines, each ended by CR LF.
 pub fn send(wire: &mut impl Write, line: &str, key: &str, more: &str, body: &str) {
+    send_head(wire, line, &format!("Authorization: Key {key}\r\n{more}"), body);
+}
+
+/// Sends a request with exactly these header lines besides `Host` and `Content-Length`.
+pub fn send_head(wire: &mut impl Write, line: &str, headers: &str, body: &str) {
     let length = body.len();
-    let head = format!("{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Key {key}\r\n{more}");
+    let head = format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}");
     write!(wire, "{head}Content-Length: {length}\r\n\r\n{body}").expect("sent");
     wire.flush().expect("sent");
 }

@@ -2,5 +2,9 @@
 
 mod api;
 mod client;
+mod images;
+mod missing;
 mod network;
 mod program;
+mod replies;
+mod users;

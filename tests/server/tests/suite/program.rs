@@ -1,6 +1,8 @@
 //! The server as a program of its own.
 
 use std::fs;
+use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +12,22 @@ use serde_json::{Value, json};
 
 /// A program that ends with the test.
 struct Running(Child);
+
+/// Waits for the file that the program writes once it listens, and returns its text.
+fn wait_until_ready(ready: &Path) -> String {
+    let started = Instant::now();
+    while !ready.exists() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it is never ready");
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::read_to_string(ready).unwrap()
+}
+
+fn server(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_connect-test-server"));
+    command.args(args).stdout(Stdio::null());
+    command
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -23,18 +41,13 @@ fn scripts_can_steer_it() {
     let dir = std::env::temp_dir().join(format!("connect-test-server-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let (ready, log) = (dir.join("ready"), dir.join("requests"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_connect-test-server"));
-    command.args(["--prefix", "/connect", "--nodes", "2", "--balancer", "--task-seconds", "0.1"]);
+    let mut command =
+        server(&["--prefix", "/connect", "--nodes", "2", "--balancer", "--task-seconds", "0.1"]);
     command.args(["--cache", "R,4.3.0,Local", "--fail", "R,4.3.0,Local"]);
     command.arg("--ready").arg(&ready).arg("--requests").arg(&log);
-    let program = Running(command.stdout(Stdio::null()).spawn().unwrap());
+    let program = Running(command.spawn().unwrap());
 
-    let begun = Instant::now();
-    while !ready.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it is never ready");
-        thread::sleep(Duration::from_millis(5));
-    }
-    let urls = fs::read_to_string(&ready).unwrap();
+    let urls = wait_until_ready(&ready);
     let [url, node0, _] = urls.lines().collect::<Vec<_>>()[..] else {
         panic!("{urls}");
     };
@@ -65,4 +78,56 @@ fn scripts_can_steer_it() {
     );
     drop(program);
     fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn chooses_what_a_missing_cache_gets() {
+    let dir = std::env::temp_dir().join(format!("connect-test-server-missing-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let start = |name: &str, args: &[&str]| {
+        let ready = dir.join(name);
+        let program = Running(server(args).arg("--ready").arg(&ready).spawn().unwrap());
+        let url = wait_until_ready(&ready).lines().next().unwrap().to_string();
+        (program, url)
+    };
+    let missing = R.replace("4.3.0", "0.0.0");
+    for (kind, code) in [("task-fails", 1), ("task-succeeds", 0)] {
+        let (_program, url) = start(kind, &["--missing", kind]);
+        let started = ask_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &missing).json();
+        let task = format!("GET /__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
+        assert_eq!(ask_url(&url, &task, "admin-key", "", "").json()["code"], code, "{kind}");
+    }
+    for (name, args) in [("default", &[][..]), ("not-found", &["--missing", "not-found"])] {
+        let unlisted = ["--unlisted", "R,4.1.0,Local", "--unlisted", "R,4.2.0,Local"];
+        let (_program, url) = start(name, &[args, &unlisted].concat());
+        let list = ask_url(&url, &format!("GET {CACHES}"), "admin-key", "", "").json();
+        assert_eq!(list["caches"].as_array().unwrap().len(), 2, "{name}");
+        for (version, answer) in [("4.1.0", (200, 0)), ("4.2.0", (200, 0)), ("0.0.0", (404, 4))] {
+            let dry_run = DRY.replace("4.3.0", version);
+            let reply = ask_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &dry_run);
+            assert_eq!(reply.code(), answer, "{name}: {version}");
+        }
+    }
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn rejects_options_that_contradict_each_other() {
+    for (args, said) in [
+        (&["--missing", "maybe"][..], "expected not-found, task-fails or task-succeeds"),
+        (&["--missing", "task-fails", "--unlisted", "R,4.1.0,Local"], "unlisted caches require"),
+    ] {
+        let mut program = Running(server(args).stderr(Stdio::piped()).spawn().unwrap());
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = program.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "{args:?} is accepted");
+            thread::sleep(Duration::from_millis(5));
+        };
+        let mut text = String::new();
+        program.0.stderr.as_mut().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains(said) && !status.success(), "{status}: {text}");
+    }
 }

@@ -1,0 +1,102 @@
+//! The runtime cache endpoints: the list, a deletion, a dry run.
+
+use serde_json::{Value, json};
+
+use crate::api::Call;
+use crate::http::Reply;
+use crate::refusal::{self, refuse};
+use crate::{Cache, Endpoint, MissingCache, Role, User, task};
+
+impl Call<'_> {
+    /// The caller of a runtime cache endpoint.
+    fn cache_manager(&self) -> Result<&User, Reply> {
+        if self.shared.config.old {
+            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
+        }
+        let caller = self.caller(Role::Administrator)?;
+        if self.shared.config.management_disabled {
+            return Err(refuse(refusal::MANAGEMENT_DISABLED));
+        }
+        Ok(caller)
+    }
+
+    pub fn list(&self) -> Result<Reply, Reply> {
+        self.cache_manager()?;
+        let config = &self.shared.config;
+        let caches = self.shared.lock().caches.clone();
+        let listed = caches.iter().filter(|cache| !config.unlisted.contains(cache));
+        let mut caches: Vec<Value> =
+            listed.map(|cache| shown(cache, &config.sanitizer.sanitize(&cache.image_name))).collect();
+        if config.list_twice {
+            caches.extend_from_within(..);
+        }
+        if config.null_list && caches.is_empty() {
+            return Ok(Reply::json(200, &json!({ "caches": null })));
+        }
+        Ok(Reply::json(200, &json!({ "caches": caches })))
+    }
+
+    pub fn delete(&self) -> Result<Reply, Reply> {
+        let config = &self.shared.config;
+        let caller = self.cache_manager()?;
+        let dry_run = self.endpoint == Endpoint::DryRun;
+        let requested = self.requested_cache()?;
+        let cache = match (self.stored(&requested), config.missing_cache) {
+            (Some(cache), _) => cache,
+            (None, MissingCache::NotFound) => return Err(refuse(refusal::NO_SUCH_CACHE)),
+            (None, MissingCache::TaskFails | MissingCache::TaskSucceeds) => requested.clone(),
+        };
+        let task_id = match (dry_run, self.perform) {
+            (true, _) => None,
+            (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
+            (false, false) => Some(task::random_id()),
+        };
+        let image = config.echo.spell(config.sanitizer, &cache.image_name, &requested.image_name);
+        let mut body = if config.minimal_delete_reply { json!({}) } else { shown(&cache, &image) };
+        body["task_id"] = json!(task_id);
+        Ok(Reply::json(200, &body))
+    }
+
+    /// Returns the cache that the body of a deletion names, its image as the request spells it. Any
+    /// version is accepted.
+    fn requested_cache(&self) -> Result<Cache, Reply> {
+        if self.message.body.is_empty() {
+            return Err(refuse(refusal::PARAMETER_MISSING));
+        }
+        let invalid = || refuse(refusal::PARAMETER_INVALID);
+        let body: Value = serde_json::from_slice(&self.message.body).or(Err(invalid()))?;
+        if !body.is_object() || !(body["dry_run"].is_null() || body["dry_run"].is_boolean()) {
+            return Err(invalid());
+        }
+        let word = |name: &str| match &body[name] {
+            Value::Null => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) if word.is_empty() => Err(refuse(refusal::NO_LOCATION)),
+            Value::String(word) => Ok(word.clone()),
+            _ => Err(invalid()),
+        };
+        let (language, version, image) = (word("language")?, word("version")?, word("image_name")?);
+        let mut languages = ["R", "Python"].into_iter();
+        let language = languages.find(|known| known.eq_ignore_ascii_case(&language));
+        let language = language.ok_or_else(|| refuse(refusal::NO_SUCH_LANGUAGE))?;
+        Ok(Cache::new(language, version, image))
+    }
+
+    /// Returns the stored cache that a request means. One whose plan says so vanishes here.
+    fn stored(&self, requested: &Cache) -> Option<Cache> {
+        let sanitizer = self.shared.config.sanitizer;
+        let Cache { language, version, image_name } = requested;
+        let mut state = self.shared.lock();
+        let mut caches = state.caches.iter();
+        let found = caches.find(|cache| cache.is(language, version, image_name, sanitizer))?.clone();
+        if self.shared.plan(&found).vanishes {
+            state.caches.retain(|other| *other != found);
+            return None;
+        }
+        Some(found)
+    }
+}
+
+/// Returns a cache as the API shows it, with this spelling of its image.
+fn shown(cache: &Cache, image: &str) -> Value {
+    json!({ "language": cache.language, "version": cache.version, "image_name": image })
+}

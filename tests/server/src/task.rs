@@ -1,0 +1,123 @@
+//! Deletion tasks: their progress, their end, and the API's view of them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{Cache, Effect, MissingCache, Plan};
+
+/// The longest that a task lasts, so that instants do not overflow.
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The deletion of a cache, run by a node.
+pub(crate) struct Task {
+    pub id: String,
+    pub node: usize,
+    pub starter: String,
+    pub ends: Instant,
+    pub finished: bool,
+    pub plan: Plan,
+    cache: Cache,
+    started: Instant,
+    code: i64,
+    error: String,
+}
+
+impl Task {
+    pub fn new(node: usize, starter: &str, cache: &Cache, mut plan: Plan) -> Task {
+        plan.duration = plan.duration.min(LONGEST);
+        let started = Instant::now();
+        Task {
+            id: random_id(),
+            node,
+            starter: starter.to_string(),
+            ends: started + plan.duration,
+            finished: false,
+            cache: cache.clone(),
+            started,
+            code: plan.code,
+            error: plan.error.clone(),
+            plan,
+        }
+    }
+
+    /// Ends the task, and deletes its cache if that is the plan.
+    pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingCache) {
+        self.finished = true;
+        let effect = self.plan.effect;
+        if self.succeeds() && effect != Effect::AtStart && !caches.contains(&self.cache) {
+            let (code, error) = missing.end();
+            (self.code, self.error) = (code, error.into());
+        }
+        if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.succeeds()) {
+            caches.retain(|cache| *cache != self.cache);
+        }
+    }
+
+    /// Reports whether the task's end is a success.
+    fn succeeds(&self) -> bool {
+        self.code == 0 && self.error.is_empty()
+    }
+
+    /// How many lines of output there are by now.
+    pub fn last(&self) -> usize {
+        let all = self.plan.lines.len();
+        if self.finished {
+            return all;
+        }
+        let last = all.saturating_sub(1).max(1);
+        let at = |line: usize| self.plan.duration.mul_f64(line as f64 / last as f64);
+        let elapsed = self.started.elapsed();
+        (0..all).take_while(|line| *line == 0 || (*line < last && at(*line) <= elapsed)).count()
+    }
+
+    /// The API's task object, its output from line `first` on.
+    pub fn json(&self, first: usize) -> Value {
+        let last = self.last();
+        let lines = self.plan.lines_for(self.succeeds());
+        json!({
+            "id": self.id,
+            "output": lines[first.min(last)..last],
+            "result": null,
+            "finished": self.finished,
+            "code": if self.finished { self.code } else { 0 },
+            "error": if self.finished { self.error.as_str() } else { "" },
+            "last": last,
+        })
+    }
+}
+
+/// 16 letters and digits, as the ids of Connect's tasks are.
+pub(crate) fn random_id() -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let random = RandomState::new();
+    let letter = |at: u64| ALPHABET[(random.hash_one(at) % ALPHABET.len() as u64) as usize];
+    (0..16).map(|at| char::from(letter(at))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_spread_over_the_task() {
+        let plan = Plan {
+            lines: ["a", "b", "c", "d"].map(String::from).to_vec(),
+            ..Plan::lasting(Duration::from_secs(30))
+        };
+        let mut task = Task::new(0, "admin", &Cache::new("R", "4.3.0", "Local"), plan);
+        for (seconds, lines) in [(0, 1), (9, 1), (11, 2), (19, 2), (21, 3), (31, 3)] {
+            task.started = Instant::now() - Duration::from_secs(seconds);
+            assert_eq!(task.last(), lines, "after {seconds} s");
+        }
+        task.finish(&mut Vec::new(), MissingCache::NotFound);
+        assert_eq!((task.last(), task.code), (4, 1));
+    }
+
+    #[test]
+    fn ids_differ() {
+        assert_eq!(random_id().len(), 16);
+        assert_ne!(random_id(), random_id());
+    }
+}

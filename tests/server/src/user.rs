@@ -1,0 +1,56 @@
+//! Users: their API keys and roles.
+
+/// Someone with an API key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// The API key.
+    pub key: String,
+    /// The name that the key belongs to.
+    pub username: String,
+    /// What the user may do.
+    pub role: Role,
+    /// A locked user is refused everything: code 50.
+    pub locked: bool,
+    /// Make the user a service principal: the key is good and has its role everywhere, but
+    /// `GET v1/user` refuses it with code 22.
+    pub service_principal: bool,
+}
+
+impl User {
+    /// Returns a user who is neither locked nor a service principal.
+    pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
+        User { key: key.into(), username: username.into(), role, locked: false, service_principal: false }
+    }
+
+    /// The same user, locked.
+    pub fn locked(self) -> User {
+        User { locked: true, ..self }
+    }
+
+    /// Returns the same user as a service principal.
+    pub fn service_principal(self) -> User {
+        User { service_principal: true, ..self }
+    }
+}
+
+/// What a user may do, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Role {
+    /// May look at content.
+    Viewer,
+    /// May publish: reads the lists of installations.
+    Publisher,
+    /// May do all that this server serves.
+    Administrator,
+}
+
+impl Role {
+    /// The API's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Publisher => "publisher",
+            Role::Administrator => "administrator",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Missing caches: what deletions and dry runs of them get, and caches that the list leaves out.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use crate::client::*;
+use connect_test_server::{Cache, Config, Effect, MissingCache, Plan, Server};
+use serde_json::{Value, json};
+
+use MissingCache::{NotFound, TaskFails, TaskSucceeds};
+
+fn with(missing_cache: MissingCache, plan: Plan) -> Server {
+    Server::start(Config { missing_cache, plan, ..Config::default() })
+}
+
+fn body(language: &str, version: &str, dry_run: bool) -> String {
+    let body = json!({ "language": language, "version": version, "image_name": "Local", "dry_run": dry_run });
+    body.to_string()
+}
+
+fn finished(server: &Server, reply: &Value) -> Value {
+    let id = reply["task_id"].as_str().unwrap();
+    look(server, &format!("/__api__/v1/tasks/{id}"), "wait=5").json()
+}
+
+#[test]
+fn answers_404_for_a_missing_cache_by_default() {
+    let server = Server::start(Config::default());
+    for dry_run in [true, false] {
+        for version in ["4.3.1", "0.0.0"] {
+            assert_eq!(delete(&server, &body("R", version, dry_run)).code(), (404, 4), "{version} {dry_run}");
+        }
+    }
+    assert_eq!(server.max_running(), 0);
+}
+
+#[test]
+fn answers_200_for_a_missing_cache_on_newer_servers() {
+    for (missing_cache, code, error, line) in [
+        (TaskFails, 1, "Cache does not exist", "Failed to delete runtime cache"),
+        (TaskSucceeds, 0, "", "Successfully deleted runtime cache"),
+    ] {
+        // The plan of the deletion of a cache that exists has no say in how this task ends.
+        let plan = Plan { effect: Effect::AtStart, ..Plan::failing(7, "disk full") };
+        let server = with(missing_cache, plan);
+        let before = server.caches();
+        let mut expected =
+            json!({ "language": "R", "version": "0.0.0", "image_name": "Local", "task_id": null });
+        let checked = delete(&server, &body("r", "0.0.0", true));
+        assert_eq!((checked.status, checked.json()), (200, expected.clone()), "{missing_cache:?}");
+
+        let started = delete(&server, &body("R", "0.0.0", false)).json();
+        expected["task_id"] = started["task_id"].clone();
+        assert_eq!(started, expected, "{missing_cache:?}");
+        let task = finished(&server, &started);
+        assert_eq!(
+            (&task["code"], &task["error"], &task["output"][1]),
+            (&json!(code), &json!(error), &json!(line)),
+            "{missing_cache:?}"
+        );
+        assert_eq!(server.caches(), before, "{missing_cache:?}");
+    }
+}
+
+#[test]
+fn runs_the_task_of_a_missing_cache_for_its_time() {
+    let server = with(TaskSucceeds, Plan::lasting(Duration::from_secs(60)));
+    let started = delete(&server, &body("R", "0.0.0", false)).json();
+    let task = format!("/__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
+    let task = look(&server, &task, "").json();
+    assert_eq!((&task["finished"], &task["last"]), (&json!(false), &json!(1)));
+}
+
+#[test]
+fn ends_a_second_deletion_as_that_of_a_missing_cache() {
+    for (missing_cache, code) in [(NotFound, 1), (TaskFails, 1), (TaskSucceeds, 0)] {
+        let server = with(missing_cache, Plan::lasting(Duration::from_millis(200)));
+        let (first, second) = (start(&server), start(&server));
+        assert_eq!(look(&server, &first, "wait=5").json()["code"], 0, "{missing_cache:?}");
+        let second = look(&server, &second, "wait=5").json();
+        assert_eq!(second["code"], code, "{missing_cache:?}");
+        assert_eq!(second["error"] == "", code == 0, "{missing_cache:?}");
+        assert!(!server.has(&Cache::new("R", "4.3.0", "Local")));
+    }
+}
+
+#[test]
+fn treats_a_cache_that_vanishes_as_missing() {
+    for (missing_cache, answer) in [(NotFound, (404, 4)), (TaskFails, (200, 0)), (TaskSucceeds, (200, 0))] {
+        let server = with(missing_cache, Plan { vanishes: true, ..Plan::default() });
+        assert_eq!(delete(&server, DRY).code(), answer, "{missing_cache:?}");
+        assert_eq!(server.caches(), [Cache::new("Python", "3.7.6", "Local")]);
+        let reply = delete(&server, R);
+        assert_eq!(reply.code(), answer, "{missing_cache:?}");
+        if missing_cache != NotFound {
+            let task = finished(&server, &reply.json());
+            assert_eq!(task["code"] == 0, missing_cache == TaskSucceeds, "{missing_cache:?}");
+        }
+    }
+}
+
+#[test]
+fn leaves_unlisted_caches_out_of_the_list() {
+    let hidden = Cache::new("R", "4.1.0", "Local");
+    let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
+    let versions = || {
+        let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+        let caches = list["caches"].as_array().unwrap().iter();
+        caches.map(|cache| cache["version"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(), ["4.3.0", "3.7.6"]);
+    assert!(server.has(&hidden));
+    assert_eq!(delete(&server, &body("R", "4.1.0", true)).code(), (200, 0));
+    let started = delete(&server, &body("R", "4.1.0", false)).json();
+    assert_eq!(finished(&server, &started)["code"], 0);
+    assert!(!server.has(&hidden));
+    assert_eq!(delete(&server, &body("R", "4.1.0", true)).code(), (404, 4));
+
+    server.add_cache(hidden.clone());
+    assert!(server.has(&hidden));
+    assert_eq!(versions(), ["4.3.0", "3.7.6"]);
+}
+
+#[test]
+fn refuses_unlisted_caches_on_newer_servers() {
+    for (missing_cache, starts) in [(NotFound, true), (TaskFails, false), (TaskSucceeds, false)] {
+        let unlisted = vec![Cache::new("R", "4.1.0", "Local")];
+        match Server::try_start(Config { missing_cache, unlisted, ..Config::default() }) {
+            Ok(_) => assert!(starts, "{missing_cache:?}"),
+            Err(error) => {
+                assert!(!starts, "{missing_cache:?}: {error}");
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                assert!(error.to_string().contains("unlisted caches require"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_its_caches_during_a_run() {
+    let (r, other) = (Cache::new("R", "4.3.0", "Local"), Cache::new("R", "4.4.0", "Local"));
+    let server = with(TaskFails, Plan::lasting(Duration::from_millis(200)));
+    assert!(server.has(&r) && !server.has(&other));
+    server.add_cache(other.clone());
+    server.add_cache(other.clone());
+    assert_eq!(server.caches().len(), 3);
+
+    let task = start(&server);
+    server.set_caches(vec![other.clone()]);
+    assert_eq!(look(&server, &task, "wait=5").json()["error"], "Cache does not exist");
+    assert_eq!(server.caches(), [other]);
+    let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+    assert_eq!(list["caches"][0]["version"], "4.4.0");
+}

@@ -1,0 +1,73 @@
+//! Replies that differ between servers: the list, the settings, the poll of an unknown task.
+
+use crate::client::*;
+use connect_test_server::{Cache, Config, LostLookup, Server};
+use serde_json::json;
+
+const SETTINGS: &str = "GET /__api__/server_settings";
+
+fn list(config: Config) -> serde_json::Value {
+    ask(&Server::start(config), &format!("GET {CACHES}"), "admin-key", "").json()
+}
+
+#[test]
+fn lists_null_when_there_are_no_caches() {
+    let empty = || Config { caches: Vec::new(), ..Config::default() };
+    assert_eq!(list(empty()), json!({ "caches": [] }));
+    assert_eq!(list(Config { null_list: true, ..empty() }), json!({ "caches": null }));
+    assert_eq!(list(Config { null_list: true, list_twice: true, ..empty() }), json!({ "caches": null }));
+    let unlisted = vec![Cache::new("R", "4.3.0", "Local")];
+    assert_eq!(list(Config { null_list: true, unlisted, ..empty() }), json!({ "caches": null }));
+    let full = list(Config { null_list: true, ..Config::default() });
+    assert_eq!(full["caches"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn lists_all_rows_twice() {
+    let r = json!({ "language": "R", "version": "4.3.0", "image_name": "Local" });
+    let python = json!({ "language": "Python", "version": "3.7.6", "image_name": "Local" });
+    let twice = list(Config { list_twice: true, ..Config::default() });
+    assert_eq!(twice, json!({ "caches": [r, python, r, python] }));
+}
+
+#[test]
+fn includes_optional_settings_only_if_configured() {
+    let settings = |config| ask(&Server::start(config), SETTINGS, "", "").json();
+    assert_eq!(settings(Config::default()), json!({ "version": "2026.09.0" }));
+    let config = Config {
+        enable_runtime_cache_management: Some(false),
+        execution_type: Some("launcher-kubernetes".into()),
+        ..Config::default()
+    };
+    assert_eq!(
+        settings(config),
+        json!({
+            "version": "2026.09.0",
+            "enable_runtime_cache_management": false,
+            "execution_type": "launcher-kubernetes",
+        })
+    );
+}
+
+#[test]
+fn answers_polls_of_unknown_tasks_by_code_141_or_4() {
+    for (lost_lookup, code, text) in [
+        (
+            LostLookup::Code141,
+            141,
+            "Task lookup failures can indicate that a load balancer is not using sticky sessions or a client \
+             is not including the session cookie. \
+             Details: https://docs.posit.co/connect/admin/load-balancing/",
+        ),
+        (LostLookup::Code4, 4, "The requested object does not exist."),
+    ] {
+        let server = Server::start(Config { lost_lookup, ..Config::default() });
+        let task = start(&server);
+        server.restart_node(0);
+        let reply = look(&server, &task, "");
+        assert_eq!(
+            (reply.status, reply.json()),
+            (404, json!({ "code": code, "error": text, "payload": null }))
+        );
+    }
+}
