@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
@@ -108,9 +109,22 @@ impl Client {
 
     /// Sends a request, retrying while that is safe and may succeed.
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
+        let request = endpoint.request();
+        let reply = self.perform_with_retries(&request)?;
+        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+    }
+
+    /// Sends a request once.
+    pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
+        let request = endpoint.request();
+        let reply = self.perform(&request)?;
+        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+    }
+
+    fn perform_with_retries(&self, request: &Request) -> Result<Reply> {
         let mut retry = Retry::default();
         loop {
-            match self.attempt(endpoint) {
+            match self.perform(request) {
                 Ok(reply) => return Ok(reply),
                 Err(error) => match self.next_try(&mut retry, &error) {
                     Some(delay) => sleep(delay),
@@ -154,13 +168,6 @@ impl Client {
         )
     }
 
-    /// Sends a request once.
-    pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
-        let request = endpoint.request();
-        let reply = self.perform(&request)?;
-        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
-    }
-
     /// Sends a request once, and returns a whole reply with a status of success.
     fn perform(&self, request: &Request) -> Result<Reply> {
         let url = self.config.server.endpoint(&request.path);
@@ -188,7 +195,10 @@ impl Client {
             (self.observer)(Event::Deprecated { path, instead });
         }
         if (200..300).contains(&reply.status) {
-            return Ok(reply);
+            return match is_cut_short(&reply) {
+                true => Err(failure(request, ErrorKind::Lost("it ended early".to_owned()))),
+                false => Ok(reply),
+            };
         }
         let retry_after = reply.header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
         let kind = match &self.config.proxy {
@@ -240,19 +250,20 @@ fn failure(request: &Request, kind: ErrorKind) -> Error {
     Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false }
 }
 
-/// Explains a reply with a status of success that is not the expected one.
+/// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
+fn is_cut_short(reply: &Reply) -> bool {
+    let json: serde_json::Result<IgnoredAny> = serde_json::from_slice(&reply.body);
+    !reply.framed && json.is_err_and(|error| error.is_eof())
+}
+
+/// Explains a whole reply with a status of success that is not the expected one.
 fn misread(request: &Request, reply: &Reply, error: &serde_json::Error) -> Error {
-    let kind = if error.is_eof() && !reply.framed {
-        // Nothing told where the body ends: it was cut short.
-        ErrorKind::Lost("it ended early".to_owned())
-    } else {
-        let problem = match error.is_data() {
-            true => format!("got something else: {error}"),
-            false => "got no JSON".to_owned(),
-        };
-        ErrorKind::Malformed { expected: request.expected, problem, start: start_of(&reply.body) }
+    let problem = match error.is_data() {
+        true => format!("got something else: {error}"),
+        false => "got no JSON".to_owned(),
     };
-    failure(request, kind)
+    let start = start_of(&reply.body);
+    failure(request, ErrorKind::Malformed { expected: request.expected, problem, start })
 }
 
 /// Explains a reply with any other status.

@@ -111,26 +111,22 @@ struct Deletions<'a> {
     mode: Mode,
     started: usize,
     denied: bool,
-    outcomes: Vec<Option<Outcome>>,
+    /// One for each cache.
+    outcomes: Vec<Outcome>,
 }
 
 impl<'a> Deletions<'a> {
     fn new(caches: &'a [RuntimeCache], mode: Mode) -> Self {
-        let outcomes = caches.iter().map(|_| None).collect();
+        let outcomes = caches.iter().map(|_| Outcome::new(Status::NotStarted)).collect();
         Self { caches, mode, started: 0, denied: false, outcomes }
     }
 
     /// Returns all outcomes, after reporting the deletions that were not started.
     fn outcomes(self, run: &mut Run<'_>) -> Vec<Outcome> {
-        let caches = self.caches.iter();
-        let outcome = |(cache, outcome): (_, Option<Outcome>)| {
-            outcome.unwrap_or_else(|| {
-                let outcome = Outcome::new(Status::NotStarted);
-                run.report(Some(cache), Progress::Ended(&outcome));
-                outcome
-            })
-        };
-        caches.zip(self.outcomes).map(outcome).collect()
+        for (cache, outcome) in self.caches.iter().zip(&self.outcomes).skip(self.started) {
+            run.report(Some(cache), Progress::Ended(outcome));
+        }
+        self.outcomes
     }
 }
 
@@ -152,7 +148,7 @@ impl<'a> Batch for Deletions<'a> {
         }
         self.denied |= outcome.is_denied();
         run.report(Some(&self.caches[number]), Progress::Ended(&outcome));
-        self.outcomes[number] = Some(outcome);
+        self.outcomes[number] = outcome;
     }
 }
 

@@ -25,6 +25,12 @@ impl fmt::Display for InvalidConfig {
 
 impl std::error::Error for InvalidConfig {}
 
+impl From<InvalidConfig> for String {
+    fn from(error: InvalidConfig) -> Self {
+        error.0
+    }
+}
+
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -159,10 +159,8 @@ impl Http {
             }
         }?;
         let (head, mut body) = response.into_parts();
-        let framed =
-            head.headers.contains_key("content-length") || head.headers.contains_key("transfer-encoding");
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Ok(Reply {
+        let mut reply = Reply {
             status: head.status.as_u16(),
             headers: head
                 .headers
@@ -170,8 +168,11 @@ impl Http {
                 .map(|(name, value)| (name.as_str().to_owned(), text(value)))
                 .collect(),
             body: body.with_config().limit(MAX_BODY).read_to_vec()?,
-            framed,
-        })
+            framed: false,
+        };
+        reply.framed =
+            ["content-length", "transfer-encoding"].iter().any(|name| reply.header(name).is_some());
+        Ok(reply)
     }
 
     fn prepare<B>(

@@ -26,7 +26,7 @@ impl Session {
         for warning in &settings.warnings {
             output.warn(warning);
         }
-        let mut client = Client::new(settings.config).map_err(|e| e.to_string())?;
+        let mut client = Client::new(settings.config).map_err(String::from)?;
         let observer = output.clone();
         client.observe(move |event| observer.event(&event));
         Ok(Self { client, output })

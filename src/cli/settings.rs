@@ -43,7 +43,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     let trust = trust(common, saved.as_ref())?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
-            .map_err(|e| e.to_string())?;
+            .map_err(String::from)?;
 
     if matches!(trust, Trust::Insecure) {
         warnings
@@ -81,12 +81,12 @@ fn server(common: &Common, saved: Option<&SavedServer>) -> Result<ServerUrl, Str
         (None, None) => variable("CONNECT_SERVER")?
             .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
     };
-    address.parse().map_err(|e: InvalidConfig| e.to_string())
+    address.parse::<ServerUrl>().map_err(String::from)
 }
 
 fn key(common: &Common, saved: Option<&SavedServer>, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
     if let Some(key) = &common.api_key {
-        return key.reveal().parse().map_err(|e: InvalidConfig| e.to_string());
+        return key.reveal().parse::<ApiKey>().map_err(String::from);
     }
     if let Some(path) = &common.api_key_file {
         return key_file(path, warnings);
@@ -95,10 +95,10 @@ fn key(common: &Common, saved: Option<&SavedServer>, warnings: &mut Vec<String>)
         let key = saved.api_key.as_deref().filter(|key| !key.is_empty());
         let key =
             key.ok_or("the saved server has no API key; pass one with --api-key-file FILE or --api-key KEY")?;
-        return key.parse().map_err(|e: InvalidConfig| e.to_string());
+        return key.parse::<ApiKey>().map_err(String::from);
     }
     if let Some(key) = variable("CONNECT_API_KEY")? {
-        return key.parse().map_err(|e: InvalidConfig| e.to_string());
+        return key.parse::<ApiKey>().map_err(String::from);
     }
     match variable("CONNECT_API_KEY_FILE")? {
         Some(path) => key_file(&path, warnings),
@@ -136,7 +136,7 @@ fn is_readable_by_all(_: &Path) -> bool {
 fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> {
     // A file that is named must be valid even if it is not used.
     let named = match &common.cacert {
-        Some(path) => Some(Trust::file(path).map_err(|e| e.to_string())?),
+        Some(path) => Some(Trust::file(path).map_err(String::from)?),
         None => None,
     };
     if common.insecure {
@@ -159,7 +159,7 @@ fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> 
         return Ok(Trust::Insecure);
     }
     match variable("CONNECT_CA_CERTIFICATE")? {
-        Some(path) => Trust::file(&path).map_err(|e| e.to_string()),
+        Some(path) => Trust::file(&path).map_err(String::from),
         None => Ok(Trust::Store),
     }
 }

@@ -123,8 +123,8 @@ impl<'a> Purge<'a> {
     }
 
     fn ended(&mut self, cache: &RuntimeCache, outcome: &Outcome) {
-        let lines = std::mem::take(self.lines(cache));
-        self.running.retain(|(known, _)| known != cache);
+        let at = self.running.iter().position(|(known, _)| known == cache);
+        let lines = at.map(|at| self.running.swap_remove(at).1).unwrap_or_default();
         self.ended += 1;
         self.failed += usize::from(FAILURES.contains(&outcome.status));
         // The summary counts what was not started: a line for each would bury the rest.
