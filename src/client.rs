@@ -14,10 +14,13 @@ use serde::de::IgnoredAny;
 
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
+use crate::json::from_json;
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
-use crate::{Config, Error, ErrorKind, Event, InvalidConfig, Result, ServerUrl, Trust};
+use crate::{
+    Attempt, Config, Error, ErrorKind, Event, InvalidConfig, Result, RuntimeCache, ServerUrl, Trust,
+};
 
 /// Limit for a connection until the server has answered once: a wrong address should not cost minutes.
 const FIRST_CONNECT: Duration = Duration::from_secs(10);
@@ -55,6 +58,24 @@ pub struct Client {
     answered: Cell<bool>,
     /// Whether the next request uses a new connection.
     fresh_connection: Cell<bool>,
+    /// What is known of the server's dry runs.
+    dry_runs: Cell<DryRuns>,
+    /// The rows of every list in this run.
+    listed: RefCell<Vec<RuntimeCache>>,
+}
+
+/// What a dry run proves on this server: newer ones accept that of a cache that does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DryRuns {
+    /// Not asked yet.
+    #[default]
+    NotLearned,
+    /// A cache that does not exist is answered by 404 with code 4.
+    Tell,
+    /// A cache that cannot exist is answered by 200.
+    DoNotTell,
+    /// The question had another answer.
+    NotKnown,
 }
 
 impl Client {
@@ -79,6 +100,8 @@ impl Client {
             cookies: RefCell::default(),
             answered: Cell::new(false),
             fresh_connection: Cell::new(false),
+            dry_runs: Cell::default(),
+            listed: RefCell::default(),
         })
     }
 
@@ -105,6 +128,33 @@ impl Client {
     /// Returns when [`Config::timeout`] ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.started_at.checked_add(self.config.timeout?)
+    }
+
+    pub(crate) fn dry_runs(&self) -> DryRuns {
+        self.dry_runs.get()
+    }
+
+    pub(crate) fn learn_dry_runs(&self, dry_runs: DryRuns) {
+        self.dry_runs.set(dry_runs);
+    }
+
+    /// Keeps the rows of a list, as evidence that these caches existed.
+    pub(crate) fn remember(&self, caches: &[RuntimeCache]) {
+        let mut listed = self.listed.borrow_mut();
+        if listed.is_empty() {
+            listed.extend_from_slice(caches);
+            return;
+        }
+        for cache in caches {
+            if !listed.contains(cache) {
+                listed.push(cache.clone());
+            }
+        }
+    }
+
+    /// Reports whether a list of this run had the row of this cache.
+    pub(crate) fn was_listed(&self, cache: &RuntimeCache) -> bool {
+        self.listed.borrow().iter().any(|row| row.is(cache))
     }
 
     /// Sends a request, retrying while that is safe and may succeed.
@@ -146,7 +196,8 @@ impl Client {
         if error.is_task_lost() {
             self.cookies.borrow_mut().clear();
             self.fresh_connection.set(true);
-            return retry.after_lost_lookup(LOST_LOOKUPS).then_some(LOST_LOOKUP_PAUSE);
+            let again = retry.after_lost_lookup(LOST_LOOKUPS) && LOST_LOOKUP_PAUSE < self.time_left();
+            return again.then_some(LOST_LOOKUP_PAUSE);
         }
         if !error.is_worth_a_retry() {
             return None;
@@ -178,7 +229,7 @@ impl Client {
             body: request.body.as_deref(),
             fresh_connection: self.fresh_connection.take(),
         };
-        let whole = self.config.request_timeout.map(|limit| limit + request.hold);
+        let whole = self.limit(request)?;
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
 
         let sent_at = Instant::now();
@@ -200,15 +251,33 @@ impl Client {
                 false => Ok(reply),
             };
         }
-        let retry_after = reply.header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
+        let retry_after = reply.header("retry-after").and_then(seconds);
         let kind = match &self.config.proxy {
             Some(proxy) if reply.status == 407 => {
                 ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem: "HTTP 407".to_owned() }
             }
             _ => refusal(&reply, &url),
         };
-        let error = failure(request, kind);
-        Err(Error { retry_after: retry_after.map(Duration::from_secs), ..error })
+        let error = Error { retry_after, ..failure(request, kind) };
+        if error.attempt == Attempt::CheckRuntimeCache && error.is_no_such_cache() {
+            self.dry_runs.set(DryRuns::Tell);
+        }
+        Err(error)
+    }
+
+    /// Returns how long a request may take. After the timeout, all requests of the run together get one more
+    /// request timeout, to find out what they can.
+    fn limit(&self, request: &Request) -> Result<Option<Duration>> {
+        let (Some(limit), Some(timeout)) = (self.config.request_timeout, self.config.timeout) else {
+            return Ok(self.config.request_timeout.map(|limit| limit + request.hold));
+        };
+        if !self.time_left().is_zero() {
+            return Ok(Some(limit + request.hold));
+        }
+        match (timeout + limit).checked_sub(self.started_at.elapsed()) {
+            Some(left) if !left.is_zero() => Ok(Some(left.min(limit))),
+            _ => Err(Error { sent: false, ..failure(request, ErrorKind::OutOfTime) }),
+        }
     }
 
     /// Sends a request once, tells the observer, keeps the cookies, and masks the secrets in the reply.
@@ -280,7 +349,7 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
         let (location, instead) = redirect(location, url);
         return ErrorKind::Redirect { status, location, instead };
     }
-    if let Ok(ErrorObject { code, error }) = serde_json::from_slice(&reply.body) {
+    if let Ok(ErrorObject { code, error }) = from_json(&reply.body) {
         return ErrorKind::Api { status, code, message: error };
     }
     let start = start_of(&reply.body);
@@ -290,6 +359,13 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
         return ErrorKind::HttpsRequired { status, start };
     }
     ErrorKind::Foreign { status, start }
+}
+
+/// Reads the value of `Retry-After` if it is a number, however large; dates are ignored.
+fn seconds(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
 /// Returns the start of a body, on one line.
@@ -350,6 +426,21 @@ mod tests {
         assert_eq!(start_of(b"<html>\r\n  <body>\n"), "<html> <body>");
         assert_eq!(start_of(&[b'x'; 1000]).len(), 100);
         assert_eq!(start_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn reads_a_pause_however_long() {
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("-1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(seconds(text), expected.map(Duration::from_secs), "{text}");
+        }
     }
 
     #[test]

@@ -2,27 +2,36 @@
 //!
 //! A [`Deletion`] goes from state to state by one request at a time:
 //!
-//! | state | request | what the answer leads to |
+//! | state | request | leads to |
 //! | --- | --- | --- |
-//! | `Check` | dry run | would delete, no such cache, refused |
-//! | `Send` | DELETE | `Follow`; no such cache; refused; in doubt: `Ask` |
-//! | `Ask` | dry run | gone: deleted; still there: for 5 s `Ask`, then `Send`; not known: unknown |
-//! | `Follow` | poll of the task | succeeded: deleted; failed: failed; no answer: `Resolve` |
-//! | `Resolve` | dry run | gone: deleted; else what was known before |
+//! | `Send` | DELETE | `Follow`; refused, not found, not started; in doubt: `Ask` |
+//! | `Follow` | poll of the task | succeeded: deleted; timed out: running; failed or lost: `Ask` |
+//! | `Ask` | those of a [`Question`] | the outcome, by why it was asked and by what was found |
 //!
 //! A DELETE is in doubt once any of it was sent and the reply is lost: it may or may not have started a task.
-//! Only a dry run, which changes nothing and matches names as the server does, can tell, and only the
-//! cache's absence is proof: a task may be working on a cache that is still there.
+//! It is never simply repeated. The question whether the cache is there resolves it, and likewise a task that
+//! failed or whose end was not seen:
+//!
+//! | asked because | gone | there | not known |
+//! | --- | --- | --- | --- |
+//! | dry run | not found | would delete | unknown, or why the dry run failed |
+//! | DELETE in doubt | deleted or absent | for 5 s `Ask` again, then `Send`; else unknown | unknown |
+//! | task failed | deleted, not found or absent | failed | failed if nothing was in doubt and the code is not 0, else unknown |
+//! | task lost | deleted or absent | unknown | unknown |
+//!
+//! A cache that is gone was deleted if this run saw it; see [`History::gone`].
 
 use std::time::{Duration, Instant};
 
-use crate::endpoints::{CheckRuntimeCache, DeleteRuntimeCache};
+use crate::client::DryRuns;
+use crate::endpoints::DeleteRuntimeCache;
 use crate::follow::{Followed, Following};
 use crate::jobs::{Batch, Job, Run, Step};
+use crate::presence::{Finding, Presence, Question};
 use crate::retry::Retry;
-use crate::{Client, Error, Outcome, Progress, RuntimeCache, Status, TaskId};
+use crate::{Client, Error, ErrorKind, Outcome, Progress, RuntimeCache, Status, TaskId};
 
-/// How long a cache in doubt is given to disappear before the DELETE is sent again.
+/// How long a cache in doubt is given to disappear before the DELETE is sent again: a task may be working on it.
 const ASK_FOR: Duration = Duration::from_secs(5);
 /// The time between two such questions.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -62,11 +71,11 @@ impl Client {
         mut on_progress: impl FnMut(Progress<'_>),
     ) -> Outcome {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
-        Run::new(self, &mut report).complete(Deletion::new(cache, mode, false))
+        Run::new(self, &mut report).complete(Deletion::new(cache, mode))
     }
 
-    /// Deletes caches that were listed in this run, at most `max_running` at once, and returns their outcomes
-    /// in the same order.
+    /// Deletes caches that this client has [listed](Self::runtime_caches), at most `max_running` at once, and
+    /// returns their outcomes in the same order.
     ///
     /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
     /// over, no further deletion starts. A cache that vanished before its DELETE is [`Status::Absent`].
@@ -139,7 +148,7 @@ impl<'a> Batch for Deletions<'a> {
         }
         let cache = self.caches.get(self.started)?;
         self.started += 1;
-        Some(Deletion::new(cache, self.mode, true))
+        Some(Deletion::new(cache, self.mode))
     }
 
     fn ended(&mut self, run: &mut Run<'_>, number: usize, mut outcome: Outcome) {
@@ -164,44 +173,65 @@ struct History<'a> {
     mode: Mode,
     /// The DELETEs whose replies were lost.
     lost_sends: Retry,
-    /// Whether this run saw the cache: in a list, or by a dry run.
-    seen: bool,
     /// Whether a DELETE was ever in doubt.
     in_doubt: bool,
+    /// Whether a dry run or a DELETE was accepted: this run saw the cache, if the server's dry runs tell.
+    accepted: bool,
+    /// Whether a list had its row, perhaps in the spelling of a reply.
+    listed: bool,
     task: Option<TaskId>,
 }
 
-/// What the next request is. `retry` counts its consecutive failures.
 enum State<'a> {
-    Check {
-        retry: Retry,
-    },
     Send {
         retry: Retry,
-    },
-    Ask {
-        retry: Retry,
-        /// How long to ask again while the cache is there.
-        until: Option<Instant>,
-        /// Whether the DELETE may be sent again then.
-        send_again: bool,
-        /// Why the reply to the DELETE was lost.
-        lost: Error,
+        /// Why the DELETE did not succeed before.
+        failed: Option<Error>,
     },
     Follow(Following<'a>),
-    Resolve {
-        retry: Retry,
-        /// The outcome if the cache is still there.
-        known: Outcome,
+    Ask {
+        question: Question<'a>,
+        because: Because,
     },
 }
 
+/// Why the question is asked whether the cache is there.
+enum Because {
+    DryRun,
+    InDoubt {
+        /// Why the reply to the DELETE was lost.
+        lost: Error,
+        /// How long to ask again while the cache is there.
+        until: Option<Instant>,
+        /// Whether the retries allow to send the DELETE again then.
+        send_again: bool,
+    },
+    TaskFailed {
+        code: i64,
+        error: String,
+    },
+    TaskLost(Error),
+}
+
 impl<'a> Deletion<'a> {
-    fn new(cache: &'a RuntimeCache, mode: Mode, seen: bool) -> Self {
-        let retry = Retry::default();
-        let state = if mode == Mode::DryRun { State::Check { retry } } else { State::Send { retry } };
-        let history =
-            History { cache, mode, lost_sends: Retry::default(), seen, in_doubt: false, task: None };
+    fn new(cache: &'a RuntimeCache, mode: Mode) -> Self {
+        let state = match mode {
+            // A purge may trust the list that it began with.
+            Mode::DryRun => State::Ask {
+                question: Question::new(cache).trusting_earlier_list(),
+                because: Because::DryRun,
+            },
+            Mode::NoWait | Mode::Wait => State::Send { retry: Retry::default(), failed: None },
+        };
+        let history = History {
+            cache,
+            mode,
+            lost_sends: Retry::default(),
+            in_doubt: false,
+            accepted: false,
+            listed: false,
+            task: None,
+        };
         Self { history, state }
     }
 }
@@ -216,131 +246,171 @@ impl Job for Deletion<'_> {
     fn step(self, run: &mut Run<'_>) -> Step<Self> {
         let Self { history, state } = self;
         match state {
-            State::Check { retry } => history.check(retry, run),
-            State::Send { retry } => history.send(retry, run),
-            State::Ask { retry, until, send_again, lost } => history.ask(retry, until, send_again, lost, run),
-            State::Follow(following) => history.follow(following, run),
-            State::Resolve { retry, known } => history.resolve(retry, known, run),
+            State::Send { retry, failed } => history.send(retry, failed, run),
+            State::Follow(following) => match following.step(run) {
+                Step::Next(following, due) => history.at(due, State::Follow(following)),
+                Step::End(followed) => history.followed(followed, run),
+            },
+            State::Ask { question, because } => match question.step(run) {
+                Step::Next(question, due) => history.at(due, State::Ask { question, because }),
+                Step::End(finding) => history.found(finding, because, run),
+            },
         }
     }
 }
 
 impl<'a> History<'a> {
-    fn check(self, mut retry: Retry, run: &mut Run<'_>) -> Step<Deletion<'a>> {
-        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
-            Ok(()) => self.end(Outcome::new(Status::WouldDelete)),
-            Err(error) => match run.client.next_try(&mut retry, &error) {
-                Some(delay) => self.after(delay, State::Check { retry }),
-                None => self.end(Outcome::refused(error)),
-            },
+    fn send(mut self, mut retry: Retry, failed: Option<Error>, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        if let Some(failed) = failed {
+            // Another job's request may have delayed this one: no deletion starts after the timeout.
+            if run.client.time_left().is_zero() {
+                return self.not_sent(failed);
+            }
         }
-    }
-
-    fn send(mut self, mut retry: Retry, run: &mut Run<'_>) -> Step<Deletion<'a>> {
-        match run.client.attempt(&DeleteRuntimeCache(self.cache)) {
+        let error = match run.client.attempt(&DeleteRuntimeCache(self.cache)) {
             Ok(task) => {
-                run.report(Some(self.cache), Progress::Started(&task));
+                self.accepted = true;
                 self.task = Some(task.clone());
+                run.report(Some(self.cache), Progress::Started(&task));
                 if self.mode == Mode::NoWait {
                     return self.end(Outcome::new(Status::Started));
                 }
                 let following = Following::new(task, Some(self.cache));
-                self.after(Duration::ZERO, State::Follow(following))
+                return self.after(Duration::ZERO, State::Follow(following));
             }
-            Err(lost) if lost.is_in_doubt() => {
-                run.report(Some(self.cache), Progress::InDoubt(&lost));
-                self.in_doubt = true;
-                let send_again = run.client.allowance(&mut self.lost_sends, &lost).is_some();
-                let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
-                let pause = lost.retry_after.filter(|&pause| pause <= longest).unwrap_or_default();
-                self.after(pause, State::Ask { retry: Retry::default(), until: None, send_again, lost })
-            }
-            // Gone since, or never there: after a doubt the two cannot be told apart.
-            Err(error) if self.in_doubt && error.is_no_such_cache() => self.gone(),
-            Err(error) => match run.client.next_try(&mut retry, &error) {
-                Some(delay) => self.after(delay, State::Send { retry }),
-                // An earlier deletion, whose reply was lost, may still be running.
-                None if self.in_doubt => self.end(Outcome::unknown(error)),
-                None => self.end(Outcome::refused(error)),
-            },
-        }
-    }
-
-    fn ask(
-        mut self,
-        mut retry: Retry,
-        until: Option<Instant>,
-        send_again: bool,
-        lost: Error,
-        run: &mut Run<'_>,
-    ) -> Step<Deletion<'a>> {
-        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
-            Ok(()) => {
-                self.seen = true;
-                let now = Instant::now();
-                let until = until.unwrap_or(now + ASK_FOR);
-                let left = run.client.time_left();
-                if now < until && !left.is_zero() {
-                    let (retry, until) = (Retry::default(), Some(until));
-                    return self.after(ASK_AGAIN.min(left), State::Ask { retry, until, send_again, lost });
-                }
-                if send_again && !left.is_zero() {
-                    run.report(Some(self.cache), Progress::SentAgain);
-                    return self.after(Duration::ZERO, State::Send { retry: Retry::default() });
-                }
-                self.end(Outcome { still_there: Some(true), ..Outcome::unknown(lost) })
-            }
-            Err(error) if error.is_no_such_cache() => self.gone(),
-            Err(error) => match run.client.next_try(&mut retry, &error) {
-                Some(delay) => self.after(delay, State::Ask { retry, until, send_again, lost }),
-                None => self.end(Outcome::unknown(error)),
-            },
-        }
-    }
-
-    fn follow(self, following: Following<'a>, run: &mut Run<'_>) -> Step<Deletion<'a>> {
-        let followed = match following.step(run) {
-            Step::Next(following, due) => return self.at(due, State::Follow(following)),
-            Step::End(followed) => followed,
+            Err(error) => error,
         };
-        let known = match followed {
-            Followed::Finished(task) if task.code == 0 => {
+        if error.is_in_doubt() {
+            self.in_doubt = true;
+            run.report(Some(self.cache), Progress::InDoubt(&error));
+            let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
+            let pause = error.retry_after.filter(|&pause| pause <= longest).unwrap_or_default();
+            let send_again = run.client.allowance(&mut self.lost_sends, &error).is_some();
+            return self.ask(pause, Because::InDoubt { lost: error, until: None, send_again });
+        }
+        if error.is_no_such_cache() && self.in_doubt {
+            return self.gone(run, None);
+        }
+        match run.client.next_try(&mut retry, &error) {
+            Some(delay) => self.after(delay, State::Send { retry, failed: Some(error) }),
+            None => self.not_sent(error),
+        }
+    }
+
+    /// Ends without another DELETE.
+    fn not_sent(self, error: Error) -> Step<Deletion<'a>> {
+        // An earlier deletion, whose reply was lost, may still be running.
+        match self.in_doubt {
+            true => self.end(Outcome::unknown(error)),
+            false => self.end(Outcome::refused(error)),
+        }
+    }
+
+    fn followed(self, followed: Followed, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        let because = match followed {
+            Followed::Finished(task) if task.code == 0 && task.error.is_empty() => {
                 return self.end(Outcome { code: Some(0), ..Outcome::new(Status::Deleted) });
             }
             Followed::TimedOut(_) => return self.end(Outcome::new(Status::Running)),
-            Followed::Finished(task) if !self.in_doubt => {
-                return self.end(Outcome::failed(task.code, task.error));
-            }
-            // The task of the DELETE whose reply was lost may have done the work.
-            Followed::Finished(task) => Outcome::failed(task.code, task.error),
-            Followed::Lost(error) => Outcome::unknown(error),
+            Followed::Finished(task) => Because::TaskFailed { code: task.code, error: task.error },
+            Followed::Lost(error) => Because::TaskLost(error),
         };
         run.report(Some(self.cache), Progress::Resolving);
-        self.after(Duration::ZERO, State::Resolve { retry: Retry::default(), known })
+        self.ask(Duration::ZERO, because)
     }
 
-    fn resolve(self, mut retry: Retry, known: Outcome, run: &mut Run<'_>) -> Step<Deletion<'a>> {
-        match run.client.attempt(&CheckRuntimeCache(self.cache)) {
-            Ok(()) => self.end(Outcome { still_there: Some(true), ..known }),
-            Err(error) if error.is_no_such_cache() => {
-                // The code of a failed task stays: it is the task's, not the cache's.
-                let code = known.code.filter(|_| known.status == Status::Failed);
-                self.end(Outcome { code, still_there: Some(false), ..Outcome::new(Status::Deleted) })
-            }
-            Err(error) => match run.client.next_try(&mut retry, &error) {
-                Some(delay) => self.after(delay, State::Resolve { retry, known }),
-                // Why the task's end was not seen tells more than why the dry run was not answered.
-                None if known.status == Status::Unknown => self.end(known),
-                // Another task may have done the work of the one that failed.
-                None => self.end(Outcome { status: Status::Unknown, cause: Some(error), ..known }),
+    /// Draws the conclusion from the presence of the cache, by the second table above.
+    fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Step<Deletion<'a>> {
+        self.accepted |= finding.accepted;
+        self.listed |= finding.listed;
+        let still_there = match finding.presence {
+            Presence::There => Some(true),
+            Presence::Gone => Some(false),
+            Presence::NotKnown => None,
+        };
+        let outcome = match (because, finding.presence) {
+            (Because::DryRun, Presence::There) => Outcome::new(Status::WouldDelete),
+            (Because::DryRun, Presence::Gone) => match finding.error {
+                Some(no_such_cache) => Outcome::refused(no_such_cache),
+                None => Outcome::new(Status::NotFound),
             },
-        }
+            (Because::DryRun, Presence::NotKnown) => match finding.error {
+                // The dry run itself failed: that is the result.
+                Some(error) if !self.accepted => Outcome::refused(error),
+                Some(error) => Outcome::unknown(error),
+                None => Outcome::new(Status::Unknown),
+            },
+
+            (Because::InDoubt { .. } | Because::TaskLost(_), Presence::Gone) => return self.gone(run, None),
+            (Because::InDoubt { lost, until, send_again }, Presence::There) => {
+                return self.still_there(lost, until, send_again, run);
+            }
+            (Because::InDoubt { lost, .. }, Presence::NotKnown) => {
+                let error = finding.error.filter(|error| !matches!(error.kind, ErrorKind::OutOfTime));
+                Outcome::unknown(error.unwrap_or(lost))
+            }
+
+            (Because::TaskFailed { code, error }, Presence::Gone) => {
+                return self.gone(run, Some((code, error)));
+            }
+            (Because::TaskFailed { code, error }, Presence::There) => Outcome::failed(code, error),
+            (Because::TaskFailed { code, error }, Presence::NotKnown) => match code != 0 && !self.in_doubt {
+                true => Outcome::failed(code, error),
+                false => {
+                    Outcome { status: Status::Unknown, cause: finding.error, ..Outcome::failed(code, error) }
+                }
+            },
+
+            // Why the task's end was not seen tells more than why the question has no answer.
+            (Because::TaskLost(error), Presence::There | Presence::NotKnown) => Outcome::unknown(error),
+        };
+        self.end(Outcome { still_there, ..outcome })
     }
 
-    /// Ends with the cache gone after a reply was lost.
-    fn gone(self) -> Step<Deletion<'a>> {
-        let status = if self.seen { Status::Deleted } else { Status::Absent };
-        self.end(Outcome { still_there: Some(false), ..Outcome::new(status) })
+    /// Continues with a cache that is there although a DELETE was in doubt.
+    fn still_there(
+        self,
+        lost: Error,
+        until: Option<Instant>,
+        send_again: bool,
+        run: &mut Run<'_>,
+    ) -> Step<Deletion<'a>> {
+        let (now, left) = (Instant::now(), run.client.time_left());
+        let until = until.unwrap_or(now + ASK_FOR);
+        if now < until && !left.is_zero() {
+            let because = Because::InDoubt { lost, until: Some(until), send_again };
+            return self.ask(ASK_AGAIN.min(left), because);
+        }
+        if send_again && !left.is_zero() {
+            run.report(Some(self.cache), Progress::SentAgain);
+            return self.after(Duration::ZERO, State::Send { retry: Retry::default(), failed: Some(lost) });
+        }
+        self.end(Outcome { still_there: Some(true), ..Outcome::unknown(lost) })
+    }
+
+    /// Ends with the cache gone, although no task was seen to succeed; `task` is the code and the error of one
+    /// that failed.
+    ///
+    /// This run deleted the cache if it saw it before: in a list, or by a dry run or a DELETE that was accepted
+    /// by a server whose dry runs tell. Else a failed task means that the cache was never there, unless an
+    /// earlier DELETE may have done the work.
+    fn gone(self, run: &Run<'_>, task: Option<(i64, String)>) -> Step<Deletion<'a>> {
+        let told = self.accepted && run.client.dry_runs() == DryRuns::Tell;
+        let seen = self.listed || told || run.client.was_listed(self.cache);
+        let code = task.as_ref().map(|(code, _)| *code);
+        let outcome = match task {
+            _ if seen => Outcome { code, ..Outcome::new(Status::Deleted) },
+            Some((code, error)) if code != 0 && !self.in_doubt => {
+                Outcome { status: Status::NotFound, ..Outcome::failed(code, error) }
+            }
+            _ => Outcome { code, ..Outcome::new(Status::Absent) },
+        };
+        self.end(Outcome { still_there: Some(false), ..outcome })
+    }
+
+    fn ask(self, delay: Duration, because: Because) -> Step<Deletion<'a>> {
+        let question = Question::new(self.cache);
+        self.after(delay, State::Ask { question, because })
     }
 
     fn after(self, delay: Duration, state: State<'a>) -> Step<Deletion<'a>> {

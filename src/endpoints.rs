@@ -4,18 +4,21 @@
 
 use std::time::Duration;
 
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Attempt;
+use crate::json::{from_json, objects};
 use crate::objects::{Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
 use crate::request::{Endpoint, Request};
 use crate::{Client, Result};
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
+/// The image name of caches for native execution.
+pub(crate) const LOCAL: &str = "Local";
 
 /// `GET v1/system/caches/runtime`
-struct ListRuntimeCaches;
+pub(crate) struct ListRuntimeCaches;
 
 impl Endpoint for ListRuntimeCaches {
     type Reply = Vec<RuntimeCache>;
@@ -27,6 +30,7 @@ impl Endpoint for ListRuntimeCaches {
     fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply> {
         #[derive(Deserialize)]
         struct RuntimeCaches {
+            #[serde(deserialize_with = "objects")]
             caches: Vec<RuntimeCache>,
         }
         from_json(body).map(|list: RuntimeCaches| list.caches)
@@ -52,8 +56,8 @@ impl Endpoint for DeleteRuntimeCache<'_> {
     }
 
     fn read(&self, body: &[u8]) -> serde_json::Result<TaskId> {
-        let deletion: RuntimeCacheDeletion = from_json(body)?;
-        deletion.task_id.ok_or_else(|| serde_json::Error::custom("no task_id"))
+        let deletion = RuntimeCacheDeletion::of(self.0, body)?;
+        deletion.task_id.flatten().ok_or_else(|| serde_json::Error::custom("no task_id"))
     }
 }
 
@@ -61,7 +65,8 @@ impl Endpoint for DeleteRuntimeCache<'_> {
 pub(crate) struct CheckRuntimeCache<'a>(pub(crate) &'a RuntimeCache);
 
 impl Endpoint for CheckRuntimeCache<'_> {
-    type Reply = ();
+    /// The image's name as the reply spells it, if it names one.
+    type Reply = Option<String>;
 
     fn request(&self) -> Request {
         Request {
@@ -70,19 +75,56 @@ impl Endpoint for CheckRuntimeCache<'_> {
         }
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<()> {
-        let deletion: RuntimeCacheDeletion = from_json(body)?;
-        match deletion.task_id {
-            None => Ok(()),
-            Some(id) => Err(serde_json::Error::custom(format!("it started task {id}"))),
+    fn read(&self, body: &[u8]) -> serde_json::Result<Option<String>> {
+        let RuntimeCacheDeletion { language, version, image_name, task_id } =
+            RuntimeCacheDeletion::of(self.0, body)?;
+        match task_id {
+            Some(Some(id)) => Err(serde_json::Error::custom(format!("it started task {id}"))),
+            Some(None) => Ok(image_name),
+            None if language.is_some() && version.is_some() && image_name.is_some() => Ok(image_name),
+            None => Err(serde_json::Error::custom("neither a task_id nor the cache")),
         }
     }
 }
 
+/// The reply to a deletion or a dry run.
 #[derive(Deserialize)]
 struct RuntimeCacheDeletion {
     #[serde(default)]
-    task_id: Option<TaskId>,
+    language: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    image_name: Option<String>,
+    /// `Some(None)` if the reply holds null, as in a dry run.
+    #[serde(default, deserialize_with = "present")]
+    task_id: Option<Option<TaskId>>,
+}
+
+impl RuntimeCacheDeletion {
+    /// Reads the reply to a request for `cache`, which must not name another one.
+    fn of(cache: &RuntimeCache, body: &[u8]) -> serde_json::Result<Self> {
+        let reply: Self = from_json(body)?;
+        let differs = |name: &Option<String>, requested: &str| {
+            name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(requested))
+        };
+        // How image names are sanitized is not documented, so only `Local` can be told from the others.
+        let is_local = |image: &str| image == LOCAL;
+        let other_image =
+            reply.image_name.as_ref().is_some_and(|name| is_local(name) != is_local(&cache.image_name));
+        if differs(&reply.language, &cache.language) || differs(&reply.version, &cache.version) || other_image
+        {
+            let name = |name: &Option<String>| name.clone().unwrap_or_default();
+            let other =
+                RuntimeCache::new(name(&reply.language), name(&reply.version), name(&reply.image_name));
+            return Err(serde_json::Error::custom(format!("a reply about another cache: {other}")));
+        }
+        Ok(reply)
+    }
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<TaskId>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 fn deletion_body(cache: &RuntimeCache, dry_run: bool) -> Vec<u8> {
@@ -178,14 +220,11 @@ impl Endpoint for ListInstallations {
     fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply> {
         #[derive(Deserialize)]
         struct Installations {
+            #[serde(deserialize_with = "objects")]
             installations: Vec<Installation>,
         }
         from_json(body).map(|list: Installations| list.installations)
     }
-}
-
-fn from_json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
-    serde_json::from_slice(body)
 }
 
 /// One method per endpoint. Each retries as [`Config::retries`](crate::Config::retries) and
@@ -206,7 +245,9 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>> {
-        self.send(&ListRuntimeCaches)
+        let caches = self.send(&ListRuntimeCaches)?;
+        self.remember(&caches);
+        Ok(caches)
     }
 
     /// Starts the deletion of a runtime cache and returns its task (`DELETE v1/system/caches/runtime`).
@@ -234,8 +275,11 @@ impl Client {
 
     /// Lets the server check whether a deletion would start (the same with `dry_run`); changes nothing.
     ///
+    /// Newer servers accept this for a cache that does not exist; [`delete`](Self::delete) with
+    /// [`Mode::DryRun`](crate::Mode::DryRun) finds out whether it is there.
+    ///
     /// # Errors
-    /// Code 4 if there is no such cache.
+    /// Code 4 if an older server has no such cache.
     ///
     /// ```
     /// # let server = connect_test_server::Server::start(Default::default());
@@ -247,7 +291,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<()> {
-        self.send(&CheckRuntimeCache(cache))
+        self.send(&CheckRuntimeCache(cache)).map(|_| ())
     }
 
     /// Returns the state of a task, with its output from line `first` on (`GET v1/tasks/{id}`).
@@ -380,15 +424,37 @@ mod tests {
         let cache = RuntimeCache::new("R", "4.3.0", "Local");
         let (delete, check) = (DeleteRuntimeCache(&cache), CheckRuntimeCache(&cache));
         assert_eq!(delete.read(br#"{"task_id":"abc"}"#).unwrap().as_str(), "abc");
-        assert!(delete.read(br#"{"task_id":null}"#).is_err());
-        assert!(delete.read(br#"{"task_id":""}"#).is_err());
-        assert!(check.read(br#"{"language":"R","task_id":null}"#).is_ok());
-        assert!(check.read(br#"{"language":"R"}"#).is_ok());
-        assert!(check.read(br#"{"task_id":"abc"}"#).is_err());
+        for wrong in [r#"{"task_id":null}"#, r#"{"task_id":""}"#, r#"{"language":"R"}"#, r#"["R"]"#, "{}"] {
+            assert!(delete.read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let named = r#"{"language":"r","version":"4.3.0","image_name":"Local"}"#;
+        for right in [r#"{"language":"R","task_id":null}"#, r#"{"task_id":null}"#, named] {
+            assert!(check.read(right.as_bytes()).is_ok(), "{right}");
+        }
+        for wrong in [r#"{"task_id":"abc"}"#, r#"{"language":"R"}"#, "{}", "[]", r#"[null,null,null,null]"#] {
+            assert!(check.read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
         assert_eq!(
             delete.request().body.unwrap(),
             br#"{"language":"R","version":"4.3.0","image_name":"Local"}"#
         );
         assert!(String::from_utf8(check.request().body.unwrap()).unwrap().ends_with(r#""dry_run":true}"#));
+    }
+
+    #[test]
+    fn rejects_replies_that_name_another_cache() {
+        let local = RuntimeCache::new("R", "4.3.0", "Local");
+        let image = RuntimeCache::new("R", "4.3.0", "ghcr.io/example/r:jammy");
+        for (cache, reply, about_it) in [
+            (&local, r#"{"language":"r","task_id":"a"}"#, true),
+            (&local, r#"{"language":"R","version":"4.3.0","image_name":"Local","task_id":"a"}"#, true),
+            (&local, r#"{"language":"Python","task_id":"a"}"#, false),
+            (&local, r#"{"version":"4.3.1","task_id":"a"}"#, false),
+            (&local, r#"{"image_name":"ghcr-io","task_id":"a"}"#, false),
+            (&image, r#"{"image_name":"Local","task_id":"a"}"#, false),
+            (&image, r#"{"image_name":"anything-else","task_id":"a"}"#, true),
+        ] {
+            assert_eq!(DeleteRuntimeCache(cache).read(reply.as_bytes()).is_ok(), about_it, "{reply}");
+        }
     }
 }

@@ -125,10 +125,15 @@ pub enum ErrorKind {
     },
     /// The server's certificate was rejected.
     Certificate(CertificateProblem),
+    /// The server requires a client certificate. In TLS 1.3 that is known only after the request was sent; the
+    /// server has not processed it.
+    ClientCertificateRequired(String),
     /// The server answered the TLS handshake with something else, such as plain HTTP.
     NotTls(String),
     /// The connection was closed during the TLS handshake.
     TlsClosed(String),
+    /// The server ended the TLS handshake with a fatal alert.
+    TlsAlert(String),
     /// The TLS handshake failed for another reason.
     Tls(String),
     /// The connection failed before the whole reply had arrived.
@@ -137,6 +142,8 @@ pub enum ErrorKind {
     NotHttp(String),
     /// The whole reply did not arrive within this limit, which includes the time the server held it.
     TimedOut(Duration),
+    /// The time ran out before the request was sent; see [`Config::timeout`](crate::Config::timeout).
+    OutOfTime,
     /// Connect's own error object.
     Api {
         /// The HTTP status.
@@ -205,12 +212,16 @@ pub enum CertificateProblem {
 /// What an error says about the request: the one classification behind exit statuses and outcomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// The request did not reach the server.
+    NotSent,
     /// The key was refused, or its user lacks permission.
     Denied,
     /// There is no such cache or task.
     NotFound,
     /// Connect refused the request for another reason.
     Refused,
+    /// Something in front of Connect refused the request.
+    RefusedByGateway,
     /// There is no usable answer.
     NoAnswer,
 }
@@ -220,13 +231,21 @@ impl Error {
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
     pub(crate) fn verdict(&self) -> Verdict {
+        if !self.sent {
+            return Verdict::NotSent;
+        }
         match &self.kind {
-            ErrorKind::Api { status: 401 | 403, .. } | ErrorKind::Foreign { status: 401 | 403, .. } => {
-                Verdict::Denied
-            }
+            ErrorKind::ClientCertificateRequired(_) => Verdict::NotSent,
+            ErrorKind::Redirect { .. } => Verdict::RefusedByGateway,
             ErrorKind::Api { status: 404, code: 4 | 141, .. } => Verdict::NotFound,
-            ErrorKind::Api { status, .. } if *status < 500 => Verdict::Refused,
-            _ => Verdict::NoAnswer,
+            kind => match kind.status() {
+                Some(401 | 403) => Verdict::Denied,
+                Some(501) => Verdict::RefusedByGateway,
+                Some(..=499) if matches!(kind, ErrorKind::Api { .. }) => Verdict::Refused,
+                Some(408 | 429) => Verdict::NoAnswer,
+                Some(300..=499) => Verdict::RefusedByGateway,
+                _ => Verdict::NoAnswer,
+            },
         }
     }
 
@@ -236,18 +255,21 @@ impl Error {
             Verdict::Denied => ExitStatus::Denied,
             Verdict::NotFound => ExitStatus::NotFound,
             Verdict::Refused => ExitStatus::Refused,
-            Verdict::NoAnswer => ExitStatus::NoAnswer,
+            Verdict::NotSent | Verdict::RefusedByGateway | Verdict::NoAnswer => ExitStatus::NoAnswer,
         }
     }
 
     /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
     pub fn is_no_such_cache(&self) -> bool {
-        matches!(self.kind, ErrorKind::Api { status: 404, code: 4, .. })
+        let of_cache = matches!(self.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
+        of_cache && matches!(self.kind, ErrorKind::Api { status: 404, code: 4, .. })
     }
 
-    /// Reports whether the node that answered does not know the task (404 with Connect's code 141).
+    /// Reports whether the node that answered does not know the task (404 with Connect's code 141, or code 4
+    /// from some versions).
     pub fn is_task_lost(&self) -> bool {
-        matches!(self.kind, ErrorKind::Api { status: 404, code: 141, .. })
+        let of_task = self.attempt == Attempt::PollTask;
+        of_task && matches!(self.kind, ErrorKind::Api { status: 404, code: 4 | 141, .. })
     }
 
     /// Reports whether a DELETE that failed this way is in doubt: it may have started the deletion.
@@ -256,15 +278,24 @@ impl Error {
             return false;
         }
         match self.kind {
-            ErrorKind::Redirect { .. } => false,
-            _ => self.kind.status().is_none_or(|status| matches!(status, 408 | 429 | 200..=299 | 500..)),
+            ErrorKind::Redirect { .. } | ErrorKind::ClientCertificateRequired(_) => false,
+            _ => self.kind.status().is_none_or(|status| match status {
+                501 => false,
+                status => matches!(status, 408 | 429 | 200..=299 | 500..),
+            }),
         }
     }
 
     /// Reports whether the same request may succeed a little later, and does no harm.
     pub fn is_worth_a_retry(&self) -> bool {
         if !self.sent {
-            return !matches!(self.kind, ErrorKind::Certificate(_));
+            return !matches!(
+                self.kind,
+                ErrorKind::Certificate(_)
+                    | ErrorKind::ClientCertificateRequired(_)
+                    | ErrorKind::TlsAlert(_)
+                    | ErrorKind::OutOfTime
+            );
         }
         self.repeatable
             && match self.kind.status() {
@@ -280,7 +311,7 @@ impl Error {
 }
 
 impl ErrorKind {
-    /// Returns the HTTP status of an answer that was an error.
+    /// Returns the HTTP status of a reply that was an error.
     fn status(&self) -> Option<u16> {
         match self {
             Self::Api { status, .. } | Self::Foreign { status, .. } | Self::HttpsRequired { status, .. } => {
@@ -314,12 +345,18 @@ impl fmt::Display for ErrorKind {
                 write!(f, "the proxy {proxy} does not let us through: {problem}")
             }
             Self::Certificate(problem) => write!(f, "the server's certificate is refused: {problem}"),
-            Self::NotTls(problem) | Self::Tls(problem) => write!(f, "TLS failed: {problem}"),
+            Self::ClientCertificateRequired(problem) => {
+                write!(f, "the server requires a client certificate: {problem}")
+            }
+            Self::NotTls(problem) | Self::TlsAlert(problem) | Self::Tls(problem) => {
+                write!(f, "TLS failed: {problem}")
+            }
             Self::TlsClosed(problem) => {
                 write!(f, "TLS failed: the connection was closed in the handshake: {problem}")
             }
             Self::Lost(problem) => write!(f, "the answer was lost: {problem}"),
             Self::NotHttp(problem) => write!(f, "the answer was lost: it is not HTTP: {problem}"),
+            Self::OutOfTime => f.write_str("the time is over"),
             Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
             Self::Foreign { status, start } | Self::HttpsRequired { status, start } => {
@@ -364,7 +401,8 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, sent: bool, repeatable: bool) -> Error {
-        Error { attempt: Attempt::PollTask, kind, retry_after: None, sent, repeatable, stale: false }
+        let attempt = if repeatable { Attempt::PollTask } else { Attempt::DeleteRuntimeCache };
+        Error { attempt, kind, retry_after: None, sent, repeatable, stale: false }
     }
 
     fn foreign(status: u16) -> ErrorKind {
@@ -376,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn four_and_five_need_connects_own_error_object() {
+    fn requires_connects_own_error_object_for_statuses_4_and_5() {
         for (kind, code) in [
             (api(401, 24), 3),
             (api(403, 22), 3),
@@ -399,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_in_doubt_once_sent_and_not_plainly_refused() {
+    fn takes_deletions_in_doubt_once_sent_unless_plainly_refused() {
         for (kind, in_doubt) in [
             (foreign(408), true),
             (foreign(429), true),
@@ -415,6 +453,9 @@ mod tests {
             (api(403, 22), false),
             (foreign(404), false),
             (foreign(413), false),
+            (foreign(405), false),
+            (foreign(501), false),
+            (ErrorKind::ClientCertificateRequired(String::new()), false),
         ] {
             let sent = error(kind, true, false);
             assert_eq!(sent.is_in_doubt(), in_doubt, "{sent}");
@@ -424,12 +465,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_or_changes_nothing_is_tried_again() {
+    fn retries_unsent_and_read_only_requests() {
         let lost = || ErrorKind::Lost(String::new());
         let connect = ErrorKind::Connect { to: String::new(), problem: String::new() };
         assert!(error(connect, false, false).is_worth_a_retry());
         assert!(error(lost(), true, true).is_worth_a_retry());
-        assert!(!error(ErrorKind::Certificate(CertificateProblem::Expired), false, true).is_worth_a_retry());
+        for kind in [
+            ErrorKind::Certificate(CertificateProblem::Expired),
+            ErrorKind::ClientCertificateRequired(String::new()),
+            ErrorKind::TlsAlert(String::new()),
+        ] {
+            assert!(!error(kind, false, true).is_worth_a_retry());
+        }
         for status in [408, 429, 500, 502, 503, 504] {
             assert!(error(foreign(status), true, true).is_worth_a_retry());
         }

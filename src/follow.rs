@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::endpoints::PollTask;
 use crate::jobs::{Job, MAX_WAIT, Run, Step};
 use crate::retry::Retry;
-use crate::{Client, Error, Progress, Result, RuntimeCache, Task, TaskId};
+use crate::{Client, Error, ErrorKind, Progress, Result, RuntimeCache, Task, TaskId};
 
 /// A poll that took this long before it was lost was held, and not refused.
 const HELD: Duration = Duration::from_secs(1);
@@ -54,6 +54,8 @@ pub(crate) struct Following<'a> {
     first: u64,
     /// The number of polls answered so far.
     polls: u32,
+    /// The task as the last answered poll showed it.
+    last: Option<Task>,
     retry: Retry,
 }
 
@@ -68,7 +70,7 @@ pub(crate) enum Followed {
 
 impl<'a> Following<'a> {
     pub(crate) fn new(id: TaskId, cache: Option<&'a RuntimeCache>) -> Self {
-        Self { id, cache, first: 0, polls: 0, retry: Retry::default() }
+        Self { id, cache, first: 0, polls: 0, last: None, retry: Retry::default() }
     }
 
     fn answered(mut self, task: Task, polled_at: Instant, run: &mut Run<'_>) -> Step<Self> {
@@ -92,6 +94,7 @@ impl<'a> Following<'a> {
         let due = polled_at + run.client.config().interval.max(MIN_INTERVAL);
         let due = due.max(Instant::now());
         let due = run.client.deadline().map_or(due, |deadline| due.min(deadline));
+        self.last = Some(task);
         Step::Next(self, due)
     }
 
@@ -102,9 +105,13 @@ impl<'a> Following<'a> {
         if wait > 0 && held && error.is_lost_while_held() {
             run.max_wait = wait / 2;
         }
-        match run.client.next_try(&mut self.retry, &error) {
-            Some(delay) => Step::Next(self, Instant::now() + delay),
-            None => Step::End(Followed::Lost(error)),
+        match (run.client.next_try(&mut self.retry, &error), self.last.take()) {
+            (Some(delay), last) => Step::Next(Self { last, ..self }, Instant::now() + delay),
+            // The poll before was the last one that there was time for.
+            (None, Some(last)) if matches!(error.kind, ErrorKind::OutOfTime) => {
+                Step::End(Followed::TimedOut(last))
+            }
+            (None, _) => Step::End(Followed::Lost(error)),
         }
     }
 }

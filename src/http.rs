@@ -252,8 +252,10 @@ impl Http {
 fn tls_problem(text: String, sent: bool) -> ErrorKind {
     let Some((_, problem)) = text.split_once("invalid peer certificate: ") else {
         return match sent {
+            _ if text.contains("CertificateRequired") => ErrorKind::ClientCertificateRequired(text),
             true => ErrorKind::Lost(text),
             false if text.contains("corrupt message") => ErrorKind::NotTls(text),
+            false if text.contains("fatal alert") => ErrorKind::TlsAlert(text),
             false => ErrorKind::Tls(text),
         };
     };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::InvalidConfig;
+use crate::json::null_as_default;
 
 /// A runtime cache, as `GET v1/system/caches/runtime` lists it and `DELETE` identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +34,15 @@ impl RuntimeCache {
         image_name: impl Into<String>,
     ) -> Self {
         Self { language: language.into(), version: version.into(), image_name: image_name.into() }
+    }
+}
+
+impl RuntimeCache {
+    /// Reports whether both name the same cache. The server ignores the case of the language.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.language.eq_ignore_ascii_case(&other.language)
+            && self.version == other.version
+            && self.image_name == other.image_name
     }
 }
 
@@ -120,6 +130,13 @@ pub struct ServerSettings {
     /// The server's version, such as `2026.09.0`; `None` or empty if the server hides it.
     #[serde(default)]
     pub version: Option<String>,
+    /// Whether runtime caches can be managed (the setting `Server.AllowRuntimeCacheManagement`), if the server
+    /// reports it.
+    #[serde(default)]
+    pub enable_runtime_cache_management: Option<bool>,
+    /// `native`, `launcher-local` or `launcher-kubernetes`, if the server reports it.
+    #[serde(default)]
+    pub execution_type: Option<String>,
 }
 
 /// One version of a language that the server offers: `GET v1/server_settings/r` and `/python`.
@@ -135,12 +152,6 @@ pub struct Installation {
     /// `Local`, or the image's literal name.
     #[serde(default, deserialize_with = "null_as_default")]
     pub image_name: String,
-}
-
-fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    value: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 fn json_text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {

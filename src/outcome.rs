@@ -7,25 +7,27 @@ use crate::{Error, ErrorKind, ExitStatus, TaskId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// The task succeeded, or the cache was seen before and is gone.
+    /// The task succeeded, or the cache was seen in this run and is gone.
     Deleted,
     /// The server would start the deletion (dry run).
     WouldDelete,
     /// The deletion started, and its task is not followed.
     Started,
-    /// The cache is not there, and that is fine: it is gone after a reply was lost, or may be missing.
+    /// The cache is not there, and that is fine: it may be missing, or it is gone and it is not known whether
+    /// this run deleted it.
     Absent,
     /// The task failed.
     Failed,
     /// There is no such cache.
     NotFound,
-    /// The server refused the request.
+    /// The server, or a gateway in front of it, refused the request. No deletion started.
     Refused,
-    /// The outcome is not known.
+    /// What happened to the cache is not known.
     Unknown,
     /// The time ran out while the task was running.
     Running,
-    /// The time ran out before the deletion was started.
+    /// No deletion started: the server was not reached (then there is a [cause](Outcome::cause)), or the time
+    /// ran out or the key was refused before this cache's turn.
     NotStarted,
 }
 
@@ -89,9 +91,10 @@ impl Outcome {
     /// Returns the outcome of a request that did not start the deletion.
     pub(crate) fn refused(error: Error) -> Self {
         let status = match error.verdict() {
+            Verdict::NotSent => Status::NotStarted,
             Verdict::NotFound => Status::NotFound,
+            Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Status::Refused,
             Verdict::NoAnswer => Status::Unknown,
-            Verdict::Denied | Verdict::Refused => Status::Refused,
         };
         Self::caused(status, error)
     }
@@ -122,6 +125,7 @@ impl Outcome {
             Status::NotFound => ExitStatus::NotFound,
             Status::Refused => self.cause.as_ref().map_or(ExitStatus::Refused, Error::exit_status),
             Status::Unknown => ExitStatus::NoAnswer,
+            Status::NotStarted if self.cause.is_some() => ExitStatus::NoAnswer,
             Status::Running | Status::NotStarted => ExitStatus::StillRunning,
         }
     }

@@ -46,7 +46,7 @@ impl Retry {
         }
     }
 
-    /// Whether nothing has failed since the last success.
+    /// Reports whether nothing has failed since the last success.
     pub(crate) fn is_first(&self) -> bool {
         self.failures == 0
     }

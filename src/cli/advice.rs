@@ -32,7 +32,8 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Certificate(problem) => certificate(problem),
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to speak plain http"),
         ErrorKind::TlsClosed(_) => "check that this port speaks https, and what stands in between",
-        ErrorKind::Tls(_) => {
+        ErrorKind::ClientCertificateRequired(_) => "ask its administrator how to connect from this host",
+        ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
             "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key"
         }
         ErrorKind::NotHttp(_) if !server.is_https() => {
@@ -48,6 +49,7 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Redirect { .. } => "a login page or a proxy answered: check the server's address",
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
+        ErrorKind::OutOfTime => "--timeout sets the limit",
         ErrorKind::Foreign { status: 401 | 403, .. } => {
             "something in front of Connect refused: a gateway or a proxy"
         }
@@ -95,14 +97,15 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
         (_, 4, ListRuntimeCaches | DeleteRuntimeCache | CheckRuntimeCache) => {
             "connect-cache list shows the caches there are"
         }
-        (_, 24, _) | (401, ..) => "check the API key",
+        (_, 24 | 30, _) | (401, ..) => "check the API key",
         (_, 50, _) => "an administrator can unlock the user",
+        (_, 92, _) => "a gateway seems to change cookies or headers: connect to Connect directly",
         (_, 95, _) => "use an API key of a user's",
         (403, ..) => "use the key of an administrator",
         (_, 141, _) => "it may run on another node of the cluster, or has ended with a restart of the server",
         (_, 179, _) => "the languages are R and Python",
         (_, 180, _) => "name the language, the version in three parts, and the image",
-        (_, 194, _) => "it has to be enabled in the server's configuration",
+        (_, 194, _) => "an administrator of the server can set Server.AllowRuntimeCacheManagement",
         (500.., ..) => "see the server's log",
         _ => return None,
     })

@@ -87,7 +87,8 @@ pub struct List {
     #[argh(option, short = 'I', arg_name = "GLOB")]
     pub image_name: Option<String>,
 
-    /// only caches of a version and image that the server no longer offers
+    /// only caches of a version that the server no longer offers; image names are not compared, -I with a
+    /// glob selects the caches of an image
     #[argh(switch)]
     pub orphaned: bool,
 
@@ -153,7 +154,8 @@ pub struct Purge {
     #[argh(option, short = 'I', arg_name = "GLOB")]
     pub image_name: Option<String>,
 
-    /// only caches of a version and image that the server no longer offers
+    /// only caches of a version that the server no longer offers; image names are not compared, -I with a
+    /// glob selects the caches of an image
     #[argh(switch)]
     pub orphaned: bool,
 

@@ -22,6 +22,8 @@ impl Selection {
     pub(crate) fn of(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
         caches.retain(|cache| self.selects(cache));
         caches.sort_by(order);
+        // A row that is listed twice is one cache.
+        caches.dedup();
         caches
     }
 
@@ -47,21 +49,21 @@ fn by_version(a: &str, b: &str) -> Ordering {
     a.split('.').map(part).cmp(b.split('.').map(part))
 }
 
-/// Caches that no installation uses, and why others are not called so.
+/// The orphaned caches, and why others are not called so.
 pub(crate) struct Orphans {
     pub(crate) caches: Vec<RuntimeCache>,
-    pub(crate) doubts: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
-/// Those of `caches` whose version and image the server no longer offers.
+/// Selects the caches whose version the server no longer offers.
 ///
-/// What might be in use is never an orphan: a cache of a language that the server does not tell of, or of
+/// A cache that might be in use is never orphaned: one of a language that the server does not report, or of
 /// which it names no installation at all.
 ///
 /// # Errors
 /// A list of installations that cannot be read.
 pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orphans> {
-    let mut found = Orphans { caches: Vec::new(), doubts: Vec::new() };
+    let mut found = Orphans { caches: Vec::new(), notes: Vec::new() };
     // The caches are sorted by language.
     for caches in caches.chunk_by(|a, b| a.language == b.language) {
         let language = &caches[0].language;
@@ -69,14 +71,14 @@ pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orph
             "r" => client.r_installations()?,
             "python" => client.python_installations()?,
             _ => {
-                found.doubts.push(format!(
+                found.notes.push(format!(
                     "no {language} cache is called orphaned: the server tells of R and Python"
                 ));
                 continue;
             }
         };
         if installations.is_empty() {
-            found.doubts.push(format!(
+            found.notes.push(format!(
                 "no {language} cache is called orphaned: the server names no installation of it"
             ));
             continue;
@@ -87,23 +89,21 @@ pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orph
     Ok(found)
 }
 
-/// Whether content run by `installation` may use `cache`. What an installation does not tell may be anything.
+/// Reports whether content run by `installation` may use `cache`. A field that is not reported may be anything.
+///
+/// The names of off-host images are not compared: the list spells them in a way that is documented nowhere.
 fn may_use(installation: &Installation, cache: &RuntimeCache) -> bool {
-    let is = |told: &str, word: &str| told.is_empty() || told == word;
-    is(&installation.version, &cache.version)
-        && is(&sanitized_image_name(&installation.image_name), &sanitized_image_name(&cache.image_name))
+    let Installation { version, cluster_name, image_name, .. } = installation;
+    let may_be = |is_kind: fn(&str) -> bool| [cluster_name, image_name].iter().any(|name| is_kind(name));
+    let same_kind = match cache.image_name == LOCAL {
+        true => may_be(|name| name.is_empty() || name == LOCAL),
+        false => may_be(|name| name.is_empty() || name != LOCAL),
+    };
+    same_kind && (version.is_empty() || *version == cache.version)
 }
 
-/// An image's name as the list of caches shows it: in lower case, each run of other characters than letters
-/// and digits as one `-`, ends trimmed.
-///
-/// The API reference says that the list's names are sanitized, not how: this rule is an assumption.
-fn sanitized_image_name(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    let words: Vec<&str> =
-        lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    words.join("-")
-}
+/// The image and the cluster of native execution.
+const LOCAL: &str = "Local";
 
 #[cfg(test)]
 mod tests {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn caches_are_in_order_of_language_version_and_image() {
+    fn sorts_by_language_version_and_image_without_repetitions() {
         let sorted = [
             "Python 3.9.1 Local",
             "Python 3.10.0 Local",
@@ -125,30 +125,35 @@ mod tests {
             "R 4.3.0 Local",
             "R 4.3.x Local",
         ];
-        let shuffled = [4, 1, 3, 0, 2].map(|i| cache(sorted[i]));
+        let shuffled = [4, 1, 3, 0, 1, 2].map(|i| cache(sorted[i]));
         let selected = Selection::default().of(shuffled.to_vec());
         assert_eq!(selected.iter().map(RuntimeCache::to_string).collect::<Vec<_>>(), sorted);
     }
 
     #[test]
-    fn installations_use_the_caches_of_their_version_and_image() {
-        for (version, image, cache_words, uses) in [
-            ("4.3.0", "Local", "R 4.3.0 Local", true),
-            ("4.3.0", "Local", "R 4.3.1 Local", false),
-            ("4.3.0", "ghcr.io/rstudio/R:Jammy", "R 4.3.0 ghcr-io-rstudio-r-jammy", true),
-            ("4.3.0", "ghcr.io/rstudio/r:focal", "R 4.3.0 ghcr-io-rstudio-r-jammy", false),
-            ("4.3.0", "", "R 4.3.0 anything", true),
-            ("", "Local", "R 4.3.0 Local", true),
+    fn compares_installations_by_kind_and_version_only() {
+        let (local, image) = ("R 4.3.0 Local", "R 4.3.0 some-image");
+        for (version, cluster, image_name, may_use_local, may_use_image) in [
+            ("4.3.0", "Local", "Local", true, false),
+            ("4.3.1", "Local", "Local", false, false),
+            ("4.3.0", "Kubernetes", "ghcr.io/example/r:jammy", false, true),
+            ("4.3.1", "Kubernetes", "ghcr.io/example/r:jammy", false, false),
+            ("4.3.0", "", "", true, true),
+            ("4.3.0", "Local", "", true, true),
+            ("4.3.0", "", "ghcr.io/example/r:jammy", true, true),
+            ("4.3.0", "Kubernetes", "Local", true, true),
+            ("", "Local", "Local", true, false),
+            ("", "", "", true, true),
         ] {
-            let installation = json!({"version": version, "cluster_name": "Local", "image_name": image});
+            let installation = json!({"version": version, "cluster_name": cluster, "image_name": image_name});
             let installation = serde_json::from_value(installation).unwrap();
-            assert_eq!(may_use(&installation, &cache(cache_words)), uses, "{image} {cache_words}");
+            assert_eq!(may_use(&installation, &cache(local)), may_use_local, "{installation:?}");
+            assert_eq!(may_use(&installation, &cache(image)), may_use_image, "{installation:?}");
         }
-        assert_eq!(sanitized_image_name("--A__b//c:1.2--"), "a-b-c-1-2");
     }
 
     #[test]
-    fn all_words_have_to_match() {
+    fn requires_all_filters_to_match() {
         let caches = ["R 4.1.0 Local", "R 4.1.0 jammy", "Python 4.1.0 jammy", "R 4.2.0 jammy"].map(cache);
         let selection = Selection {
             language: Some("r".into()),

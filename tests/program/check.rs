@@ -124,7 +124,7 @@ fn the_first_failure_is_explained() {
             5,
             5,
             "runtime caches can be managed",
-            "code 194); it has to be enabled in the server's configuration",
+            "code 194); an administrator of the server can set Server.AllowRuntimeCacheManagement",
         ),
         (
             &with(Config { old: true, ..Config::default() }),

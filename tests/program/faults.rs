@@ -221,13 +221,15 @@ fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
         .says("HTTP 502, and not from Connect itself; the reply starts with: ")
-        .says("it may have started all the same, so a dry run asks")
+        .says("; the deletion may have started; checking whether the cache is still there")
         .says("the cache is still there; deleting it once more");
     let order = endpoints(&server);
     let asked = order.iter().filter(|&&e| e == Endpoint::DryRun).count();
     assert!((5..=7).contains(&asked), "{order:?}");
     assert_eq!(order[0], Endpoint::Delete);
-    assert_eq!(order[asked + 1..], [Endpoint::Delete, Endpoint::Task]);
+    assert_eq!(order[order.len() - 2..], [Endpoint::Delete, Endpoint::Task]);
+    // Each dry run is checked against the list.
+    assert_eq!(order[1..order.len() - 2], [Endpoint::DryRun, Endpoint::List].repeat(asked));
     // The dry runs ask for the same words.
     let mut words = requests_to(&server, Endpoint::DryRun)[0].json();
     words.as_object_mut().unwrap().remove("dry_run");
@@ -236,12 +238,10 @@ fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
 
 #[test]
 fn a_deletion_sent_again_that_finds_nothing_was_a_success() {
-    // In effect at once, and dry runs that are answered from a past state.
+    // The reply to the first one is lost, and the cache goes away only just before the second one.
     let server = Server::start(Config::default());
-    let stale = r#"{"language":"R","version":"4.3.0","image_name":"Local","task_id":null}"#;
-    let stale = Action::Reply { status: 200, headers: Vec::new(), body: stale.into() };
-    server.fault(Fault::new(Endpoint::DryRun, stale).times(usize::MAX));
-    server.fault(Fault::new(Endpoint::Delete, Action::html(504)).with_effect());
+    server.fault(Fault::new(Endpoint::Delete, Action::html(504)));
+    server.fault(Fault::new(Endpoint::Delete, Action::error(404, 4, "Cache does not exist")));
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
     assert_eq!(ran.json()["status"], "deleted");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
@@ -255,15 +255,15 @@ fn a_deletion_that_stays_in_doubt_is_unknown() {
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
 
     let server = always(Endpoint::Delete, Action::ResetBeforeReply);
-    run(&server, "delete -l R -V 4.3.0 --retries 0")
-        .exits(6)
-        .says("error: what became of R 4.3.0 Local is not known");
+    run(&server, "delete -l R -V 4.3.0 --retries 0").exits(6).says(
+        "error: outcome unknown for R 4.3.0 Local, which still exists: cannot delete the runtime cache",
+    );
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
     assert!(!requests_to(&server, Endpoint::DryRun).is_empty());
 
     let server = always(Endpoint::DryRun, Action::html(403));
     server.fault(Fault::new(Endpoint::Delete, Action::html(504)).with_effect());
-    run(&server, "delete -l R -V 4.3.0").exits(6).says("what became of R 4.3.0 Local is not known");
+    run(&server, "delete -l R -V 4.3.0").exits(6).says("error: outcome unknown for R 4.3.0 Local: ");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
 }
 
@@ -275,7 +275,7 @@ fn a_pause_that_the_server_asks_for_is_kept_before_the_dry_run() {
     server.fault(Fault::new(Endpoint::Delete, busy).with_effect());
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
-        .says("R 4.3.0 Local is not there; whether this run deleted it");
+        .says("R 4.3.0 Local is gone; it is not known whether this run deleted it");
     let requests = server.requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
 }
@@ -332,7 +332,7 @@ fn looks_that_fail_for_good_leave_the_truth_to_a_dry_run() {
     server.fault(Fault::new(Endpoint::Task, Action::html(503)).times(usize::MAX));
     let ran = run(&server, "delete -l R -V 4.3.0 --retries 1").exits(6);
     assert!(
-        ran.stderr.contains("is not known, and it is still there: cannot look at the task: HTTP 503"),
+        ran.stderr.contains("for R 4.3.0 Local, which still exists: cannot look at the task: HTTP 503"),
         "{ran:#?}"
     );
 

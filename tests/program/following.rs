@@ -66,7 +66,7 @@ fn the_interval_is_the_least_time_between_looks() {
 fn the_time_to_follow_is_limited() {
     let server = server_with_tasks_of(Duration::from_secs(60));
     let ran = run(&server, "delete -l R -V 4.3.0 --timeout 1").exits(7).prints("Deleting runtime cache...\n");
-    assert!(ran.stderr.contains("take it up with: connect-cache task "), "{ran:#?}");
+    assert!(ran.stderr.contains("is still running; resume with: connect-cache task "), "{ran:#?}");
     assert!(waits(&server).iter().all(|wait| wait == "0"), "{:?}", waits(&server));
 
     let server = server_with_tasks_of(Duration::from_secs(60));

@@ -47,7 +47,11 @@ fn what_is_no_list_is_refused_with_what_was_expected_and_what_came() {
         (with_body("{}"), "but got something else: missing field `caches`"),
         (with_body("null"), "but got something else"),
         (with_body("[]"), "but got something else"),
-        (with_body(r#"{"caches":null}"#), "but got something else"),
+        (with_body(r#"{"caches":[["R","4.3.0","Local"]]}"#), "but got something else: not an object"),
+        (
+            with_body(r#"[[{"language":"R","version":"4.3.0","image_name":"Local"}]]"#),
+            "but got something else",
+        ),
         (with_body(r#"{"caches":[{"language":"R"}]}"#), "but got something else: missing field `version`"),
         (with_body(r#"{"caches":[{"language":1}]}"#), "but got something else"),
         (with_body(r#"{"caches":[]} trailing"#), "but got no JSON"),
@@ -161,7 +165,9 @@ fn a_deletion_without_a_proper_task_is_in_doubt() {
     for body in [r#"{"task_id":"../v1/user"}"#, r#"{"task_id":""}"#, r#"{"task_id":null}"#, "{}", "", "hi"] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::Delete, with_body(body)).with_effect());
-        let ran = run(&server, &format!("{DELETE} --json")).exits(0).says("a dry run asks");
+        let ran = run(&server, &format!("{DELETE} --json"))
+            .exits(0)
+            .says("checking whether the cache is still there");
         assert_eq!(ran.json()["status"], "absent", "{ran:#?}");
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
@@ -279,5 +285,7 @@ fn nothing_is_said_of_a_cache_that_could_not_be_asked_for() {
     let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
     // The dry run had no answer either.
-    ran.says("is not known").says("--wait").never_says("still there");
+    ran.says("error: outcome unknown for R 4.3.0 Local: cannot look at the task")
+        .says("--wait")
+        .never_says("exists");
 }

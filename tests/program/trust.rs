@@ -122,7 +122,7 @@ fn a_private_authority_is_unknown_to_the_systems_store() {
         assert_eq!(server.connections() - connections, 1, "{words}");
     }
     let ran = connect_cache(&server).words("delete -l R -V 4.3.0 --json").run().exits(6);
-    assert_eq!(ran.json()["status"], "unknown");
+    assert_eq!(ran.json()["status"], "not-started");
     ran.says("no trusted CA issued it").never_says("trying again");
     assert_eq!(server.connections(), 4);
     assert!(server.requests().is_empty());

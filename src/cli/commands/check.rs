@@ -1,13 +1,14 @@
 //! `connect-cache check`
 
-use connect_cache::{Error, ErrorKind, ExitStatus};
+use connect_cache::{Error, ErrorKind, ExitStatus, User};
 use serde::Serialize;
 
 use crate::cli::advice::explained;
 use crate::cli::options::Check;
+use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 
-/// What was found out, as far as it went.
+/// What was found out before the first failure.
 #[derive(Default, Serialize)]
 struct Findings {
     ok: bool,
@@ -24,7 +25,7 @@ struct Findings {
 
 /// Why the checks ended early.
 struct Failure {
-    /// What does not hold.
+    /// The check that failed.
     check: &'static str,
     explanation: String,
     status: ExitStatus,
@@ -83,34 +84,59 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         None => passed("the connection is plain http, not encrypted"),
     }
     findings.version = settings.version.filter(|version| !version.is_empty());
+    let execution = settings.execution_type.filter(|execution| !execution.is_empty());
+    let execution = execution.map(|execution| format!(" (execution: {execution})")).unwrap_or_default();
     match &findings.version {
-        Some(version) => passed(&format!("the server is Connect {version}")),
-        None => passed("the server is Connect, and hides its version"),
+        Some(version) => passed(&format!("the server is Connect {version}{execution}")),
+        None => passed(&format!("the server is Connect, and hides its version{execution}")),
     }
 
-    let user = client.current_user().map_err(failed("the key is accepted"))?;
-    findings.user = Some(user.username.clone());
-    match user.username.as_str() {
-        "" => passed("the key is accepted"),
-        name => passed(&format!("the key is accepted: it is {name}'s")),
+    match client.current_user() {
+        Ok(user) => role(&user, findings, passed)?,
+        // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
+        Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
+            passed("the key is accepted: it seems to be a service principal's");
+        }
+        Err(error) => return Err(failed("the key is accepted")(error)),
     }
-    findings.role = Some(user.user_role.clone());
-    if !["administrator", ""].contains(&user.user_role.as_str()) {
+    if settings.enable_runtime_cache_management == Some(false) {
         return Err(Failure {
-            check: "the role is administrator",
-            explanation: format!(
-                "{} is a {}, and runtime caches are for administrators; use the key of one",
-                user.username, user.user_role
-            ),
-            status: ExitStatus::Denied,
+            check: "runtime caches can be managed",
+            explanation: "runtime cache management is disabled; an administrator of the server can set \
+                          Server.AllowRuntimeCacheManagement"
+                .to_owned(),
+            status: ExitStatus::Refused,
         });
-    }
-    if !user.user_role.is_empty() {
-        passed("the role is administrator");
     }
 
     let caches = client.runtime_caches().map_err(failed("runtime caches can be managed"))?;
-    findings.caches = Some(caches.len());
-    passed(&format!("runtime caches can be managed: there are {}", caches.len()));
+    let number = Selection::default().of(caches).len();
+    findings.caches = Some(number);
+    passed(&format!("runtime caches can be managed: there are {number}"));
     Ok(())
+}
+
+/// Checks the role of the key's user.
+fn role(user: &User, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(), Failure> {
+    let User { username, user_role, .. } = user;
+    findings.user = Some(username.clone());
+    match username.as_str() {
+        "" => passed("the key is accepted"),
+        name => passed(&format!("the key is accepted: it is {name}'s")),
+    }
+    findings.role = Some(user_role.clone());
+    match user_role.as_str() {
+        "" => Ok(()),
+        "administrator" => {
+            passed("the role is administrator");
+            Ok(())
+        }
+        _ => Err(Failure {
+            check: "the role is administrator",
+            explanation: format!(
+                "{username} is a {user_role}, and runtime caches are for administrators; use the key of one"
+            ),
+            status: ExitStatus::Denied,
+        }),
+    }
 }

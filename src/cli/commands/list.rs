@@ -28,7 +28,7 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
         session.output.print(&super::table(&caches));
     }
     if caches.is_empty() {
-        session.output.note("no runtime cache is selected");
+        super::none_selected(&selection, session);
     }
     ExitStatus::Success
 }

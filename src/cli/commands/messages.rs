@@ -17,49 +17,73 @@ pub(crate) fn resume_command(id: &TaskId) -> String {
 
 /// Prints how the deletion of `cache` ended, on one line.
 pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session) {
-    use Status::*;
-
-    let cause = outcome.cause.as_ref().map(|error| explained(error, session.server()));
-    let cause = cause.or_else(|| outcome.error.clone()).unwrap_or_default();
-    let task = outcome.task_id.as_ref().map(|id| id.as_str()).unwrap_or_default();
-    let take_up = outcome.task_id.as_ref().map(resume_command).unwrap_or_default();
-    let out = &session.output;
+    let output = &session.output;
+    let gone = outcome.still_there == Some(false);
     match outcome.status {
-        Deleted if outcome.still_there == Some(false) => {
-            out.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
+        Status::Deleted if gone => {
+            output.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
         }
-        Deleted => {
-            let elapsed = out.elapsed();
-            out.note(&format!("deleted {cache}, after {elapsed}"));
+        Status::Deleted => output.note(&format!("deleted {cache}, after {}", output.elapsed())),
+        Status::WouldDelete => {
+            output.note(&format!("would delete {cache}: this was a dry run, nothing is deleted"));
         }
-        WouldDelete => out.note(&format!("would delete {cache}: this was a dry run, nothing is deleted")),
-        Started => out.note(&format!("follow it with: {take_up}")),
-        Absent if outcome.still_there == Some(false) => {
-            out.note(&format!(
-                "{cache} is not there; whether this run deleted it is not known: the answer was lost"
-            ));
+        Status::Started => {
+            let command = outcome.task_id.as_ref().map(resume_command).unwrap_or_default();
+            output.note(&format!("follow it with: {command}"));
         }
-        Absent => out.note(&format!("{cache} is not there")),
-        Failed => {
+        Status::Absent if gone => {
+            output.note(&format!("{cache} is gone; it is not known whether this run deleted it"));
+        }
+        Status::Absent => output.note(&format!("{cache} is not there")),
+        _ => output.error(&failure(cache, outcome, session)),
+    }
+}
+
+/// Returns the error of a deletion that did not succeed: what happened, why, and the next step.
+fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String {
+    let cause = outcome.cause.as_ref().map(|error| explained(error, session.server()));
+    let resume = outcome.task_id.as_ref().map(|id| format!("; resume with: {}", resume_command(id)));
+    match outcome.status {
+        Status::Failed => {
+            let words = outcome.error.as_deref().filter(|words| !words.is_empty());
+            let words = words.unwrap_or("the server gives no reason");
+            let task = outcome.task_id.as_ref().map(|id| id.as_str()).unwrap_or_default();
             let code = outcome.code.unwrap_or_default();
-            let words = if cause.is_empty() { "the server gives no reason" } else { &cause };
-            out.error(&format!(
-                "the deletion of {cache} failed: {words} (task {task}, code {code}); see the server's log"
-            ));
-        }
-        Unknown if outcome.in_doubt || outcome.task_id.is_some() => {
-            let there = if outcome.still_there == Some(true) { ", and it is still there" } else { "" };
-            let next = match take_up.as_str() {
-                "" => "a task may be at work on it: look again with connect-cache list".to_owned(),
-                command => format!("take it up with: {command}"),
+            let doubt = match outcome.in_doubt {
+                true => "; an earlier deletion, whose reply was lost, may still be running",
+                false => "",
             };
-            out.error(&format!("what became of {cache} is not known{there}: {cause}; {next}"));
+            format!(
+                "the deletion of {cache} failed: {words} (task {task}, code {code}); see the server's log{doubt}"
+            )
         }
-        NotFound | Refused | Unknown => out.error(&format!("{cache}: {cause}")),
-        Running => out.error(&format!(
-            "stopped following the deletion of {cache}, which goes on; take it up with: {take_up}"
-        )),
-        _ => out.error(&format!("the deletion of {cache} was not started")),
+        Status::Running => {
+            format!("timed out: the deletion of {cache} is still running{}", resume.unwrap_or_default())
+        }
+        // A dry run, whose outcome is the answer: nothing may be running.
+        Status::Unknown if !outcome.in_doubt && outcome.task_id.is_none() => match cause {
+            Some(cause) => format!("cannot tell whether {cache} exists: {cause}"),
+            None => format!(
+                "cannot tell whether {cache} exists: this server accepts dry runs of missing caches, and its \
+                 list may spell the image in another way; see connect-cache list"
+            ),
+        },
+        Status::Unknown => {
+            let there = if outcome.still_there == Some(true) { ", which still exists" } else { "" };
+            let cause = cause.or_else(|| outcome.error.clone()).unwrap_or_default();
+            let next = resume.unwrap_or_else(|| {
+                "; a task may still be deleting it: check with connect-cache list".to_owned()
+            });
+            format!("outcome unknown for {cache}{there}: {cause}{next}")
+        }
+        Status::NotFound => match cause {
+            Some(cause) => format!("{cache}: {cause}"),
+            None => format!("no runtime cache {cache}; connect-cache list shows the caches there are"),
+        },
+        _ => match cause {
+            Some(cause) => format!("{cache}: {cause}"),
+            None => format!("the deletion of {cache} was not started"),
+        },
     }
 }
 
@@ -67,9 +91,11 @@ pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session
 pub(crate) fn progress(cache: Option<&RuntimeCache>, progress: &Progress<'_>, output: &Output) {
     let what = match progress {
         Progress::Started(task) => format!("task {task} started"),
-        Progress::InDoubt(error) => format!("{error}; it may have started all the same, so a dry run asks"),
+        Progress::InDoubt(error) => {
+            format!("{error}; the deletion may have started; checking whether the cache is still there")
+        }
         Progress::SentAgain => "the cache is still there; deleting it once more".to_owned(),
-        Progress::Resolving => "what became of the cache is not clear yet, so a dry run asks".to_owned(),
+        Progress::Resolving => "checking whether the cache is still there".to_owned(),
         _ => return,
     };
     match cache {

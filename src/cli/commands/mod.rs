@@ -26,10 +26,23 @@ fn selected(
         return Ok(caches);
     }
     let orphans = selection::orphans(&session.client, caches).map_err(|error| session.fail(&error))?;
-    for doubt in &orphans.doubts {
-        session.output.note(doubt);
+    for note in &orphans.notes {
+        session.output.note(note);
     }
     Ok(orphans.caches)
+}
+
+/// Prints that no cache is selected, and why that may be.
+fn none_selected(selection: &Selection, session: &Session) {
+    session.output.note("no runtime cache is selected");
+    // A literal name cannot match if the list spells it in another way.
+    let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
+    if let Some(image) = selection.image_name.as_deref().filter(is_literal) {
+        session.output.note(&format!(
+            "lists spell image names differently from '{image}': use a glob such as '*{}*'",
+            image.rsplit(['/', ':']).next().unwrap_or_default()
+        ));
+    }
 }
 
 /// Returns caches in columns, for people.

@@ -50,7 +50,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         Err(status) => return status,
     };
     if caches.is_empty() {
-        session.output.note("no runtime cache is selected");
+        super::none_selected(&selection, session);
         return ExitStatus::Success;
     }
     if ask && !confirmed(&caches, session) {
@@ -126,9 +126,9 @@ impl<'a> Purge<'a> {
         let at = self.running.iter().position(|(known, _)| known == cache);
         let lines = at.map(|at| self.running.swap_remove(at).1).unwrap_or_default();
         self.ended += 1;
-        self.failed += usize::from(FAILURES.contains(&outcome.status));
-        // The summary counts what was not started: a line for each would bury the rest.
-        if outcome.status != Status::NotStarted {
+        self.failed += usize::from(is_failure(outcome));
+        // The summary counts the caches whose turn did not come: a line for each would bury the rest.
+        if outcome.status != Status::NotStarted || outcome.cause.is_some() {
             messages::outcome(cache, outcome, self.session);
         }
         if self.json {
@@ -142,7 +142,10 @@ impl<'a> Purge<'a> {
     }
 }
 
-const FAILURES: [Status; 3] = [Status::Failed, Status::Refused, Status::Unknown];
+/// Reports whether a deletion failed, as the live line counts it.
+fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome.status, Status::Failed | Status::Refused | Status::Unknown) || outcome.cause.is_some()
+}
 
 fn summary(outcomes: &[Outcome]) -> String {
     let counts = [
@@ -171,7 +174,7 @@ fn exit_status(outcomes: &[Outcome]) -> ExitStatus {
         ExitStatus::Denied
     } else if any(Status::Failed) || any(Status::Refused) {
         ExitStatus::Failed
-    } else if any(Status::Unknown) {
+    } else if outcomes.iter().any(|outcome| outcome.exit_status() == ExitStatus::NoAnswer) {
         ExitStatus::NoAnswer
     } else if any(Status::Running) || any(Status::NotStarted) {
         ExitStatus::StillRunning

@@ -40,13 +40,14 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
     conclude(&task, session)
 }
 
-/// Prints how the task stands, and returns the exit status.
+/// Prints how the task stands, and returns the exit status. What it deletes is not known here, so an error of the
+/// task is a failure, whatever its code.
 fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) -> ExitStatus {
     let output = &session.output;
     if !finished {
         output.note(&format!("task {id} still runs; follow it with: {}", messages::resume_command(id)));
         ExitStatus::StillRunning
-    } else if *code == 0 {
+    } else if *code == 0 && error.is_empty() {
         output.note(&format!("task {id} has ended well"));
         ExitStatus::Success
     } else {

@@ -1,0 +1,249 @@
+//! Is the cache there?
+//!
+//! | the dry run gets | the list, read after it | this server's dry run | the cache is |
+//! | --- | --- | --- | --- |
+//! | 404, code 4 | is not read | | gone |
+//! | 200 | has its row | | there |
+//! | 200 | does not have its row | tells | what a second dry run says: 404 with code 4 gone, 200 there |
+//! | 200 | does not have its row | does not tell | gone if its row was in an earlier list of this run or its image is exactly `Local`, else not known |
+//! | 200 | does not have its row, or cannot be read | not known | not known |
+//! | anything else | is not read | | not known |
+//!
+//! A dry run goes first: a gateway may serve a stale list, but never a stale answer to a DELETE. Newer servers
+//! accept the dry run of a cache that does not exist. Whether a server's dry run tells is learned when it is
+//! needed, once per run, by the dry run of a cache that cannot exist. A list that cannot be read does not count
+//! against a dry run that tells.
+//!
+//! Assumptions, since no public source settles them: a server whose dry run does not tell lists every cache
+//! (older servers, which may leave some out, tell), and names `Local` exactly so. Sources: connectapi's pull
+//! request 318 and rsconnect-python's tests until 2025-08 for dry runs that tell; rsconnect-python's commit
+//! 9f4ceb9e and its issue 746 for those that do not.
+
+use std::time::{Duration, Instant};
+
+use crate::client::DryRuns;
+use crate::endpoints::{CheckRuntimeCache, LOCAL, ListRuntimeCaches};
+use crate::error::Verdict;
+use crate::jobs::{Job, Run, Step};
+use crate::retry::Retry;
+use crate::{Error, RuntimeCache};
+
+/// Whether a cache is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    There,
+    Gone,
+    NotKnown,
+}
+
+/// The answer to the question, and what it rests on.
+pub(crate) struct Finding {
+    pub(crate) presence: Presence,
+    /// Whether a dry run of the cache was accepted: it was there, if dry runs tell.
+    pub(crate) accepted: bool,
+    /// Whether a list had its row.
+    pub(crate) listed: bool,
+    /// The request that failed, or that said that there is no such cache.
+    pub(crate) error: Option<Error>,
+}
+
+/// The evidence so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Evidence {
+    dry_run: Option<DryRun>,
+    row: Option<Row>,
+    second_dry_run: Option<DryRun>,
+}
+
+/// What a dry run of the cache got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DryRun {
+    /// 404 with code 4.
+    NoSuchCache,
+    /// 200.
+    Accepted,
+    /// Anything else.
+    Unusable,
+}
+
+/// The row of the cache in the list that was read after the dry run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    Listed,
+    Missing,
+    Unreadable,
+}
+
+/// The next request, or the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    DryRun,
+    List,
+    /// The dry run of a cache that cannot exist.
+    Calibration,
+    SecondDryRun,
+    Answer(Presence),
+}
+
+/// The table above. `listed` is whether a missing row proves that the cache is gone if dry runs do not tell:
+/// it was in an earlier list, or the list would spell its name in the same way.
+fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
+    use Presence::{Gone, NotKnown, There};
+
+    match (evidence.dry_run, evidence.row, dry_runs) {
+        (None, ..) => Next::DryRun,
+        (Some(DryRun::NoSuchCache), ..) => Next::Answer(Gone),
+        (Some(DryRun::Accepted), None, _) => Next::List,
+        (Some(DryRun::Accepted), Some(Row::Listed), _) => Next::Answer(There),
+        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::NotLearned) => {
+            Next::Calibration
+        }
+        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::Tell) => {
+            match evidence.second_dry_run {
+                None => Next::SecondDryRun,
+                Some(DryRun::NoSuchCache) => Next::Answer(Gone),
+                Some(DryRun::Accepted) => Next::Answer(There),
+                Some(DryRun::Unusable) => Next::Answer(NotKnown),
+            }
+        }
+        (Some(DryRun::Accepted), Some(Row::Missing), DryRuns::DoNotTell) => {
+            Next::Answer(if listed { Gone } else { NotKnown })
+        }
+        (Some(DryRun::Accepted), Some(Row::Unreadable), DryRuns::DoNotTell) => Next::Answer(NotKnown),
+        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::NotKnown) => {
+            Next::Answer(NotKnown)
+        }
+        (Some(DryRun::Unusable), ..) => Next::Answer(NotKnown),
+    }
+}
+
+/// The question whether a cache is there: a job of up to four requests, each retried like any other.
+pub(crate) struct Question<'a> {
+    cache: &'a RuntimeCache,
+    /// Whether a row in an earlier list of this run is good enough.
+    trusts_earlier_list: bool,
+    evidence: Evidence,
+    /// The image's name as the dry run's reply spells it. It may help to find a row, but does not prove that
+    /// one is missing.
+    spelling: Option<String>,
+    error: Option<Error>,
+    retry: Retry,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(cache: &'a RuntimeCache) -> Self {
+        Self {
+            cache,
+            trusts_earlier_list: false,
+            evidence: Evidence::default(),
+            spelling: None,
+            error: None,
+            retry: Retry::default(),
+        }
+    }
+
+    /// Lets a row in an earlier list of this run stand for one in a list read now.
+    pub(crate) fn trusting_earlier_list(self) -> Self {
+        Self { trusts_earlier_list: true, ..self }
+    }
+
+    /// Asks for a dry run of the cache.
+    fn dry_run(&mut self, run: &Run<'_>) -> Result<DryRun, Error> {
+        let spelling = run.client.attempt(&CheckRuntimeCache(self.cache))?;
+        if self.trusts_earlier_list && run.client.was_listed(self.cache) {
+            self.evidence.row = Some(Row::Listed);
+        }
+        self.spelling = spelling;
+        Ok(DryRun::Accepted)
+    }
+
+    /// Looks for the cache's row in the list.
+    fn list(&self, run: &Run<'_>) -> Result<Row, Error> {
+        let rows = run.client.attempt(&ListRuntimeCaches)?;
+        let spelled = self
+            .spelling
+            .as_ref()
+            .map(|image_name| RuntimeCache { image_name: image_name.clone(), ..self.cache.clone() });
+        let is_it = |row: &RuntimeCache| {
+            row.is(self.cache) || spelled.as_ref().is_some_and(|spelled| row.is(spelled))
+        };
+        let row = if rows.iter().any(is_it) { Row::Listed } else { Row::Missing };
+        run.client.remember(&rows);
+        Ok(row)
+    }
+
+    /// Asks for a dry run of a cache that cannot exist.
+    fn calibrate(&self, run: &Run<'_>) -> Result<(), Error> {
+        let nowhere = RuntimeCache::new(&self.cache.language, "0.0.0", LOCAL);
+        run.client.attempt(&CheckRuntimeCache(&nowhere))?;
+        run.client.learn_dry_runs(DryRuns::DoNotTell);
+        Ok(())
+    }
+
+    /// Notes what a request came to that failed for good.
+    fn failed(&mut self, request: Next, error: Error, run: &Run<'_>) {
+        let no_such_cache = error.is_no_such_cache();
+        let dry_run = if no_such_cache { DryRun::NoSuchCache } else { DryRun::Unusable };
+        match request {
+            Next::DryRun => self.evidence.dry_run = Some(dry_run),
+            Next::SecondDryRun => self.evidence.second_dry_run = Some(dry_run),
+            Next::List => self.evidence.row = Some(Row::Unreadable),
+            // The client has noted an answer that tells.
+            Next::Calibration if no_such_cache => return,
+            Next::Calibration => run.client.learn_dry_runs(DryRuns::NotKnown),
+            Next::Answer(_) => {}
+        }
+        self.error = Some(error);
+    }
+
+    fn finding(self, presence: Presence) -> Finding {
+        Finding {
+            presence,
+            accepted: self.evidence.dry_run == Some(DryRun::Accepted),
+            listed: self.evidence.row == Some(Row::Listed),
+            error: self.error,
+        }
+    }
+}
+
+impl Job for Question<'_> {
+    type End = Finding;
+
+    fn cache(&self) -> Option<&RuntimeCache> {
+        Some(self.cache)
+    }
+
+    fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
+        // A missing row proves nothing if the list may spell the image's name in another way.
+        let listed = self.cache.image_name == LOCAL || run.client.was_listed(self.cache);
+        let request = next(self.evidence, run.client.dry_runs(), listed);
+        let answered = match request {
+            Next::Answer(presence) => return Step::End(self.finding(presence)),
+            Next::DryRun => self.dry_run(run).map(|dry_run| self.evidence.dry_run = Some(dry_run)),
+            Next::SecondDryRun => {
+                self.dry_run(run).map(|dry_run| self.evidence.second_dry_run = Some(dry_run))
+            }
+            Next::List => self.list(run).map(|row| self.evidence.row = Some(row)),
+            Next::Calibration => self.calibrate(run),
+        };
+        let delay = match answered {
+            Ok(()) => {
+                self.retry = Retry::default();
+                Duration::ZERO
+            }
+            Err(error) => match run.client.next_try(&mut self.retry, &error) {
+                Some(delay) => delay,
+                None => {
+                    let denied = error.verdict() == Verdict::Denied;
+                    self.failed(request, error, run);
+                    self.retry = Retry::default();
+                    if denied {
+                        return Step::End(self.finding(Presence::NotKnown));
+                    }
+                    Duration::ZERO
+                }
+            },
+        };
+        Step::Next(self, Instant::now() + delay)
+    }
+}
