@@ -247,3 +247,42 @@ impl Job for Question<'_> {
         Step::Next(self, Instant::now() + delay)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table at the top of this file, row by row: dry run, row, dry runs, listed before, second dry run.
+    #[test]
+    fn answers_as_the_table_says() {
+        use DryRun::{Accepted, NoSuchCache, Unusable};
+        use DryRuns::{DoNotTell, NotKnown, NotLearned, Tell};
+        use Presence::{Gone, There};
+        use Row::{Listed, Missing, Unreadable};
+
+        let answer = |dry_run, row, second_dry_run, dry_runs, listed| {
+            next(Evidence { dry_run, row, second_dry_run }, dry_runs, listed)
+        };
+        let all = [NotLearned, Tell, DoNotTell, NotKnown];
+        for (dry_runs, listed) in all.into_iter().flat_map(|dry_runs| [(dry_runs, false), (dry_runs, true)]) {
+            let of = |dry_run, row| answer(dry_run, row, None, dry_runs, listed);
+            assert_eq!(of(None, None), Next::DryRun);
+            assert_eq!(of(Some(NoSuchCache), None), Next::Answer(Gone));
+            assert_eq!(of(Some(Accepted), None), Next::List);
+            assert_eq!(of(Some(Accepted), Some(Listed)), Next::Answer(There));
+            assert_eq!(of(Some(Unusable), None), Next::Answer(Presence::NotKnown));
+        }
+        for (row, listed) in [(Missing, false), (Missing, true), (Unreadable, false), (Unreadable, true)] {
+            let of = |dry_runs, second| answer(Some(Accepted), Some(row), second, dry_runs, listed);
+            assert_eq!(of(NotLearned, None), Next::Calibration);
+            assert_eq!(of(Tell, None), Next::SecondDryRun);
+            assert_eq!(of(Tell, Some(NoSuchCache)), Next::Answer(Gone));
+            assert_eq!(of(Tell, Some(Accepted)), Next::Answer(There));
+            assert_eq!(of(Tell, Some(Unusable)), Next::Answer(Presence::NotKnown));
+            assert_eq!(of(NotKnown, None), Next::Answer(Presence::NotKnown));
+            let gone = row == Missing && listed;
+            let expected = if gone { Gone } else { Presence::NotKnown };
+            assert_eq!(of(DoNotTell, None), Next::Answer(expected));
+        }
+    }
+}

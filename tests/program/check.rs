@@ -1,7 +1,7 @@
 //! `connect-cache check`
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Role, Server, User};
 use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, run, server_over_tls};
@@ -180,4 +180,36 @@ fn a_role_that_is_not_told_is_for_the_list_to_judge() {
     let ran = run(&server, "check").exits(0).never_says("role");
     assert!(ran.stdout.ends_with("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
     run(&server, "check -k publisher-key").exits(3).says("use the key of an administrator");
+}
+
+#[test]
+fn accepts_the_key_of_a_service_principal() {
+    let robot = User::new("robot-key", "robot", Role::Administrator).service_principal();
+    let publisher = User::new("pub-key", "pub", Role::Publisher).service_principal();
+    let server = Server::start(Config { users: vec![robot, publisher], ..Config::default() });
+    let ran = run(&server, "check -k robot-key").exits(0).says_nothing();
+    assert!(
+        ran.stdout.contains("ok    the key is accepted: it seems to be a service principal's\n"),
+        "{ran:#?}"
+    );
+    assert!(ran.stdout.ends_with("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
+    let ran = run(&server, "check -k robot-key --json").exits(0);
+    assert_eq!((&ran.json()["user"], &ran.json()["role"]), (&json!(null), &json!(null)), "{ran:#?}");
+    run(&server, "check -k pub-key").exits(3).says("use the key of an administrator");
+}
+
+#[test]
+fn uses_what_the_settings_report() {
+    let execution_type = Some("launcher-kubernetes".to_owned());
+    let server = Server::start(Config { execution_type, ..Config::default() });
+    let ran = run(&server, "check").exits(0);
+    let line = "ok    the server is Connect 2026.09.0 (execution: launcher-kubernetes)\n";
+    assert!(ran.stdout.contains(line), "{ran:#?}");
+
+    let disabled = Config { enable_runtime_cache_management: Some(false), ..Config::default() };
+    let ran = run(&Server::start(disabled), "check").exits(5);
+    assert!(ran.stdout.ends_with("FAIL  runtime caches can be managed\n"), "{ran:#?}");
+    ran.says("can set Server.AllowRuntimeCacheManagement");
+    let enabled = Config { enable_runtime_cache_management: Some(true), ..Config::default() };
+    run(&Server::start(enabled), "check").exits(0).says_nothing();
 }

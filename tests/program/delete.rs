@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
 use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
@@ -120,6 +120,45 @@ fn words_are_needed() {
         run(&server, &format!("delete {}", words.join(" "))).exits(2).fails_with("is empty");
     }
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn reports_the_refusal_of_a_gateway_as_refused() {
+    let redirect = Action::Reply {
+        status: 302,
+        headers: vec![("Location".into(), "https://login.invalid/".into())],
+        body: String::new(),
+    };
+    for (action, exit) in [
+        (Action::html(405), 6),
+        (Action::html(501), 6),
+        (Action::html(404), 6),
+        (Action::html(413), 6),
+        (redirect, 6),
+        (Action::html(401), 3),
+        (Action::html(403), 3),
+    ] {
+        for dry_run in ["", " -d"] {
+            let server = Server::start(Config::default());
+            for endpoint in [Endpoint::Delete, Endpoint::DryRun] {
+                server.fault(Fault::new(endpoint, action.clone()).times(usize::MAX));
+            }
+            let ran = run(&server, &format!("delete -l R -V 4.3.0 --json{dry_run}")).exits(exit);
+            assert_eq!(ran.json()["status"], "refused", "{action:?}: {ran:#?}");
+            assert_eq!(server.requests().len(), 1, "{ran:#?}");
+        }
+    }
+}
+
+#[test]
+fn reports_a_dry_run_without_a_usable_answer_as_unknown() {
+    for action in [Action::html(200), Action::html(500), Action::ResetBeforeReply, Action::CutJson] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));
+        let ran = run(&server, "delete -l R -V 4.3.0 -d --json --retries 0").exits(6);
+        assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+        ran.says("error: cannot tell whether R 4.3.0 Local exists: cannot check the runtime cache");
+    }
 }
 
 #[test]

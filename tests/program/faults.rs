@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, MissingCache, Plan, Server};
 use serde_json::{Value, json};
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
@@ -31,128 +31,198 @@ fn faults() -> Vec<(&'static str, Action, bool)> {
     ]
 }
 
-/// Where a fault strikes.
+/// Where a fault strikes, and the status that `delete` must report then.
 struct Point {
     name: &'static str,
     words: &'static str,
     on: Endpoint,
     skip: usize,
     in_effect: bool,
+    /// Whether the reply to the DELETE, which took effect at once, is lost already.
+    in_doubt: bool,
     task: Duration,
-    /// Exit status and JSON status where trying again helps, and where it does not.
-    helped: (i32, &'static str),
-    not_helped: (i32, &'static str),
+    /// If retrying helps, in each of [`WORLDS`].
+    helped: [&'static str; 3],
+    /// If it does not.
+    not_helped: [&'static str; 3],
 }
 
-const DELETE: &str = "delete --json -l R -V 4.3.0";
+/// What a missing cache gets, which differs between the versions of Connect.
+const WORLDS: [MissingCache; 3] =
+    [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds];
+
+const DELETE: &str = "-l R -V 4.3.0";
+const DELETED: [&str; 3] = ["deleted"; 3];
+const UNKNOWN: [&str; 3] = ["unknown"; 3];
+const ABSENT: [&str; 3] = ["absent"; 3];
+const WOULD_DELETE: [&str; 3] = ["would-delete"; 3];
 
 fn points() -> Vec<Point> {
-    let (deleted, unknown, absent) = ((0, "deleted"), (6, "unknown"), (0, "absent"));
     let point = |name, on, task: u64, helped, not_helped| Point {
         name,
         words: DELETE,
         on,
         skip: 0,
         in_effect: false,
+        in_doubt: false,
         task: Duration::from_millis(task),
         helped,
         not_helped,
     };
     vec![
-        Point { words: "list --json", ..point("list", Endpoint::List, 0, (0, ""), (6, "")) },
+        Point { words: "-l R -V 4.3.0 -d", ..point("dry run", Endpoint::DryRun, 0, WOULD_DELETE, UNKNOWN) },
+        // If the list cannot be read, dry runs that tell decide.
         Point {
-            words: "delete --json -l R -V 4.3.0 -d",
-            ..point("dry run", Endpoint::DryRun, 0, (0, "would-delete"), unknown)
+            words: "-l R -V 4.3.0 -d",
+            ..point(
+                "list after a dry run",
+                Endpoint::List,
+                0,
+                WOULD_DELETE,
+                ["would-delete", "unknown", "unknown"],
+            )
         },
-        // In doubt whatever the answer was: the dry run finds the cache, and the deletion is sent again.
-        point("deletion, not in effect", Endpoint::Delete, 0, deleted, deleted),
+        // In doubt whatever the reply: the cache is found there, and the DELETE is sent again.
+        point("delete without effect", Endpoint::Delete, 0, DELETED, DELETED),
+        Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ABSENT, ABSENT) },
         Point {
             in_effect: true,
-            ..point("deletion, in effect at once", Endpoint::Delete, 0, absent, absent)
+            ..point("delete with effect later", Endpoint::Delete, 3000, DELETED, DELETED)
+        },
+        Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ABSENT, UNKNOWN) },
+        // A dry run that tells needs no list.
+        Point {
+            in_doubt: true,
+            ..point("list in doubt", Endpoint::List, 0, ABSENT, ["absent", "unknown", "unknown"])
         },
         Point {
-            in_effect: true,
-            ..point("deletion, in effect later", Endpoint::Delete, 3000, deleted, deleted)
+            in_doubt: true,
+            skip: 1,
+            ..point("calibration in doubt", Endpoint::DryRun, 0, ABSENT, ["absent", "unknown", "unknown"])
         },
-        point("first look", Endpoint::Task, 4000, deleted, unknown),
-        Point { skip: 1, ..point("later look", Endpoint::Task, 6000, deleted, unknown) },
-        point("last look", Endpoint::Task, 0, deleted, deleted),
+        point("first poll", Endpoint::Task, 4000, DELETED, UNKNOWN),
+        Point { skip: 1, ..point("later poll", Endpoint::Task, 6000, DELETED, UNKNOWN) },
+        // The DELETE was accepted: that the cache was there is known if dry runs tell.
+        point("last poll", Endpoint::Task, 0, DELETED, ["deleted", "absent", "absent"]),
     ]
 }
 
-/// Each point is a test, and its faults run side by side: most of them wait.
+/// Lets each fault strike at a point, in each world, under `delete` and `purge`, side by side: most of them wait.
 fn strike_all_at(name: &str) {
     let point = &points().into_iter().find(|point| point.name == name).unwrap();
     thread::scope(|scope| {
-        for (fault, action, repeat_helps) in faults() {
-            scope.spawn(move || strike(point, fault, action, repeat_helps));
+        for (fault, action, retry_helps) in faults() {
+            for (world, purge) in (0..WORLDS.len()).flat_map(|world| [(world, false), (world, true)]) {
+                let action = action.clone();
+                scope.spawn(move || strike(point, fault, action, retry_helps, world, purge));
+            }
         }
     });
 }
 
 #[test]
-fn each_fault_at_a_list() {
-    strike_all_at("list");
+fn survives_each_fault_at_a_list() {
+    for (fault, action, retry_helps) in faults() {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::List, action));
+        let ran = run(&server, &format!("list --json --request-timeout {REQUEST_TIMEOUT}"));
+        assert_eq!(ran.status, Some(if retry_helps { 0 } else { 6 }), "{fault}: {ran:#?}");
+    }
 }
 
 #[test]
-fn each_fault_at_a_dry_run() {
+fn survives_each_fault_at_a_dry_run() {
     strike_all_at("dry run");
 }
 
 #[test]
-fn each_fault_at_a_deletion_not_in_effect() {
-    strike_all_at("deletion, not in effect");
+fn survives_each_fault_at_the_list_after_a_dry_run() {
+    strike_all_at("list after a dry run");
 }
 
 #[test]
-fn each_fault_at_a_deletion_in_effect_at_once() {
-    strike_all_at("deletion, in effect at once");
+fn survives_each_fault_at_a_delete_without_effect() {
+    strike_all_at("delete without effect");
 }
 
 #[test]
-fn each_fault_at_a_deletion_in_effect_later() {
-    strike_all_at("deletion, in effect later");
+fn survives_each_fault_at_a_delete_with_effect_at_once() {
+    strike_all_at("delete with effect at once");
 }
 
 #[test]
-fn each_fault_at_the_first_look() {
-    strike_all_at("first look");
+fn survives_each_fault_at_a_delete_with_effect_later() {
+    strike_all_at("delete with effect later");
 }
 
 #[test]
-fn each_fault_at_a_later_look() {
-    strike_all_at("later look");
+fn survives_each_fault_at_a_dry_run_in_doubt() {
+    strike_all_at("dry run in doubt");
 }
 
 #[test]
-fn each_fault_at_the_last_look() {
-    strike_all_at("last look");
+fn survives_each_fault_at_a_list_in_doubt() {
+    strike_all_at("list in doubt");
 }
 
-fn strike(point: &Point, fault: &str, action: Action, repeat_helps: bool) {
-    let server = Server::start(Config { plan: Plan::lasting(point.task), ..Config::default() });
-    let strike = Fault::new(point.on, action).skip(point.skip);
-    server.fault(if point.in_effect { strike.with_effect() } else { strike });
-    let words = format!("{} --request-timeout {REQUEST_TIMEOUT}", point.words);
-    let ran = run(&server, &words);
+#[test]
+fn survives_each_fault_at_a_calibration_in_doubt() {
+    strike_all_at("calibration in doubt");
+}
 
-    let context = format!("{fault} at {}: {ran:#?}", point.name);
-    let (exit, status) = if repeat_helps { point.helped } else { point.not_helped };
-    assert_eq!(ran.status, Some(exit), "{context}");
-    if status.is_empty() {
-        return;
+#[test]
+fn survives_each_fault_at_the_first_poll() {
+    strike_all_at("first poll");
+}
+
+#[test]
+fn survives_each_fault_at_a_later_poll() {
+    strike_all_at("later poll");
+}
+
+#[test]
+fn survives_each_fault_at_the_last_poll() {
+    strike_all_at("last poll");
+}
+
+fn strike(point: &Point, fault: &str, action: Action, retry_helps: bool, world: usize, purge: bool) {
+    let server = Server::start(Config {
+        missing_cache: WORLDS[world],
+        plan: Plan::lasting(point.task),
+        ..Config::default()
+    });
+    if point.in_doubt {
+        server.fault(Fault::new(Endpoint::Delete, Action::html(502)).with_effect());
     }
+    // A purge reads a list of its own first, and its dry run needs no other.
+    let first_list = purge && point.on == Endpoint::List;
+    let strike = Fault::new(point.on, action).skip(point.skip + usize::from(first_list));
+    server.fault(if point.in_effect { strike.with_effect() } else { strike });
+    let command = if purge { "purge -y" } else { "delete" };
+    let ran = run(&server, &format!("{command} --json {} --request-timeout {REQUEST_TIMEOUT}", point.words));
+
+    let context = format!("{fault} at {} in {:?}: {ran:#?}", point.name, WORLDS[world]);
+    let expected = match (if retry_helps { point.helped } else { point.not_helped })[world] {
+        // The list showed the cache, so it is this run that deleted it; and a dry run trusts that list.
+        "absent" if purge => "deleted",
+        "unknown" if first_list && !point.in_doubt => "would-delete",
+        status => status,
+    };
     let record = ran.json();
-    assert_eq!(record["status"], status, "{context}");
+    assert_eq!(record["status"], expected, "{context}");
+    assert_eq!(ran.status, Some(if expected == "unknown" { 6 } else { 0 }), "{context}");
     // A claim is true of the server, and a cache that is known to be gone is claimed.
     let there = caches(&server).contains(&"R 4.3.0 Local".to_owned());
-    assert_eq!(there, !["deleted", "absent"].contains(&status), "{context}");
+    match expected {
+        "deleted" | "absent" => assert!(!there, "{context}"),
+        "would-delete" => assert!(there, "{context}"),
+        _ => {}
+    }
     // Each line of the task that was followed, once.
     let lines = record["output"].as_array().unwrap();
     let (first, last) = (json!("Deleting runtime cache..."), json!("Successfully deleted runtime cache"));
     let all: &[Value] = &[first, last];
-    let followed_to_the_end = status == "deleted" && record["code"] == 0;
+    let followed_to_the_end = expected == "deleted" && record["code"] == 0;
     assert!(if followed_to_the_end { lines == all } else { all.starts_with(lines) }, "{context}");
 }
 

@@ -137,3 +137,49 @@ fn what_might_be_in_use_is_no_orphan() {
         .prints("")
         .says("cannot list the R versions that the server offers");
 }
+
+#[test]
+fn says_that_lists_spell_image_names_differently() {
+    let server = server();
+    run(&server, "list -I ghcr.io/rstudio/content:jammy")
+        .exits(0)
+        .prints("")
+        .says("lists spell image names differently from 'ghcr.io/rstudio/content:jammy': use a glob such as '*jammy*'");
+    run(&server, "purge -y -I ghcr.io/rstudio/content:jammy")
+        .exits(0)
+        .says("lists spell image names differently");
+    for other in ["list -I *:jammy", "list -I jammy", "list -V 9.9.9"] {
+        run(&server, other).exits(0).never_says("differently");
+    }
+}
+
+#[test]
+fn counts_a_row_listed_twice_once() {
+    let server = Server::start(Config { list_twice: true, ..Config::default() });
+    run(&server, "list").exits(0).prints("Python  3.7.6  Local\nR       4.3.0  Local\n");
+    run(&server, "check").exits(0).prints_line("ok    runtime caches can be managed: there are 2");
+    run(&server, "purge --all -y").exits(0).says("2 deleted");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+}
+
+#[test]
+fn reads_null_as_an_empty_list() {
+    let server = Server::start(Config { null_list: true, caches: vec![], ..Config::default() });
+    run(&server, "list --json").exits(0).prints("{\"caches\":[]}\n");
+}
+
+#[test]
+fn compares_no_image_names_for_orphans() {
+    let caches =
+        ["ghcr-io-rstudio-r-jammy", "ghcr-io-rstudio-r-focal"].map(|image| Cache::new("R", "4.3.0", image));
+    let other = Cache::new("R", "4.2.0", "ghcr-io-rstudio-r-jammy");
+    let offered = ("4.3.0".into(), "Kubernetes".into(), "ghcr.io/rstudio/r:jammy".into());
+    let server = Server::start(Config {
+        caches: [&caches[..], &[other]].concat(),
+        installations_r: Installations::Listed(vec![offered]),
+        ..Config::default()
+    });
+    // That no installation uses the second image cannot be seen; that none has R 4.2.0 can.
+    run(&server, "list --orphaned").exits(0).prints("R  4.2.0  ghcr-io-rstudio-r-jammy\n");
+    run(&server, "list -I *focal").exits(0).prints("R  4.3.0  ghcr-io-rstudio-r-focal\n");
+}

@@ -13,6 +13,7 @@ mod faults;
 mod following;
 mod help;
 mod list;
+mod presence;
 mod proxy;
 mod purge;
 mod replies;

@@ -273,9 +273,16 @@ fn a_proxy_that_refuses_says_so() {
         let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
         let ran = program.words("delete -l R -V 4.3.0 --retries 0").run().exits(6);
         ran.says("does not let us through").never_says("dry run");
-        assert_eq!(proxy.asked().len(), 2);
+        let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
+        let ran = program.words("delete -l R -V 4.3.0 --retries 0 --json").run().exits(6);
+        assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
+        assert_eq!(proxy.asked().len(), 3);
     }
     let proxy = Proxy::start(Lets::WithCredentials);
+    // In absolute form the proxy refused a request that was sent.
+    let program = connect_cache(&plain).env("HTTP_PROXY", proxy.url());
+    let ran = program.words("delete -l R -V 4.3.0 --json").run().exits(6);
+    assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
     let ran = list(&plain).env("HTTP_PROXY", proxy.url()).words("--retries 0").run().exits(6).prints("");
     ran.fails_with("HTTP 407").fails_with("the proxy wants credentials: http://USER:PASSWORD@HOST:PORT");
     assert_eq!((tls.connections(), plain.connections()), (0, 0));

@@ -141,6 +141,13 @@ impl Ran {
         self
     }
 
+    /// Standard output has this line.
+    #[track_caller]
+    pub fn prints_line(self, line: &str) -> Self {
+        assert!(self.stdout.lines().any(|printed| printed == line), "no {line:?} in {self:#?}");
+        self
+    }
+
     /// Standard error has `text` in it.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {

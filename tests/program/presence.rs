@@ -1,0 +1,321 @@
+//! Is the cache there? What the program concludes on servers that differ in what a missing cache gets.
+
+use std::time::{Duration, Instant};
+
+use connect_test_server::{
+    Action, Cache, Config, Echo, Effect, Endpoint, Fault, LostLookup, MissingCache, Plan, Sanitizer, Server,
+};
+use serde_json::json;
+
+use crate::support::{caches, endpoints, requests_to, run};
+
+const NOT_FOUND: MissingCache = MissingCache::NotFound;
+const TASK_FAILS: MissingCache = MissingCache::TaskFails;
+const TASK_SUCCEEDS: MissingCache = MissingCache::TaskSucceeds;
+const WORLDS: [MissingCache; 3] = [NOT_FOUND, TASK_FAILS, TASK_SUCCEEDS];
+
+fn server(missing_cache: MissingCache, plan: Plan) -> Server {
+    Server::start(Config { missing_cache, plan, ..Config::default() })
+}
+
+/// The status in the record of a run of `delete` or of a purge of one cache, with its exit status.
+fn status(server: &Server, words: &str) -> (String, i32) {
+    let ran = run(server, &format!("{words} --json"));
+    (ran.json()["status"].as_str().unwrap().to_owned(), ran.status.unwrap())
+}
+
+#[track_caller]
+fn assert_status(server: &Server, words: &str, expected: (&str, i32)) {
+    let (status, exit) = status(server, words);
+    assert_eq!((status.as_str(), exit), expected, "{words}: {:#?}", endpoints(server));
+}
+
+fn is_calibration(body: &serde_json::Value) -> bool {
+    *body == json!({"language": "R", "version": "0.0.0", "image_name": "Local", "dry_run": true})
+}
+
+#[test]
+fn costs_an_ordinary_deletion_nothing() {
+    for world in WORLDS {
+        let server = server(world, Plan::default());
+        assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+    }
+}
+
+#[test]
+fn finds_out_that_a_cache_never_existed() {
+    for (world, delete) in
+        [(NOT_FOUND, ("not-found", 4)), (TASK_FAILS, ("not-found", 4)), (TASK_SUCCEEDS, ("deleted", 0))]
+    {
+        let server = server(world, Plan::default());
+        assert_status(&server, "delete -l R -V 9.9.9", delete);
+        let ignored = if world == TASK_SUCCEEDS { delete } else { ("absent", 0) };
+        assert_status(&server, "delete -l R -V 9.9.9 --ignore-not-found", ignored);
+        assert_status(&server, "delete -l R -V 9.9.9 --dry-run", ("not-found", 4));
+        assert_status(&server, "delete -l R -V 9.9.9 --dry-run --ignore-not-found", ("absent", 0));
+        assert_eq!(caches(&server).len(), 2);
+    }
+    let ran = run(&server(TASK_FAILS, Plan::default()), "delete -l R -V 9.9.9 -d").exits(4);
+    ran.says("error: no runtime cache R 9.9.9 Local");
+}
+
+#[test]
+fn checks_a_dry_run_against_the_list_and_a_cache_that_cannot_exist() {
+    use Endpoint::{DryRun, List};
+
+    for (world, version, expected) in [
+        (NOT_FOUND, "4.3.0", vec![DryRun, List]),
+        (TASK_FAILS, "4.3.0", vec![DryRun, List]),
+        (NOT_FOUND, "9.9.9", vec![DryRun]),
+        (TASK_FAILS, "9.9.9", vec![DryRun, List, DryRun]),
+    ] {
+        let server = server(world, Plan::default());
+        let ran = run(&server, &format!("delete -d -l R -V {version}"));
+        assert_eq!(endpoints(&server), expected, "{ran:#?}");
+        if let Some(third) = server.requests().get(2) {
+            assert!(is_calibration(&third.json()), "{third:?}");
+        }
+        assert_eq!(caches(&server).len(), 2);
+    }
+}
+
+#[test]
+fn trusts_a_dry_run_that_tells_over_a_list_that_leaves_the_cache_out() {
+    let hidden = Cache::new("R", "4.2.0", "Local");
+    let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
+    assert_status(&server, "delete -d -l R -V 4.2.0", ("would-delete", 0));
+    use Endpoint::{DryRun, List};
+    assert_eq!(endpoints(&server), [DryRun, List, DryRun, DryRun]);
+    assert!(is_calibration(&requests_to(&server, DryRun)[1].json()));
+
+    // Without a list, too.
+    server.fault(Fault::new(List, Action::html(404)).times(usize::MAX));
+    assert_status(&server, "delete -d -l R -V 4.3.0", ("would-delete", 0));
+}
+
+#[test]
+fn claims_nothing_if_the_list_is_refused() {
+    for world in WORLDS {
+        let server = server(world, Plan::default());
+        server.fault(Fault::new(Endpoint::List, Action::error(403, 22, "no")).times(usize::MAX));
+        assert_status(&server, "delete -d -l R -V 4.3.0", ("unknown", 6));
+        assert_eq!(endpoints(&server), [Endpoint::DryRun, Endpoint::List]);
+    }
+}
+
+#[test]
+fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
+    let image = "ghcr.io/Example/R:jammy";
+    for sanitizer in [
+        Sanitizer::Collapse,
+        Sanitizer::KeepCase,
+        Sanitizer::Underscores,
+        Sanitizer::KeepDots,
+        Sanitizer::AppendHash,
+    ] {
+        for (world, echo, there, missing) in [
+            (NOT_FOUND, Echo::Listed, ("would-delete", 0), ("not-found", 4)),
+            (NOT_FOUND, Echo::Requested, ("would-delete", 0), ("not-found", 4)),
+            (TASK_FAILS, Echo::Listed, ("would-delete", 0), ("unknown", 6)),
+            // No row is found, and none would prove that the cache is missing.
+            (TASK_FAILS, Echo::Requested, ("unknown", 6), ("unknown", 6)),
+            (TASK_SUCCEEDS, Echo::Stored, ("unknown", 6), ("unknown", 6)),
+        ] {
+            let server = Server::start(Config {
+                caches: vec![Cache::new("R", "4.3.0", image)],
+                missing_cache: world,
+                sanitizer,
+                echo,
+                ..Config::default()
+            });
+            assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {image}"), there);
+            assert_status(&server, "delete -d -l R -V 4.3.0 -I ghcr.io/Example/R:focal", missing);
+            // By its listed name it is found everywhere.
+            let listed = sanitizer.sanitize(image);
+            assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {listed}"), ("would-delete", 0));
+        }
+    }
+}
+
+#[test]
+fn resolves_a_task_that_failed() {
+    let failing = |code, effect| Plan { code, error: "disk on fire".into(), effect, ..Plan::default() };
+    for (code, effect, world, delete, purge) in [
+        // The cache is still there: the task failed.
+        (1, Effect::Never, NOT_FOUND, ("failed", 1), ("failed", 1)),
+        (1, Effect::Never, TASK_FAILS, ("failed", 1), ("failed", 1)),
+        (1, Effect::Never, TASK_SUCCEEDS, ("failed", 1), ("failed", 1)),
+        // Code 0 with an error is no success.
+        (0, Effect::Never, NOT_FOUND, ("failed", 1), ("failed", 1)),
+        (0, Effect::Never, TASK_FAILS, ("failed", 1), ("failed", 1)),
+        // The cache is gone: this run deleted it if it saw it.
+        (1, Effect::AtEnd, NOT_FOUND, ("deleted", 0), ("deleted", 0)),
+        (1, Effect::AtEnd, TASK_FAILS, ("not-found", 4), ("deleted", 0)),
+        (0, Effect::AtEnd, NOT_FOUND, ("deleted", 0), ("deleted", 0)),
+        (0, Effect::AtEnd, TASK_FAILS, ("absent", 0), ("deleted", 0)),
+    ] {
+        let context = format!("{code} {effect:?} {world:?}");
+        for (words, expected) in [("delete -l R -V 4.3.0", delete), ("purge -l R -y", purge)] {
+            let server = server(world, failing(code, effect));
+            assert_status(&server, words, expected);
+            let there = server.has(&Cache::new("R", "4.3.0", "Local"));
+            assert_eq!(there, effect == Effect::Never, "{context}");
+        }
+    }
+    let failing = failing(0, Effect::Never);
+    let ran = run(&server(NOT_FOUND, failing.clone()), "delete -l R -V 4.3.0 --json").exits(1);
+    assert_eq!((&ran.json()["code"], &ran.json()["error"]), (&json!(0), &json!("disk on fire")));
+    // A task's own command cannot know the cache.
+    let server = server(NOT_FOUND, Plan { effect: Effect::AtEnd, ..failing });
+    let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
+    for words in [format!("task {id}"), format!("task {id} --wait"), format!("task {id} --json")] {
+        run(&server, &words).exits(1).says("failed: disk on fire (code 0)");
+    }
+}
+
+#[test]
+fn takes_a_failed_task_at_its_word_only_if_nothing_was_in_doubt() {
+    for (code, in_doubt, expected) in
+        [(1, false, ("failed", 1)), (0, false, ("unknown", 6)), (1, true, ("unknown", 6))]
+    {
+        let plan = Plan { code, error: "disk on fire".into(), ..Plan::default() };
+        let server = server(NOT_FOUND, plan);
+        if in_doubt {
+            // The questions before the second DELETE are answered; those after its task are not.
+            server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+        }
+        let answered = if in_doubt { 6 } else { 0 };
+        server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).skip(answered).times(usize::MAX));
+        assert_status(&server, "delete -l R -V 4.3.0", expected);
+    }
+}
+
+#[test]
+fn calibrates_at_most_once_in_a_run() {
+    let all: Vec<Cache> = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
+    let server = Server::start(Config { caches: all, missing_cache: TASK_FAILS, plan, ..Config::default() });
+    // Each task is lost, with the cache gone: each has to be found out.
+    server.fault(Fault::new(Endpoint::Task, Action::html(404)).times(usize::MAX));
+    run(&server, "purge --all -y").exits(0).says("5 deleted");
+    let dry_runs = requests_to(&server, Endpoint::DryRun);
+    assert_eq!(dry_runs.iter().filter(|request| is_calibration(&request.json())).count(), 1);
+    assert_eq!(dry_runs.len(), 6);
+    assert!(caches(&server).is_empty());
+}
+
+#[test]
+fn trusts_the_first_list_of_a_purge_in_its_dry_run() {
+    let server = server(TASK_FAILS, Plan::default());
+    run(&server, "purge --all -d").exits(0).says("2 would be deleted");
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun, Endpoint::DryRun]);
+}
+
+#[test]
+fn rejects_replies_about_another_cache() {
+    let other = |names: &str| Action::Reply {
+        status: 200,
+        headers: vec![],
+        body: format!(r#"{{{names},"task_id":"lFvijYN16kjCoal6"}}"#),
+    };
+    for names in [
+        r#""language":"Python""#,
+        r#""version":"4.3.1""#,
+        r#""image_name":"ghcr-io-example-r""#,
+        r#""language":"R","version":"4.3.0","image_name":"local""#,
+    ] {
+        let server = server(NOT_FOUND, Plan::default());
+        server.fault(Fault::new(Endpoint::Delete, other(names)).with_effect());
+        assert_status(&server, "delete -l R -V 4.3.0", ("absent", 0));
+        // The task of the other cache is not followed.
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{names}");
+    }
+}
+
+#[test]
+fn rejects_arrays_and_empty_objects() {
+    for body in ["[]", "[[]]", r#"["abc"]"#, r#"["R","4.3.0","Local","abc"]"#, "{}", r#"{"task_id":[]}"#] {
+        let reply = Action::Reply { status: 200, headers: vec![], body: body.into() };
+        let deleting = server(NOT_FOUND, Plan::default());
+        deleting.fault(Fault::new(Endpoint::Delete, reply.clone()).with_effect());
+        assert_status(&deleting, "delete -l R -V 4.3.0", ("absent", 0));
+        let checking = server(NOT_FOUND, Plan::default());
+        checking.fault(Fault::new(Endpoint::DryRun, reply.clone()));
+        assert_status(&checking, "delete -d -l R -V 4.3.0", ("unknown", 6));
+        let following = server(NOT_FOUND, Plan::default());
+        following.fault(Fault::new(Endpoint::Task, reply).times(usize::MAX));
+        assert_status(&following, "delete -l R -V 4.3.0", ("deleted", 0));
+        assert!(!following.has(&Cache::new("R", "4.3.0", "Local")));
+    }
+    // Not Connect's error object.
+    let server = server(NOT_FOUND, Plan::default());
+    let reply = Action::Reply { status: 404, headers: vec![], body: r#"[4,"Cache does not exist"]"#.into() };
+    server.fault(Fault::new(Endpoint::Delete, reply));
+    assert_status(&server, "delete -l R -V 4.3.0", ("refused", 6));
+}
+
+#[test]
+fn takes_a_lookup_refused_with_code_4_for_lost() {
+    let server = Server::start(Config { lost_lookup: LostLookup::Code4, ..Config::default() });
+    run(&server, "task 0123456789abcdef").exits(4).says("code 4)");
+    // Ten more nodes were asked.
+    assert_eq!(requests_to(&server, Endpoint::Task).len(), 11);
+    let lost = Action::error(404, 4, "The requested object does not exist.");
+    server.fault(Fault::new(Endpoint::Task, lost).times(2));
+    assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
+}
+
+#[test]
+fn ends_lost_lookups_at_the_timeout() {
+    let server = Server::start(Config::default());
+    run(&server, "task 0123456789abcdef --wait --timeout 0.25").exits(4);
+    assert!((1..=4).contains(&server.requests().len()), "{:#?}", server.requests());
+}
+
+#[test]
+fn sends_no_delete_again_after_the_timeout() {
+    let (first, second) = (Cache::new("R", "4.1.0", "Local"), Cache::new("R", "4.2.0", "Local"));
+    let long = Plan::lasting(Duration::from_secs(60));
+    let server = Server::start(Config {
+        caches: vec![first.clone(), second.clone()],
+        plan: long,
+        ..Config::default()
+    });
+    // The first cache is in doubt until second 5 or 6; the polls of the second one's task take two seconds each,
+    // and the one that starts then ends after the timeout.
+    server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+    server.fault(Fault::new(Endpoint::Task, Action::Delay(Duration::from_secs(2))).times(usize::MAX));
+    let ran = run(&server, "purge --all -y --json --timeout 6.5").exits(6);
+    let deletes = requests_to(&server, Endpoint::Delete);
+    let versions: Vec<_> = deletes.iter().map(|request| request.json()["version"].clone()).collect();
+    assert_eq!(versions, ["4.1.0", "4.2.0"], "{ran:#?}");
+    assert!(
+        ran.stdout.contains(r#""version":"4.1.0","image_name":"Local","task_id":null,"status":"unknown""#)
+    );
+    assert!(ran.stdout.contains(r#""status":"running""#), "{ran:#?}");
+}
+
+#[test]
+fn shares_one_request_timeout_among_all_jobs_after_the_timeout() {
+    let all: Vec<Cache> = (0..8).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let plan = Plan::lasting(Duration::from_secs(60));
+    let server = Server::start(Config { caches: all, plan, ..Config::default() });
+    for endpoint in [Endpoint::Task, Endpoint::DryRun] {
+        server.fault(Fault::new(endpoint, Action::Stall).times(usize::MAX));
+    }
+    let started_at = Instant::now();
+    let words = "purge --all -y --max-running 8 --timeout 1 --request-timeout 3";
+    run(&server, words).exits(6).says("8 unknown");
+    // Eight jobs with a limit of their own would take 24 s or more.
+    assert!(started_at.elapsed() < Duration::from_secs(15), "{:?}", started_at.elapsed());
+}
+
+#[test]
+fn honors_a_pause_with_more_digits_than_fit() {
+    let server = Server::start(Config::default());
+    let headers = vec![("Retry-After".to_owned(), "99999999999999999999999".to_owned())];
+    server.fault(Fault::new(Endpoint::List, Action::Reply { status: 503, headers, body: String::new() }));
+    run(&server, "list").exits(6).fails_with("the server asks to come back in ");
+    assert_eq!(server.requests().len(), 1);
+}
