@@ -105,7 +105,7 @@ def test_posit_sdk_is_refused(sdk):
         ("publisher-key", forbidden),
         ("viewer-key", forbidden),
         ("locked-key", (403, 50, "This user is locked.")),
-        ("no-such-key", (401, 24, "The requested operation requires authentication.")),
+        ("no-such-key", (401, 30, "The API key is not valid.")),
     ]:
         client = sdk(key)
         with pytest.raises(ClientError) as error:

@@ -85,7 +85,7 @@ def test_a_backend_restarted_in_the_middle_of_a_task(program, connect, gateway, 
 
     run.end()
     assert run.stdout == OUTPUT.splitlines(True)[0], run
-    assert "so a dry run asks" in run.stderr, run
+    assert "checking whether the cache is still there" in run.stderr, run
     assert backend.requests("DryRun"), run
     assert not backend.requests("Delete"), run
     if gone:
