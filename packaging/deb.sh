@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes Debian packages of what packaging/dist.sh built: packaging/deb.sh
 #
-# They land beside the tarballs. What goes where is in Cargo.toml, [package.metadata.deb].
+# They land beside the tarballs. Cargo.toml, [package.metadata.deb], takes their files from dist/debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
@@ -13,12 +13,14 @@ rm -f dist/*.deb
 for folder in dist/connect-cache-"$version"-*-linux-musl; do
     [ -x "$folder/connect-cache" ] || continue
     arch=${folder%-linux-musl}
-    target=${arch##*-}-unknown-linux-musl
-    # Where cargo-deb looks for a binary that it need not build.
-    install -D "$folder/connect-cache" "${CARGO_TARGET_DIR:-target}/$target/release/connect-cache"
-    cp "$folder/LICENSES-THIRD-PARTY" dist/
-    cargo deb --quiet --no-build --no-strip --target "$target" --output dist
+    rm -rf dist/debian
+    packaging/stage.sh "$folder/connect-cache" dist dist/debian/usr
+    # Debian has its own folder for zsh's completions, and one file, copyright, for the licenses.
+    mv dist/debian/usr/share/zsh/{site-functions,vendor-completions}
+    rm dist/debian/usr/share/doc/connect-cache/LICENSE-*
+    cargo deb --quiet --no-build --no-strip --target "${arch##*-}-unknown-linux-musl" --output dist
     made=1
 done
 [ "$made" = 1 ] || { echo "deb: make dist first" >&2; exit 1; }
+rm -r dist/debian
 ls dist/*.deb

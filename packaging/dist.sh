@@ -30,12 +30,16 @@ sbom() {
     rm -r "$copy"
 }
 
-# assemble ARCH: the tarball's folder, from its binary.
+# assemble ARCH: fills the tarball's folder, which has the binary. Only the completions are in a folder of their own.
 assemble() {
-    local folder=$out/connect-cache-$version-$1-linux-musl
-    cp "$out/man/connect-cache.1" README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$folder"
-    cp -r "$out/completions" "$folder"
+    local folder=$out/connect-cache-$version-$1-linux-musl tree
     packaging/third-party.sh "$1-unknown-linux-musl" >"$folder/LICENSES-THIRD-PARTY"
+    tree=$(mktemp -d)
+    packaging/stage.sh "$folder/connect-cache" "$out" "$tree"
+    cp "$tree"/bin/* "$tree"/share/man/man1/* "$folder"
+    find "$tree/share/doc/connect-cache" -maxdepth 1 -type f -exec cp -t "$folder" {} +
+    cp -r "$out/completions" "$folder"
+    rm -r "$tree"
 }
 
 tool cargo-auditable cargo-cyclonedx

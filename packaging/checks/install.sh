@@ -7,6 +7,8 @@ check_install() {
     make --silent install DESTDIR="$root" PREFIX=/opt/connect
     (cd "$root" && find . -type f | sort) >"$scratch/install/list"
     cat "$scratch/install/list"
+    [ -x "$root/opt/connect/bin/connect-cache" ]
+    grep -qx 'ExecStart=/opt/connect/bin/connect-cache .*' "$root/opt/connect/share/doc/connect-cache/examples/connect-cache.service"
     diff - "$scratch/install/list" <<'END'
 ./opt/connect/bin/connect-cache
 ./opt/connect/share/bash-completion/completions/connect-cache
@@ -23,7 +25,7 @@ check_install() {
 END
     [ "$("$root/opt/connect/bin/connect-cache" --version)" = "connect-cache $version" ]
     MANPATH=$root/opt/connect/share/man man --where connect-cache
-    echo "make install puts $(wc -l <"$scratch/install/list") files beneath DESTDIR and PREFIX"
+    echo "make install puts $(wc -l <"$scratch/install/list") files under DESTDIR and PREFIX"
 }
 
 # Installed into a root folder of its own, with its own database of packages.
@@ -37,6 +39,21 @@ check_deb() {
     ! dpkg-deb --field "$package" Depends | grep . || return 1
     ! dpkg-deb --ctrl-tarfile "$package" | tar --list | grep -E '(pre|post)(inst|rm)|triggers' || return 1
     dpkg-deb --contents "$package" | awk '$2 != "root/root" && $2 != "0/0" { print; bad = 1 } END { exit bad }'
+    dpkg-deb --contents "$package" | awk '/^-/ { print $1, $6 }' | sort -k 2 >"$scratch/deb/list"
+    diff - "$scratch/deb/list" <<'END'
+-rwxr-xr-x ./usr/bin/connect-cache
+-rw-r--r-- ./usr/share/bash-completion/completions/connect-cache
+-rw-r--r-- ./usr/share/doc/connect-cache/CHANGELOG.md
+-rw-r--r-- ./usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
+-rw-r--r-- ./usr/share/doc/connect-cache/README.md
+-rw-r--r-- ./usr/share/doc/connect-cache/copyright
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.service
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.timer
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- ./usr/share/fish/vendor_completions.d/connect-cache.fish
+-rw-r--r-- ./usr/share/man/man1/connect-cache.1.gz
+-rw-r--r-- ./usr/share/zsh/vendor-completions/_connect-cache
+END
 
     # A static binary that can be loaded anywhere is taken for a library. The one changelog is upstream's, in
     # Markdown.
@@ -49,12 +66,8 @@ check_deb() {
     dpkg --root="$root" --install "$package"
     [ "$(chroot "$root" /usr/bin/connect-cache --version)" = "connect-cache $version" ]
     cmp "$root/usr/bin/connect-cache" "$(binary_of "$(uname -m)")"
+    cmp "$root/usr/share/doc/connect-cache/copyright" packaging/copyright
     MANPATH=$root/usr/share/man man --where connect-cache
-    [ -s "$root/usr/share/bash-completion/completions/connect-cache" ]
-    [ -s "$root/usr/share/zsh/vendor-completions/_connect-cache" ]
-    [ -s "$root/usr/share/fish/vendor_completions.d/connect-cache.fish" ]
-    [ -s "$root/usr/share/doc/connect-cache/copyright" ]
-    [ "$(cd "$root/usr/share/doc/connect-cache/examples" && echo *)" = 'connect-cache.service connect-cache.timer cronjob.yaml' ]
     dpkg --root="$root" --purge connect-cache
     [ "$(cd "$root" && find . -not -path './var/*' | sort)" = "$before" ]
     echo "installs without dependencies, runs, and leaves nothing ($(stat -c %s "$package") bytes, $(dpkg-deb --field "$package" Installed-Size) KiB installed)"

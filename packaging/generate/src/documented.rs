@@ -1,12 +1,12 @@
 //! Every command, option, variable and exit status is in each text that a person may look for it in.
 
 use argh::FlagInfo;
+use connect_cache::ExitStatus;
 
 use crate::help::help;
 use crate::{completions, man, options};
 
 const README: &str = include_str!("../../../README.md");
-const EXIT_STATUSES: std::ops::RangeInclusive<u8> = 0..=7;
 
 /// What tells an option: its names, and the variable between brackets at its description's end.
 fn tokens(flag: &FlagInfo) -> Vec<String> {
@@ -100,13 +100,33 @@ fn every_command_is_in_the_readme_and_in_the_help() {
 }
 
 #[test]
-fn every_exit_status_is_in_help_man_page_and_readme() {
-    let page = man_page();
-    for status in EXIT_STATUSES {
-        assert!(help(None).contains(&format!("\n  {status}  ")), "{status}");
-        assert!(section(&page, ".SH EXIT STATUS").contains(&format!(".B {status}\n")), "{status}");
-        assert!(README.contains(&format!("\n| {status} | ")), "{status}");
+fn lists_exit_statuses_in_the_help() {
+    for status in ExitStatus::ALL {
+        let line = format!("\n  {}  {}\n", status.code(), status.meaning());
+        assert!(help(None).contains(&line), "the help has no line {line:?}");
     }
+}
+
+#[test]
+fn lists_exit_statuses_in_the_man_page() {
+    let page = man_page();
+    for status in ExitStatus::ALL {
+        let entry = format!(".TP\n.B {}\n{}\n", status.code(), status.meaning());
+        assert!(section(&page, ".SH EXIT STATUS").contains(&entry), "the man page has no {entry:?}");
+    }
+}
+
+#[test]
+fn lists_exactly_the_exit_statuses_in_the_readme() {
+    let (_, rest) =
+        README.split_once("\n### Exit status\n").expect("README.md has a section on exit statuses");
+    let (_, rest) = rest.split_once("\n| --- | --- |\n").expect("the section has a table");
+    let mut rows = rest.lines().take_while(|line| line.starts_with('|'));
+    for status in ExitStatus::ALL {
+        let expected = format!("| {} | {} |", status.code(), status.meaning());
+        assert_eq!(rows.next(), Some(expected.as_str()), "README.md, table of exit statuses");
+    }
+    assert_eq!(rows.next(), None, "README.md lists an exit status that the program does not have");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The man page: prose from a template, options from their definitions.
 
-use crate::{help, options};
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind};
+use connect_cache::ExitStatus;
 
-/// `@NAME@` alone on a line stands for a command's usage and options, `@OPTIONS@` for those of every
-/// command.
+use crate::{help, options};
+
+/// `@NAME@` alone on a line stands for a command's usage and options, `@OPTIONS@` for the options of every
+/// command, and `@EXIT_STATUS@` for the list of exit statuses.
 const TEMPLATE: &str = include_str!("../connect-cache.1.in");
 
 /// The page of a version of the program, as of a date written 2024-12-31.
@@ -12,6 +14,7 @@ pub fn page(version: &str, date: &str) -> String {
     let mut page = fill(TEMPLATE, "DATE", date);
     page = fill(&page, "VERSION", version);
     page = fill(&page, "OPTIONS", &flags(options::flags(&options::common())));
+    page = fill(&page, "EXIT_STATUS", &exit_statuses());
     for command in options::commands() {
         page = fill(&page, command.name, &describe(&command));
     }
@@ -44,6 +47,11 @@ fn flags<'a>(flags: impl Iterator<Item = &'a FlagInfo<'a>>) -> String {
         text += &format!(".TP\n{short}\\fB{}\\fP{value}\n{}\n", escape(flag.long), prose(flag.description));
     }
     text
+}
+
+fn exit_statuses() -> String {
+    let entry = |status: ExitStatus| format!(".TP\n.B {}\n{}\n", status.code(), prose(status.meaning()));
+    ExitStatus::ALL.into_iter().map(entry).collect()
 }
 
 /// Text as it is read, `words` between grave accents in bold.

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Lays out what ships, for the tarballs, the Debian packages and `make install` alike:
+# packaging/stage.sh BINARY DOCS TREE [PREFIX]
+#
+# TREE gets the folders bin and share. DOCS is the folder of what packaging/docs.sh made. PREFIX is the folder that
+# TREE becomes on a host (default: /usr).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+binary=$1 docs=$2 tree=$3 prefix=${4:-/usr}
+
+put() { # MODE FILE TARGET
+    install -D --mode "$1" "$2" "$tree/$3"
+}
+put 755 "$binary" bin/connect-cache
+put 644 "$docs/man/connect-cache.1" share/man/man1/connect-cache.1
+put 644 "$docs/completions/connect-cache.bash" share/bash-completion/completions/connect-cache
+put 644 "$docs/completions/_connect-cache" share/zsh/site-functions/_connect-cache
+put 644 "$docs/completions/connect-cache.fish" share/fish/vendor_completions.d/connect-cache.fish
+for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do
+    put 644 "$file" "share/doc/connect-cache/$file"
+done
+# packaging/dist.sh puts the licenses of the crates next to the binary; `make static` makes no such list.
+licenses=$(dirname "$binary")/LICENSES-THIRD-PARTY
+[ ! -f "$licenses" ] || put 644 "$licenses" share/doc/connect-cache/LICENSES-THIRD-PARTY
+for file in packaging/systemd/* packaging/kubernetes/*; do
+    put 644 "$file" "share/doc/connect-cache/examples/${file##*/}"
+done
+# The service starts the program where it is.
+sed -i "s|^ExecStart=/usr/bin/|ExecStart=$prefix/bin/|" "$tree/share/doc/connect-cache/examples/connect-cache.service"
