@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
-use crate::json::from_json;
+use crate::json::{from_json, without_mark};
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
@@ -287,6 +287,10 @@ impl Client {
         let sent_at = Instant::now();
         let mut result = self.http.exchange(outgoing, limits);
         let elapsed = sent_at.elapsed();
+        if let Err(Broken { kind: ErrorKind::NotHttp(text) | ErrorKind::InvalidHttp(text), .. }) = &mut result
+        {
+            *text = start_of(self.secrets.masked(std::mem::take(text)).as_bytes());
+        }
         if let Ok(reply) = &mut result {
             for (_, cookie) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
                 self.cookies.borrow_mut().store(cookie);
@@ -321,18 +325,20 @@ fn failure(request: &Request, kind: ErrorKind) -> Error {
 
 /// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
 fn is_cut_short(reply: &Reply) -> bool {
-    let json: serde_json::Result<IgnoredAny> = serde_json::from_slice(&reply.body);
+    let json: serde_json::Result<IgnoredAny> = serde_json::from_slice(without_mark(&reply.body));
     !reply.framed && json.is_err_and(|error| error.is_eof())
 }
 
 /// Explains a whole reply with a status of success that is not the expected one.
 fn misread(request: &Request, reply: &Reply, error: &serde_json::Error) -> Error {
-    let problem = match error.is_data() {
+    let is_json = error.is_data();
+    let problem = match is_json {
         true => format!("got something else: {error}"),
         false => "got no JSON".to_owned(),
     };
-    let start = start_of(&reply.body);
-    failure(request, ErrorKind::Malformed { expected: request.expected, problem, start })
+    let (expected, start) = (request.expected, start_of(&reply.body));
+    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+    failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
 }
 
 /// Explains a reply with any other status.
@@ -352,6 +358,9 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
     if let Ok(ErrorObject { code, error }) = from_json(&reply.body) {
         return ErrorKind::Api { status, code, message: error };
     }
+    if let Some(encoded) = encoded(reply) {
+        return encoded;
+    }
     let start = start_of(&reply.body);
     // What the servers of Go and nginx reply to plain http on an https port.
     if status == 400 && url.starts_with("http:") && start.contains("HTTP request") && start.contains("HTTPS")
@@ -359,6 +368,14 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
         return ErrorKind::HttpsRequired { status, start };
     }
     ErrorKind::Foreign { status, start }
+}
+
+/// Explains a reply that cannot be read because its content is encoded.
+fn encoded(reply: &Reply) -> Option<ErrorKind> {
+    let encoding = start_of(reply.header("content-encoding")?.as_bytes());
+    let is_encoded =
+        !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") && !reply.body.is_empty();
+    is_encoded.then_some(ErrorKind::Encoded { status: reply.status, encoding })
 }
 
 /// Reads the value of `Retry-After` if it is a number, however large; dates are ignored.

@@ -138,8 +138,10 @@ pub enum ErrorKind {
     Tls(String),
     /// The connection failed before the whole reply had arrived.
     Lost(String),
-    /// The reply is not HTTP.
+    /// The reply is not HTTP. Holds its start.
     NotHttp(String),
+    /// The reply begins as HTTP does, but cannot be parsed.
+    InvalidHttp(String),
     /// The whole reply did not arrive within this limit, which includes the time the server held it.
     TimedOut(Duration),
     /// The time ran out before the request was sent; see [`Config::timeout`](crate::Config::timeout).
@@ -176,10 +178,19 @@ pub enum ErrorKind {
         /// The server address to configure, if the redirect leads to the same endpoint.
         instead: Option<String>,
     },
+    /// A reply whose content is encoded, although the request asked for none of it.
+    Encoded {
+        /// The HTTP status.
+        status: u16,
+        /// The value of `Content-Encoding`.
+        encoding: String,
+    },
     /// A reply that does not have the documented shape.
     Malformed {
         /// What was expected.
         expected: &'static str,
+        /// Whether it is JSON at all.
+        is_json: bool,
         /// What is wrong with the reply.
         problem: String,
         /// The start of the body.
@@ -314,9 +325,10 @@ impl ErrorKind {
     /// Returns the HTTP status of a reply that was an error.
     fn status(&self) -> Option<u16> {
         match self {
-            Self::Api { status, .. } | Self::Foreign { status, .. } | Self::HttpsRequired { status, .. } => {
-                Some(*status)
-            }
+            Self::Api { status, .. }
+            | Self::Foreign { status, .. }
+            | Self::Encoded { status, .. }
+            | Self::HttpsRequired { status, .. } => Some(*status),
             Self::ProxyAuthentication { .. } => Some(407),
             _ => None,
         }
@@ -324,7 +336,7 @@ impl ErrorKind {
 
     /// Reports whether the reply did not arrive whole.
     pub(crate) fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::NotHttp(_) | Self::TimedOut(_))
+        matches!(self, Self::Lost(_) | Self::TimedOut(_))
     }
 }
 
@@ -355,7 +367,11 @@ impl fmt::Display for ErrorKind {
                 write!(f, "TLS failed: the connection was closed in the handshake: {problem}")
             }
             Self::Lost(problem) => write!(f, "the answer was lost: {problem}"),
-            Self::NotHttp(problem) => write!(f, "the answer was lost: it is not HTTP: {problem}"),
+            Self::NotHttp(start) => {
+                f.write_str("the reply is not HTTP")?;
+                starting(f, start)
+            }
+            Self::InvalidHttp(problem) => write!(f, "the reply is not valid HTTP: {problem}"),
             Self::OutOfTime => f.write_str("the time is over"),
             Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
@@ -366,7 +382,13 @@ impl fmt::Display for ErrorKind {
             Self::Redirect { status, location, .. } => {
                 write!(f, "HTTP {status}, a redirect to {location}, which is not followed")
             }
-            Self::Malformed { expected, problem, start } => {
+            Self::Encoded { status, encoding } => {
+                write!(
+                    f,
+                    "HTTP {status}, with an encoding that was not requested (Content-Encoding: {encoding})"
+                )
+            }
+            Self::Malformed { expected, problem, start, .. } => {
                 write!(f, "expected {expected}, but {problem}")?;
                 starting(f, start)
             }
@@ -409,6 +431,10 @@ mod tests {
         ErrorKind::Foreign { status, start: String::new() }
     }
 
+    fn encoded(status: u16) -> ErrorKind {
+        ErrorKind::Encoded { status, encoding: String::new() }
+    }
+
     fn api(status: u16, code: i64) -> ErrorKind {
         ErrorKind::Api { status, code, message: String::new() }
     }
@@ -447,7 +473,20 @@ mod tests {
             (ErrorKind::Lost(String::new()), true),
             (ErrorKind::TimedOut(Duration::ZERO), true),
             (ErrorKind::TooLarge, true),
-            (ErrorKind::Malformed { expected: "", problem: String::new(), start: String::new() }, true),
+            (
+                ErrorKind::Malformed {
+                    expected: "",
+                    is_json: true,
+                    problem: String::new(),
+                    start: String::new(),
+                },
+                true,
+            ),
+            (ErrorKind::NotHttp(String::new()), true),
+            (ErrorKind::InvalidHttp(String::new()), true),
+            (encoded(200), true),
+            (encoded(502), true),
+            (encoded(405), false),
             (ErrorKind::Redirect { status: 302, location: String::new(), instead: None }, false),
             (api(404, 4), false),
             (api(403, 22), false),
@@ -482,6 +521,10 @@ mod tests {
         }
         for status in [400, 404, 413, 501, 505] {
             assert!(!error(foreign(status), true, true).is_worth_a_retry());
+        }
+        assert!(error(encoded(502), true, true).is_worth_a_retry());
+        for kind in [ErrorKind::NotHttp(String::new()), ErrorKind::InvalidHttp(String::new()), encoded(200)] {
+            assert!(!error(kind, true, true).is_worth_a_retry());
         }
     }
 }

@@ -13,15 +13,13 @@ use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
 
 use crate::error::CertificateProblem;
+use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
 use crate::{Config, ErrorKind, InvalidConfig, Proxy, ServerUrl, Trust};
 
 /// A longer body is not a reply of Connect's.
 const MAX_BODY: u64 = 32 << 20;
-/// Limit for the head of a reply, below the size of the input buffer: ureq takes a longer head than that
-/// buffer for a lost connection.
-const MAX_HEAD: usize = 30 << 10;
 const INPUT_BUFFER: usize = 32 << 10;
 /// The longest header line must fit: the key's or the cookies'.
 const OUTPUT_BUFFER: usize = 12 << 10;
@@ -229,7 +227,16 @@ impl Http {
                 ErrorKind::TlsClosed(error.to_string())
             }
             ureq::Error::Io(error) => self.connect_failed(error.to_string()),
-            ureq::Error::Protocol(problem) if sent => ErrorKind::NotHttp(problem.to_string()),
+            ureq::Error::Protocol(problem) if sent => ErrorKind::InvalidHttp(problem.to_string()),
+            ureq::Error::Other(other) if sent => match other.downcast_ref::<BadHead>() {
+                Some(BadHead { line, is_http: false, .. }) => {
+                    ErrorKind::NotHttp(String::from_utf8_lossy(line).into_owned())
+                }
+                Some(BadHead { problem, line, .. }) => {
+                    ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))
+                }
+                None => ErrorKind::Lost(other.to_string()),
+            },
             ureq::Error::Protocol(problem) => self.connect_failed(format!("it is not HTTP: {problem}")),
             error if sent => ErrorKind::Lost(error.to_string()),
             error => self.connect_failed(error.to_string()),

@@ -5,7 +5,12 @@ use serde_json::value::RawValue;
 
 /// Reads a reply's body, which must be an object.
 pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
-    serde_json::from_slice(body).map(|Object(value)| value)
+    serde_json::from_slice(without_mark(body)).map(|Object(value)| value)
+}
+
+/// Returns JSON without a byte order mark, which some gateways put before it (RFC 8259, section 8.1).
+pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json)
 }
 
 /// A value that is an object in JSON.
@@ -58,6 +63,7 @@ mod tests {
             |words: &[&str]| List { rows: words.iter().map(|word| Row { word: word.to_string() }).collect() };
         assert_eq!(read(r#" {"rows":[{"word":"a"}, {"word":"b","more":[]}]} "#).unwrap(), rows(&["a", "b"]));
         assert_eq!(read(r#"{"rows":null}"#).unwrap(), rows(&[]));
+        assert_eq!(read("\u{feff}{\"rows\":null}").unwrap(), rows(&[]));
         for wrong in
             [r#"[[{"word":"a"}]]"#, r#"{"rows":[["a"]]}"#, r#"{"rows":{"word":"a"}}"#, "{}", "[]", "null", ""]
         {

@@ -44,6 +44,7 @@ mod error;
 mod event;
 mod exit_status;
 mod follow;
+mod head;
 mod http;
 mod jobs;
 mod json;

@@ -1,9 +1,18 @@
-//! The transport under ureq: observes whether a request was sent, and writes requests for a proxy.
+//! The transport under ureq: observes whether a request was sent, writes requests for a proxy, and makes the
+//! heads of replies readable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Instant;
 
+use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::head::{self, Head, MAX_HEAD};
+
+/// How many headers ureq reads in a reply, and in a proxy's reply to CONNECT.
+const MAX_HEADERS: usize = 128;
+const MAX_CONNECT_HEADERS: usize = 20;
 
 /// What is observed and done at the transport, for one agent.
 #[derive(Debug, Default)]
@@ -56,7 +65,7 @@ impl<In: Transport> Connector<In> for WireConnector {
             self.0.connections.fetch_add(1, Relaxed);
         }
         let wire = carries_requests.then(|| self.0.clone());
-        Ok(chained.map(|inner| WireTransport { inner, wire }))
+        Ok(chained.map(|inner| WireTransport { inner, wire, at_reply: true }))
     }
 }
 
@@ -64,6 +73,40 @@ impl<In: Transport> Connector<In> for WireConnector {
 pub(crate) struct WireTransport<T> {
     inner: T,
     wire: Option<Arc<Wire>>,
+    /// Whether the next input is the head of a reply.
+    at_reply: bool,
+}
+
+impl<T: Transport> WireTransport<T> {
+    /// Replaces the head at the start of the input by one that ureq can read; reports whether it has arrived.
+    fn rewrite_head(&mut self) -> Result<bool, ureq::Error> {
+        let max_headers = if self.wire.is_some() { MAX_HEADERS } else { MAX_CONNECT_HEADERS };
+        let buffers = self.inner.buffers();
+        loop {
+            let input = buffers.input();
+            let head = head::read(input, max_headers).map_err(|bad| ureq::Error::Other(Box::new(bad)))?;
+            let length = match &head {
+                Head::Partial => input.len(),
+                Head::Interim { length } | Head::Whole { length, .. } => *length,
+            };
+            if length > MAX_HEAD {
+                return Err(ureq::Error::LargeResponseHeader(length, MAX_HEAD));
+            }
+            match head {
+                Head::Partial => return Ok(false),
+                // ureq would read the reply after it before this function can.
+                Head::Interim { .. } => buffers.input_consume(length),
+                Head::Whole { mut rewritten, .. } => {
+                    rewritten.extend_from_slice(&input[length..]);
+                    let all = input.len();
+                    buffers.input_consume(all);
+                    buffers.input_append_buf()[..rewritten.len()].copy_from_slice(&rewritten);
+                    buffers.input_appended(rewritten.len());
+                    return Ok(true);
+                }
+            }
+        }
+    }
 }
 
 impl<T: Transport> Transport for WireTransport<T> {
@@ -76,6 +119,7 @@ impl<T: Transport> Transport for WireTransport<T> {
             // Even a failed write may have sent a part.
             wire.sent.store(true, Relaxed);
             if wire.at_head.swap(false, Relaxed) {
+                self.at_reply = true;
                 if let Some(origin) = &wire.origin {
                     amount = into_absolute_form(self.inner.buffers().output(), amount, origin);
                 }
@@ -84,7 +128,23 @@ impl<T: Transport> Transport for WireTransport<T> {
         self.inner.transmit_output(amount, timeout)
     }
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let (limit, started_at) = (timeout.after, Instant::now());
+        while self.at_reply {
+            if let Duration::Exact(limit) = limit {
+                timeout.after = Duration::Exact(limit.saturating_sub(started_at.elapsed()));
+            }
+            if !self.inner.await_input(timeout)? {
+                // A head whose end was lost is not for ureq to judge.
+                let partial = self.inner.buffers().input().len();
+                self.inner.buffers().input_consume(partial);
+                return Ok(false);
+            }
+            if self.rewrite_head()? {
+                self.at_reply = false;
+                return Ok(true);
+            }
+        }
         self.inner.await_input(timeout)
     }
 

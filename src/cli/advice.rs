@@ -20,6 +20,7 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         let (_, address) = address.split_once("://")?;
         Some(format!("{does} on this port: try {scheme}://{address}"))
     };
+    let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
     let step = match &error.kind {
         ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
         ErrorKind::Connect { .. } => "check that the server runs, and its address and port",
@@ -42,6 +43,7 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Lost(_) | ErrorKind::NotHttp(_) => {
             "check the connection, and what stands between this host and the server"
         }
+        ErrorKind::InvalidHttp(_) => "check what stands between this host and the server",
         ErrorKind::TimedOut(_) => "check that the server is well; --request-timeout sets the limit",
         ErrorKind::Redirect { instead: Some(address), .. } => {
             return Some(format!("use {address} as the server"));
@@ -50,6 +52,19 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
         ErrorKind::OutOfTime => "--timeout sets the limit",
+        ErrorKind::Foreign { status: 403 | 405 | 501, .. }
+        | ErrorKind::Encoded { status: 403 | 405 | 501, .. }
+            if deletes =>
+        {
+            "something in front of Connect blocks DELETE requests: have it let them through, with their bodies"
+        }
+        ErrorKind::Malformed { is_json: false, .. } if deletes => {
+            "something in front of Connect blocks DELETE requests, or the address is not Connect's: see \
+             connect-cache check"
+        }
+        ErrorKind::Encoded { .. } => {
+            "have the gateway in front of Connect honor Accept-Encoding, or connect to Connect directly"
+        }
         ErrorKind::Foreign { status: 401 | 403, .. } => {
             "something in front of Connect refused: a gateway or a proxy"
         }
@@ -104,7 +119,9 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
         (403, ..) => "use the key of an administrator",
         (_, 141, _) => "it may run on another node of the cluster, or has ended with a restart of the server",
         (_, 179, _) => "the languages are R and Python",
-        (_, 180, _) => "name the language, the version in three parts, and the image",
+        (_, 12 | 180, DeleteRuntimeCache | CheckRuntimeCache) => {
+            "the request named the cache: a gateway may strip the bodies of DELETE requests"
+        }
         (_, 194, _) => "an administrator of the server can set Server.AllowRuntimeCacheManagement",
         (500.., ..) => "see the server's log",
         _ => return None,

@@ -1,10 +1,10 @@
 //! `connect-cache check`
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, Role, Server, User};
+use connect_test_server::{Action, Config, Endpoint, Fault, MissingCache, Role, Server, User};
 use serde_json::json;
 
-use crate::support::{caches, connect_cache, endpoints, run, server_over_tls};
+use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_over_tls};
 
 #[test]
 fn all_is_well_over_plain_http() {
@@ -16,9 +16,14 @@ fn all_is_well_over_plain_http() {
          ok    the server is Connect 2026.09.0\n\
          ok    the key is accepted: it is admin's\n\
          ok    the role is administrator\n\
-         ok    runtime caches can be managed: there are 2\n"
+         ok    runtime caches can be managed: there are 2\n\
+         ok    DELETE requests get through\n"
     ));
-    assert_eq!(endpoints(&server), [Endpoint::Settings, Endpoint::User, Endpoint::List]);
+    assert_eq!(endpoints(&server), [Endpoint::Settings, Endpoint::User, Endpoint::List, Endpoint::DryRun]);
+    let dry_run = &requests_to(&server, Endpoint::DryRun)[0];
+    assert_eq!(dry_run.method, "DELETE");
+    let body: serde_json::Value = serde_json::from_str(&dry_run.body).unwrap();
+    assert_eq!(body, json!({"language": "R", "version": "0.0.0", "image_name": "Local", "dry_run": true}));
     let ran = run(&server, "check --json").exits(0).says_nothing();
     assert_eq!(
         ran.json(),
@@ -48,7 +53,7 @@ fn the_trust_is_named_over_https() {
     let path = program.file("the-ca.pem", &ca.pem());
     let ran = program.arg(&path).run().exits(0).says_nothing();
     contains(&ran.stdout, &format!("the CA file {path}\n"));
-    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("ok    ")).count(), 6, "{ran:#?}");
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("ok    ")).count(), 7, "{ran:#?}");
 
     let program = connect_cache(&server).words("check --json");
     let path = program.file("the-ca.pem", &ca.pem());
@@ -178,7 +183,7 @@ fn a_role_that_is_not_told_is_for_the_list_to_judge() {
     let told = Action::Reply { status: 200, headers: vec![], body };
     server.fault(Fault::new(Endpoint::User, told).times(usize::MAX));
     let ran = run(&server, "check").exits(0).never_says("role");
-    assert!(ran.stdout.ends_with("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
+    assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
     run(&server, "check -k publisher-key").exits(3).says("use the key of an administrator");
 }
 
@@ -192,7 +197,7 @@ fn accepts_the_key_of_a_service_principal() {
         ran.stdout.contains("ok    the key is accepted: it seems to be a service principal's\n"),
         "{ran:#?}"
     );
-    assert!(ran.stdout.ends_with("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
+    assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
     let ran = run(&server, "check -k robot-key --json").exits(0);
     assert_eq!((&ran.json()["user"], &ran.json()["role"]), (&json!(null), &json!(null)), "{ran:#?}");
     run(&server, "check -k pub-key").exits(3).says("use the key of an administrator");
@@ -212,4 +217,36 @@ fn uses_what_the_settings_report() {
     ran.says("can set Server.AllowRuntimeCacheManagement");
     let enabled = Config { enable_runtime_cache_management: Some(true), ..Config::default() };
     run(&Server::start(enabled), "check").exits(0).says_nothing();
+}
+
+#[test]
+fn finds_out_whether_delete_requests_get_through() {
+    // Servers whose dry run accepts a cache that does not exist, and such as refuse it.
+    for missing in [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds] {
+        let server = Server::start(Config { missing_cache: missing, ..Config::default() });
+        let ran = run(&server, "check").exits(0).says_nothing();
+        assert!(ran.stdout.ends_with("ok    DELETE requests get through\n"), "{ran:#?}");
+    }
+
+    let blocks = "something in front of Connect blocks DELETE requests";
+    for (action, status, says) in [
+        (Action::html(405), 6, blocks),
+        (Action::html(501), 6, blocks),
+        (Action::html(403), 3, blocks),
+        (Action::html(200), 6, blocks),
+        (Action::error(400, 12, "A required parameter is missing."), 5, "may strip the bodies of DELETE"),
+        (Action::error(400, 180, "no location"), 5, "may strip the bodies of DELETE"),
+    ] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));
+        let ran = run(&server, "check").exits(status).fails_with(says);
+        assert!(ran.stdout.ends_with("\nFAIL  DELETE requests get through\n"), "{ran:#?}");
+        assert_eq!(ran.stdout.lines().count(), 7, "{ran:#?}");
+        assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
+
+        let ran = run(&server, "check --json").exits(status);
+        assert_eq!((&ran.json()["ok"], &ran.json()["caches"]), (&json!(false), &json!(2)));
+        assert!(ran.json()["error"].as_str().unwrap().contains(says), "{ran:#?}");
+        assert_eq!(caches(&server).len(), 2);
+    }
 }

@@ -228,7 +228,7 @@ fn a_refused_key_or_role_stops_new_deletions() {
     for (action, words) in [
         (Action::error(403, 22, "You don't have permission."), "use the key of an administrator"),
         (Action::error(401, 24, "The requested operation requires authentication."), "check the API key"),
-        (Action::html(403), "something in front of Connect refused"),
+        (Action::html(403), "something in front of Connect blocks DELETE requests"),
     ] {
         let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
         server.fault(Fault::new(Endpoint::Delete, action).skip(2));

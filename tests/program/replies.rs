@@ -230,16 +230,17 @@ fn a_redirect_to_another_page_is_a_login_or_a_proxy() {
 
 #[test]
 fn who_refuses_in_front_of_connect_is_called_so() {
-    for status in [401, 403] {
-        for (words, endpoint) in [("list", Endpoint::List), (DELETE, Endpoint::Delete)] {
-            let server = answering(endpoint, Action::html(status));
-            run(&server, words)
-                .exits(3)
-                .says(&format!("HTTP {status}, and not from Connect itself"))
-                .says("something in front of Connect refused");
-            assert_eq!(endpoints(&server), [endpoint]);
-            assert_eq!(caches(&server).len(), 2);
-        }
+    let refused = "something in front of Connect refused";
+    for (status, words, endpoint, says) in [
+        (401, "list", Endpoint::List, refused),
+        (403, "list", Endpoint::List, refused),
+        (401, DELETE, Endpoint::Delete, refused),
+        (403, DELETE, Endpoint::Delete, BLOCKS),
+    ] {
+        let server = answering(endpoint, Action::html(status));
+        run(&server, words).exits(3).says(&format!("HTTP {status}, and not from Connect itself")).says(says);
+        assert_eq!(endpoints(&server), [endpoint]);
+        assert_eq!(caches(&server).len(), 2);
     }
 }
 
@@ -288,4 +289,142 @@ fn nothing_is_said_of_a_cache_that_could_not_be_asked_for() {
     ran.says("error: outcome unknown for R 4.3.0 Local: cannot look at the task")
         .says("--wait")
         .never_says("exists");
+}
+
+#[test]
+fn skips_a_byte_order_mark_before_json() {
+    let list = "\u{feff}{\"caches\":[{\"language\":\"R\",\"version\":\"4.3.0\",\"image_name\":\"Local\"}]}";
+    run(&answering(Endpoint::List, with_body(list)), "list")
+        .exits(0)
+        .says_nothing()
+        .prints("R  4.3.0  Local\n");
+    let error = "\u{feff}{\"code\":22,\"error\":\"no\"}";
+    run(&answering(Endpoint::List, reply(403, &[], error)), "list")
+        .exits(3)
+        .fails_with("(HTTP 403, code 22)");
+    let server = answering(
+        Endpoint::Task,
+        with_body("\u{feff}{\"id\":\"a\",\"finished\":true,\"code\":0,\"last\":0}"),
+    );
+    server.fault(Fault::new(Endpoint::Delete, with_body("\u{feff}{\"task_id\":\"a\"}")).with_effect());
+    run(&server, DELETE).exits(0);
+    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+
+    // The mark does not hide that the end of a reply was lost.
+    let server = Server::start(Config::default());
+    let cut = "HTTP/1.1 200 OK\r\n\r\n\u{feff}{\"caches\":[";
+    server.fault(Fault::new(Endpoint::List, Action::Raw(cut.into())));
+    run(&server, "list --json").exits(0).says("it ended early");
+}
+
+/// A reply with the header `Content-Encoding`, whose body is not text.
+fn encoded(status: u16, encoding: &str) -> Action {
+    let head = format!("HTTP/1.1 {status} OK\r\nContent-Length: 10\r\nContent-Encoding: {encoding}\r\n\r\n");
+    Action::Raw([head.as_bytes(), b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03"].concat())
+}
+
+#[test]
+fn names_an_encoding_that_was_not_requested() {
+    for encoding in ["gzip", "br", "deflate", "zstd", "GZIP"] {
+        let server = answering(Endpoint::List, encoded(200, encoding));
+        run(&server, "list")
+            .exits(6)
+            .prints("")
+            .fails_with(&format!(
+                "HTTP 200, with an encoding that was not requested (Content-Encoding: {encoding}); have the \
+                 gateway in front of Connect honor Accept-Encoding"
+            ))
+            .never_says("\u{fffd}")
+            .never_says("1f}");
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert_eq!(
+        requests_to(&answered_once(encoded(200, "gzip")), Endpoint::List)[0].header("accept-encoding"),
+        Some("identity")
+    );
+    // The status counts as it does otherwise.
+    let server = answering(Endpoint::List, encoded(404, "gzip"));
+    run(&server, "list").exits(6).fails_with("HTTP 404, with an encoding that was not requested");
+    run(&answering(Endpoint::List, encoded(403, "gzip")), "list").exits(3).never_says("\u{fffd}");
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::List, encoded(502, "gzip")));
+    run(&server, "list --json").exits(0).says("(Content-Encoding: gzip); trying again in");
+
+    // A wrong or empty header does no harm to a reply that can be read.
+    for encoding in ["gzip", "identity", ""] {
+        let server =
+            answering(Endpoint::List, reply(200, &[("content-encoding", encoding)], r#"{"caches":[]}"#));
+        run(&server, "list --json").exits(0).prints("{\"caches\":[]}\n");
+    }
+    for encoding in ["identity", ""] {
+        let server = answering(Endpoint::List, reply(200, &[("content-encoding", encoding)], "hello"));
+        run(&server, "list").exits(6).fails_with("got no JSON; the reply starts with: hello");
+    }
+}
+
+/// A server that was asked for the list once and answered like this.
+fn answered_once(action: Action) -> Server {
+    let server = answering(Endpoint::List, action);
+    let _ = run(&server, "list");
+    server
+}
+
+#[test]
+fn leaves_a_delete_in_doubt_whose_reply_is_encoded() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, encoded(200, "gzip")).with_effect());
+    run(&server, DELETE).exits(0).says("(Content-Encoding: gzip); the deletion may have started");
+    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
+}
+
+const BLOCKS: &str = "something in front of Connect blocks DELETE requests";
+
+#[test]
+fn says_that_a_gateway_blocks_delete() {
+    for (action, exit) in [
+        (Action::html(405), 6),
+        (Action::html(501), 6),
+        (Action::html(403), 3),
+        (reply(405, &[("allow", "GET")], ""), 6),
+        (encoded(405, "gzip"), 6),
+    ] {
+        for (words, endpoint) in [(DELETE, Endpoint::Delete), ("delete -l R -V 4.3.0 -d", Endpoint::DryRun)] {
+            let server = answering(endpoint, action.clone());
+            let ran = run(&server, &format!("{words} --json")).exits(exit).says(BLOCKS);
+            assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
+            ran.never_says("may have started");
+            assert_eq!(endpoints(&server), [endpoint]);
+            assert_eq!(caches(&server).len(), 2);
+        }
+        // A GET is not a DELETE.
+        run(&answering(Endpoint::List, action), "list").exits(exit).never_says("DELETE");
+    }
+}
+
+#[test]
+fn says_that_something_else_answers_delete() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::html(200)).times(usize::MAX));
+    server.fault(Fault::new(Endpoint::DryRun, Action::html(200)).times(usize::MAX));
+    let ran = run(&server, &format!("{DELETE} --json")).exits(6).says("the deletion may have started");
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache by a dry run: expected a ")
+        .says("dry run's answer, without a task, but got no JSON; the reply starts with: <html>")
+        .says(BLOCKS);
+    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
+    let ran = run(&server, &format!("{DELETE} -d --json")).exits(6).says(BLOCKS);
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+}
+
+#[test]
+fn says_that_a_gateway_may_strip_bodies() {
+    for (status, code) in [(400, 12), (400, 180)] {
+        let server = answering(Endpoint::Delete, Action::error(status, code, "what?"));
+        let ran = run(&server, &format!("{DELETE} --json")).exits(5);
+        assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
+        ran.says(&format!(
+            "what? (HTTP 400, code {code}); the request named the cache: a gateway may strip the bodies of DELETE \
+             requests"
+        ));
+    }
 }

@@ -1,6 +1,6 @@
 //! `connect-cache check`
 
-use connect_cache::{Error, ErrorKind, ExitStatus, User};
+use connect_cache::{Error, ErrorKind, ExitStatus, RuntimeCache, User};
 use serde::Serialize;
 
 use crate::cli::advice::explained;
@@ -113,7 +113,15 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     let number = Selection::default().of(caches).len();
     findings.caches = Some(number);
     passed(&format!("runtime caches can be managed: there are {number}"));
-    Ok(())
+
+    // Some gateways block DELETE, or strip its body. No cache has this version, and this is a dry run of it.
+    match client.check_runtime_cache(&RuntimeCache::new("R", "0.0.0", "Local")) {
+        Err(error) if !error.is_no_such_cache() => Err(failed("DELETE requests get through")(error)),
+        _ => {
+            passed("DELETE requests get through");
+            Ok(())
+        }
+    }
 }
 
 /// Checks the role of the key's user.

@@ -1,0 +1,250 @@
+//! The heads of replies, as gateways send them.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+
+use crate::support::{Program, caches, connect_cache, endpoints, requests_to, run, server_over_tls};
+
+const DELETE: &str = "delete -l R -V 4.3.0";
+/// No part of a body is a head, whatever it looks like.
+const LIST: &str =
+    "{\"caches\":[\r\n  {\"language\" :\t\"R\",\"version\":\"4.3.0\",\"image_name\":\"a : b\"}]}";
+const LISTED: &str = "R  4.3.0  a : b\n";
+
+/// A reply with these lines between the status and the end of the head.
+fn raw(lines: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{lines}\r\n{body}").into_bytes()
+}
+
+/// Heads that curl and requests read, with the length of a body of `length` bytes.
+fn readable_heads(length: usize) -> Vec<String> {
+    let length = format!("Content-Length: {length}\r\n");
+    let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
+    vec![
+        format!("Set-Cookie: waf=1;\r\n Path=/;\r\n\tHttpOnly\r\n{length}"),
+        format!("{length}Server:\r\n gateway\r\n"),
+        length.replace(": ", " : "),
+        length.replace(": ", ":\r\n "),
+        length.replace(": ", "\t:"),
+        length.replace("\r\n", "\n"),
+        format!(" X-Stray: line\r\n{length}"),
+        format!("X Y: z\r\nX[0]: z\r\n{length}"),
+        format!("Server: a\x01b\r\n{length}"),
+        format!("{many}{length}"),
+        format!("{length}{many}Set-Cookie: waf=1\r\n"),
+    ]
+}
+
+fn always(endpoint: Endpoint, bytes: Vec<u8>) -> Server {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(endpoint, Action::Raw(bytes)).times(usize::MAX));
+    server
+}
+
+#[test]
+fn reads_heads_that_curl_reads() {
+    for head in readable_heads(LIST.len()) {
+        let server = always(Endpoint::List, raw(&head, LIST));
+        run(&server, "list").exits(0).says_nothing().prints(LISTED);
+        assert_eq!(server.requests().len(), 1, "{head}");
+    }
+}
+
+#[test]
+fn deletes_whatever_the_heads_look_like() {
+    let started = r#"{"task_id":"a"}"#;
+    let finished = r#"{"id":"a","output":[],"finished":true,"code":0,"error":"","last":0}"#;
+    for (delete, task) in readable_heads(started.len()).iter().zip(readable_heads(finished.len())) {
+        let server = always(Endpoint::Task, raw(&task, finished));
+        server.fault(Fault::new(Endpoint::Delete, Action::Raw(raw(delete, started))).with_effect());
+        run(&server, DELETE).exits(0).says("deleted R 4.3.0 Local, after");
+        // Nothing was in doubt.
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task], "{delete}");
+        assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+        let sent_back = requests_to(&server, Endpoint::Task)[0].header("cookie").map(str::to_owned);
+        assert_eq!(sent_back.as_deref(), delete.contains("waf").then_some("waf=1"), "{delete}");
+    }
+}
+
+#[test]
+fn shows_headers_as_they_were_meant() {
+    let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
+    let head = format!("Server :\r\n a\r\n\tb\r\n{many}Content-Length: {}\r\n", LIST.len());
+    let server = always(Endpoint::List, raw(&head, LIST));
+    let length = format!("< content-length: {}\n", LIST.len());
+    run(&server, "list -vv").exits(0).says("< server: a b\n").says("< x-header-99: 99\n").says(&length);
+}
+
+#[test]
+fn skips_interim_replies() {
+    let head = format!("Content-Length : {}\r\n", LIST.len());
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nX-Folded: a\r\n b\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink : </a>\r\n\r\n",
+    ] {
+        let bytes = [interim.as_bytes(), &raw(&head, LIST)].concat();
+        run(&always(Endpoint::List, bytes), "list").exits(0).says_nothing().prints(LISTED);
+    }
+}
+
+#[test]
+fn reads_long_heads_over_tls() {
+    let ca = Ca::new();
+    for head in readable_heads(LIST.len()) {
+        // More than a TLS record holds.
+        let head = format!("X-Long: {}\r\n {}\r\n{head}", "x".repeat(10 << 10), "y".repeat(8 << 10));
+        let server = server_over_tls(&ca, Config::default());
+        server.fault(Fault::new(Endpoint::List, Action::Raw(raw(&head, LIST))));
+        connect_cache(&server).words("list").trusting(&ca).run().exits(0).says_nothing().prints(LISTED);
+    }
+}
+
+/// A server that answers one request by these bytes, one at a time.
+fn dripping(bytes: impl Iterator<Item = u8> + Send + 'static, pause: Duration) -> Program {
+    let (program, mut stream) = stand_in();
+    thread::spawn(move || {
+        let mut stream = stream();
+        for byte in bytes {
+            if stream.write_all(&[byte]).is_err() {
+                break;
+            }
+            thread::sleep(pause);
+        }
+    });
+    program
+}
+
+/// A program for a server of one connection, and that connection once its request has arrived.
+fn stand_in() -> (Program, impl FnMut() -> TcpStream + Send) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let program = Program::new().env("CONNECT_SERVER", url).env("CONNECT_API_KEY", "admin-key");
+    let accept = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.push(byte[0]);
+        }
+        stream
+    };
+    (program, accept)
+}
+
+#[test]
+fn reads_heads_that_arrive_in_pieces() {
+    let head = format!("Set-Cookie: waf=1;\r\n Path=/\r\nContent-Length : {}\r\n", LIST.len());
+    let bytes = [&b"HTTP/1.1 103 Early Hints\r\nA: b\r\n c\r\n\r\n"[..], &raw(&head, LIST)].concat();
+    let program = dripping(bytes.into_iter(), Duration::from_millis(1));
+    program.words("list").run().exits(0).says_nothing().prints(LISTED);
+}
+
+#[test]
+fn limits_the_time_for_a_head() {
+    let endless = b"HTTP/1.1 200 OK\r\n".iter().copied().chain(std::iter::repeat(b'x'));
+    let program = dripping(endless, Duration::from_millis(50));
+    let started_at = Instant::now();
+    program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no answer within 1s");
+    assert!(started_at.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn limits_the_length_of_a_head() {
+    let endless =
+        b"HTTP/1.1 200 OK\r\nX: y\r\n".iter().copied().chain(b" folded\r\n".iter().copied().cycle());
+    let program = dripping(endless.take(100 << 10), Duration::ZERO);
+    program.words("list --retries 0").run().exits(6).fails_with("the reply is too large");
+}
+
+/// Heads that cannot be parsed, and what is said about them.
+const UNREADABLE: [(&[u8], &str); 6] = [
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "the reply is not HTTP; the reply starts with: SSH-2.0-OpenSSH_9.2; "),
+    (b"\x15\x03\x03\x00\x02\x02\x46", "the reply is not HTTP; the reply starts with: \\u{15}"),
+    (b"HTTP/2 200\r\n\r\n", "the reply is not HTTP; the reply starts with: HTTP/2 200; "),
+    (
+        b"HTTP/1.1 hello\r\n\r\n",
+        "the reply is not valid HTTP: the status line is malformed: HTTP/1.1 hello; check what stands",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nno header admin-key\r\n\r\n{}",
+        "the reply is not valid HTTP: a header line has no colon: no header ***; check what stands",
+    ),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", "the reply is not valid HTTP: "),
+];
+
+#[test]
+fn does_not_retry_what_cannot_be_parsed() {
+    for (bytes, says) in UNREADABLE {
+        let server = always(Endpoint::List, bytes.to_vec());
+        run(&server, "list").exits(6).fails_with(says).never_says("admin-key");
+        assert_eq!(server.requests().len(), 1, "{says}");
+        run(&server, "list -vv").exits(6).never_says("admin-key");
+    }
+}
+
+#[test]
+fn keeps_a_delete_in_doubt_if_its_reply_cannot_be_parsed() {
+    for (bytes, says) in UNREADABLE {
+        // The next step follows the outcome only.
+        let says = says.split("; check").next().unwrap();
+        let server = always(Endpoint::Delete, bytes.to_vec());
+        server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).times(usize::MAX));
+        run(&server, DELETE).exits(6).says(says).says("the deletion may have started");
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{says}");
+
+        let server = always(Endpoint::Delete, bytes.to_vec());
+        server.fault(Fault::new(Endpoint::DryRun, Action::Raw(bytes.to_vec())).times(usize::MAX));
+        run(&server, DELETE).exits(6).says("outcome unknown for R 4.3.0 Local: ").says(says);
+        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{says}");
+    }
+}
+
+#[test]
+fn retries_after_a_head_that_ends_early() {
+    // The next line would have told whether the last one is folded.
+    for cut in ["", "HTTP/1.1 200 OK\r\nServer: a\r\n b\r\n", "HTTP/1.1 200 OK\r\nServer "] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Endpoint::List, Action::Raw(cut.into())));
+        run(&server, "list --json").exits(0).says("trying again in").says("the answer was lost");
+        assert_eq!(server.requests().len(), 2, "{cut}");
+    }
+}
+
+#[test]
+fn reads_a_proxys_reply_to_connect() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
+        for stream in listener.incoming() {
+            let reply = format!("HTTP/1.1 407 No\r\nProxy : a\r\n b\r\n{many}Content-Length: 0\r\n\r\n");
+            let mut stream = stream.unwrap();
+            // The whole request is read first: the end of the connection must not overtake the reply.
+            let mut request = Vec::new();
+            let mut bytes = [0; 4096];
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut bytes) {
+                    Ok(read @ 1..) => request.extend_from_slice(&bytes[..read]),
+                    _ => break,
+                }
+            }
+            let _ = stream.write_all(reply.as_bytes());
+        }
+    });
+    Program::new()
+        .env("CONNECT_SERVER", "https://connect.test")
+        .env("CONNECT_API_KEY", "admin-key")
+        .env("HTTPS_PROXY", proxy)
+        .words("list --retries 0")
+        .run()
+        .exits(6)
+        .fails_with("the proxy wants credentials");
+}
