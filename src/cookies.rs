@@ -62,7 +62,7 @@ impl Jar {
         if self.0.is_empty() {
             return None;
         }
-        let pairs: Vec<String> = self.0.iter().map(|(name, value)| [name, "=", value].concat()).collect();
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Some(pairs.join("; "))
     }
 

@@ -66,7 +66,7 @@ impl Proxy {
         };
         // The rules for a host and a port are the same as a server's.
         let server: ServerUrl =
-            ["http://", address.trim_end_matches('/')].concat().parse().map_err(|_| NO_ADDRESS)?;
+            format!("http://{}", address.trim_end_matches('/')).parse().map_err(|_| NO_ADDRESS)?;
         if server.to_string() != server.origin() {
             return Err(NO_ADDRESS);
         }
@@ -96,7 +96,7 @@ impl Proxy {
     /// The value of the `Proxy-Authorization` header, if there are credentials.
     pub(crate) fn authorization(&self) -> Option<String> {
         let (user, password) = self.credentials()?;
-        Some(["Basic ", &base64([user, ":", password].concat().as_bytes())].concat())
+        Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::InvalidConfig;
 /// assert_eq!(server.to_string(), "https://example.com/connect");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     https: bool,
     /// As written, an IPv6 address in its brackets.
@@ -57,17 +57,16 @@ impl ServerUrl {
 
     /// The scheme, host and port alone, as a request in absolute form begins.
     pub(crate) fn origin(&self) -> String {
-        let mut origin = [if self.https { "https://" } else { "http://" }, &self.host].concat();
-        if let Some(port) = self.port {
-            origin.push(':');
-            origin.push_str(&port.to_string());
+        let (scheme, host) = (if self.https { "https" } else { "http" }, &self.host);
+        match self.port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
         }
-        origin
     }
 
     /// The URL of the endpoint at `path`, relative to the API's base `__api__/`.
     pub(crate) fn endpoint(&self, path: &str) -> String {
-        [&self.origin(), &self.prefix, "/__api__/", path].concat()
+        format!("{self}/__api__/{path}")
     }
 }
 
@@ -89,7 +88,7 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let text = text.trim();
-        let invalid = |problem: &str| InvalidConfig::new(["the server's address ", problem].concat());
+        let invalid = |problem: &str| InvalidConfig::new(format!("the server's address {problem}"));
         // An @ tells user info from the host only where an authority is all that is before it; elsewhere,
         // what is before it may be a password, and no address is offered.
         let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#']).next();
@@ -98,7 +97,7 @@ impl FromStr for ServerUrl {
             ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
         };
         let meant = |problem: &str, address: &str| match clear {
-            true => invalid(&[problem, "; use ", address].concat()),
+            true => invalid(&format!("{problem}; use {address}")),
             false => invalid(problem),
         };
 
@@ -113,14 +112,14 @@ impl FromStr for ServerUrl {
             if address.is_empty() {
                 return Err(invalid("is empty"));
             }
-            return Err(meant("has no scheme", &["https://", address].concat()));
+            return Err(meant("has no scheme", &format!("https://{address}")));
         };
         let https = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
             _ => {
                 let address = without_user_info(rest.split(['?', '#']).next().unwrap_or_default());
-                return Err(meant("has another scheme than http or https", &["https://", address].concat()));
+                return Err(meant("has another scheme than http or https", &format!("https://{address}")));
             }
         };
         let scheme = if https { "https://" } else { "http://" };
@@ -133,12 +132,12 @@ impl FromStr for ServerUrl {
         if address.len() != plain.len() {
             return Err(meant(
                 "has user info in it, which Connect does not use",
-                &[scheme, address].concat(),
+                &format!("{scheme}{address}"),
             ));
         }
         if has_tail {
             let address = address.trim_end_matches('/');
-            return Err(meant("has a query or a fragment", &[scheme, address].concat()));
+            return Err(meant("has a query or a fragment", &format!("{scheme}{address}")));
         }
 
         let (authority, path) = address.split_at(address.find('/').unwrap_or(address.len()));

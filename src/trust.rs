@@ -26,6 +26,7 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Whose certificates to trust.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Trust {
     /// The files and directories that `SSL_CERT_FILE` and `SSL_CERT_DIR` name; if neither is set, the system's
     /// store; if there is none, the Mozilla roots built into the program.

@@ -78,13 +78,13 @@ impl<'a> Sorted<'a> {
                     Some((name, value)) => (name, Some(value)),
                     None => (long, None),
                 };
-                match self.find(|flag| flag.long == ["--", name].concat()) {
+                match self.find(|flag| flag.long.strip_prefix("--") == Some(name)) {
                     Some(found) => self.take(found, value, &mut words)?,
                     None if name == "help" && value.is_none() => self.help = true,
                     None if name == "version" && value.is_none() && self.command.is_none() => {
                         self.version = true
                     }
-                    None => return Err(self.unknown(&["--", name].concat())),
+                    None => return Err(self.unknown(&format!("--{name}"))),
                 }
             } else if word.len() > 1 && word.starts_with('-') {
                 self.sort_short(&word[1..], &mut words)?;
@@ -136,14 +136,14 @@ impl<'a> Sorted<'a> {
     ) -> Result<(), String> {
         let value = match (&flag.kind, value) {
             (FlagInfoKind::Switch, None) => None,
-            (FlagInfoKind::Switch, Some(_)) => return Err([flag.long, " takes no value"].concat()),
+            (FlagInfoKind::Switch, Some(_)) => return Err(format!("{} takes no value", flag.long)),
             (FlagInfoKind::Option { .. }, Some(value)) => Some(value),
             (FlagInfoKind::Option { arg_name }, None) => {
-                Some(words.next().ok_or_else(|| [flag.long, " needs a value: ", arg_name].concat())?)
+                Some(words.next().ok_or_else(|| format!("{} needs a value: {arg_name}", flag.long))?)
             }
         };
         if value.is_some() && self.given.contains(&flag.long) {
-            return Err([flag.long, " is given twice"].concat());
+            return Err(format!("{} is given twice", flag.long));
         }
         self.given.push(flag.long);
         let args = if common { &mut self.common_args } else { &mut self.command_args };
@@ -157,11 +157,11 @@ impl<'a> Sorted<'a> {
             None if word == "help" && !self.help => self.help = true,
             None => match options::commands().into_iter().find(|command| command.name == word) {
                 Some(command) => self.command = Some(command),
-                None => return Err(["there is no command", &self.quoted(word), "; ", COMMANDS].concat()),
+                None => return Err(format!("there is no command{}; {COMMANDS}", self.quoted(word))),
             },
             Some(_) if word == "help" && self.positionals.is_empty() => self.help = true,
             Some(command) if self.positionals.len() >= command.positionals.len() => {
-                return Err([command.name, " takes no further argument", &self.quoted(word)].concat());
+                return Err(format!("{} takes no further argument{}", command.name, self.quoted(word)));
             }
             Some(_) => self.positionals.push(word),
         }
@@ -172,7 +172,7 @@ impl<'a> Sorted<'a> {
     fn quoted(&self, word: &str) -> String {
         let is_word = word.len() <= 12 && word.bytes().all(|b| b.is_ascii_lowercase());
         match is_word && !self.given.contains(&"--api-key") {
-            true => [" '", word, "'"].concat(),
+            true => format!(" '{word}'"),
             false => String::new(),
         }
     }
@@ -185,8 +185,10 @@ impl<'a> Sorted<'a> {
         if let Some(flag) =
             flags.find(|flag| takes_value(flag) && option != flag.long && option.starts_with(flag.long))
         {
-            return [flag.long, " has something stuck to it; put a space or = between it and its value"]
-                .concat();
+            return format!(
+                "{} has something stuck to it; put a space or = between it and its value",
+                flag.long
+            );
         }
         let known_by: Vec<&str> = all
             .iter()
@@ -206,7 +208,7 @@ impl<'a> Sorted<'a> {
                     true => option.find(|c| !is_name(c)).unwrap_or(option.len()),
                     false => option.len(),
                 };
-                ["there is no option ", &option[..end]].concat()
+                format!("there is no option {}", &option[..end])
             }
         }
     }
@@ -221,7 +223,7 @@ impl<'a> Sorted<'a> {
                 Some(_) => Err("--version goes behind the command's name".to_owned()),
             };
         }
-        let Some(command) = &self.command else { return Err(["there is no command; ", COMMANDS].concat()) };
+        let Some(command) = &self.command else { return Err(format!("there is no command; {COMMANDS}")) };
         let missing: Vec<&str> = options::flags(command)
             .filter(|flag| {
                 let is_option = matches!(flag.kind, FlagInfoKind::Option { .. });
@@ -231,7 +233,7 @@ impl<'a> Sorted<'a> {
             .chain(command.positionals.iter().skip(self.positionals.len()).map(|positional| positional.name))
             .collect();
         if !missing.is_empty() {
-            return Err([command.name, " needs ", &missing.join(" and ")].concat());
+            return Err(format!("{} needs {}", command.name, missing.join(" and ")));
         }
 
         let mut args = self.command_args.clone();

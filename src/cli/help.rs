@@ -71,7 +71,7 @@ pub fn help(topic: Option<&str>) -> String {
 
 /// The line that shows a command's words, without the options of every command.
 pub fn usage(command: &CommandInfoWithArgs) -> String {
-    let mut text = ["connect-cache ", command.name].concat();
+    let mut text = format!("connect-cache {}", command.name);
     for positional in command.positionals {
         text.push(' ');
         text.push_str(positional.name);
@@ -80,11 +80,11 @@ pub fn usage(command: &CommandInfoWithArgs) -> String {
         let name = flag.short.map_or(flag.long.to_owned(), |short| format!("-{short}"));
         let word = match flag.kind {
             FlagInfoKind::Switch => name,
-            FlagInfoKind::Option { arg_name } => [&name, " ", arg_name].concat(),
+            FlagInfoKind::Option { arg_name } => format!("{name} {arg_name}"),
         };
         let required =
             flag.optionality == Optionality::Required && matches!(flag.kind, FlagInfoKind::Option { .. });
-        text.push_str(&if required { [" ", &word].concat() } else { [" [", &word, "]"].concat() });
+        text.push_str(&if required { format!(" {word}") } else { format!(" [{word}]") });
     }
     text
 }
@@ -97,16 +97,16 @@ fn common_options<'a>(common: &CommandInfoWithArgs) -> impl Iterator<Item = (Str
 fn names(flag: &FlagInfo) -> String {
     let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
     match flag.kind {
-        FlagInfoKind::Switch => [&short, flag.long].concat(),
-        FlagInfoKind::Option { arg_name } => [&short, flag.long, " ", arg_name].concat(),
+        FlagInfoKind::Switch => format!("{short}{}", flag.long),
+        FlagInfoKind::Option { arg_name } => format!("{short}{} {arg_name}", flag.long),
     }
 }
 
 fn section<'a>(text: &mut String, title: &str, entries: impl Iterator<Item = (String, &'a str)>) {
-    let mut title = Some(["\n", title, ":\n"].concat());
+    let mut title = Some(format!("\n{title}:\n"));
     for (name, description) in entries {
         text.extend(title.take());
-        let mut line = ["  ", &name].concat();
+        let mut line = format!("  {name}");
         for word in description.split_whitespace() {
             if line.len() + 1 + word.len() > WIDTH {
                 text.push_str(&line);

@@ -44,7 +44,7 @@ pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result
             let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
             let known = match names.is_empty() {
                 true => "there are none".to_owned(),
-                false => ["there are ", &names.join(", ")].concat(),
+                false => format!("there are {}", names.join(", ")),
             };
             Err(format!("no server is saved as {name} in {shown}: {known}"))
         }
