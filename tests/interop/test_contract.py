@@ -71,7 +71,7 @@ def test_list_and_check(run):
     run(0, "check")
     run(0, "check", "--json")
     endpoints = {request["endpoint"] for request in server.requests()}
-    assert endpoints == {"List", "Settings", "User"}
+    assert endpoints == {"DryRun", "List", "Settings", "User"}
 
 
 def test_delete(run):
