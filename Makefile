@@ -22,10 +22,10 @@ lint: ## rustfmt, clippy, one-way imports, shellcheck, cargo deny (needs shellch
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
 	cargo deny --log-level error check licenses bans sources
 
-static: ## the static release binary, dist/connect-cache (needs rustup for musl)
+static: ## the static release binary, dist/connect-cache (needs rustup for musl and rust-src)
 	@packaging/static.sh
 
-size: static ## its size, against the limit
+size: static ## its size and that of the least program of its kind, against the limits
 	@packaging/size.sh dist/connect-cache
 
 interop: ## real balancers, proxies, clients (needs Debian, Python, npm)

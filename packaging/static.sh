@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Builds the static release binary for a Linux architecture: packaging/static.sh [ARCH] [OUTPUT]
 #
-# For musl, with the target that rustup installs. Where it cannot be had, for this machine's glibc: larger,
-# and no name service switch without the same glibc at run time, but static; MUSL_ONLY=1 forbids that, exit 3.
-# What was built is run once (for another architecture only where EMULATOR names an emulator).
-# AUDITABLE=1 has cargo-auditable write the crates and their versions into the binary.
+# Builds for musl, with a standard library compiled for this program (rustup's component rust-src). Without
+# rust-src it links the one that rustup installs, which is larger. Without the musl target it builds for this
+# machine's glibc: larger still, and without name service switch unless the same glibc is there at run time.
+# MUSL_ONLY=1 forbids that, exit 3. Runs the result once; for another architecture only with EMULATOR.
+# AUDITABLE=1 makes cargo-auditable write the crates and their versions into the binary.
+# PANIC_MESSAGES=1 builds a program that reports the location of a panic (90 KB). Otherwise a panic raises a
+# signal without a message: SIGILL on x86_64 (status 132 in a shell), SIGTRAP on aarch64 (133).
+# MANIFEST names the Cargo.toml of another program to build in the same way.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,34 +16,33 @@ host=$(uname -m)
 arch=${1:-$host}
 output=${2:-dist/connect-cache}
 target=$arch-unknown-linux-musl
-cargo=(cargo build --release --locked --quiet)
-# Paths of this machine in panic messages would make the binary larger, and differ from build to build.
-registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
-cargo fetch --locked --quiet --target "$target" 2>/dev/null || true # what fails here, the build tells
-remap=()
-for source in "$registry"/*/; do
-    [ -d "$source" ] && remap+=("--remap-path-prefix=$source=")
+manifest=${MANIFEST:-Cargo.toml}
+program=$(sed -n '0,/^name = /s/^name = "\(.*\)"$/\1/p' "$manifest")
+sysroot=$(rustc --print sysroot)
+std=$sysroot/lib/rustlib/src/rust/library
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}
+# Paths of this machine would make the binary larger, and differ between machines. The build reports errors.
+cargo fetch --locked --quiet --manifest-path "$manifest" --target "$target" 2>/dev/null || true
+remap=("--remap-path-prefix=$PWD/=" "--remap-path-prefix=$sysroot=/rust")
+for source in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    remap+=("--remap-path-prefix=$source=")
 done
-remap+=("--remap-path-prefix=$PWD/=" "--remap-path-prefix=$(rustc --print sysroot)=/rust")
 if [ -n "${AUDITABLE:-}" ]; then
-    # What `cargo auditable build --locked` sets, but for the wrapper's bare name: the whole path would go
-    # into the symbols' names, and so the bytes of the binary would depend on where the tool is installed.
+    # `cargo auditable build --locked` sets the same, except that it names the wrapper by its full path. That
+    # path is hashed into symbol names, so the binary would depend on the directory of the tool.
     export RUSTC_WORKSPACE_WRAPPER=cargo-auditable
     export CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}'
 fi
 
-# build TARGET FLAG...: builds with these flags for rustc, and puts the result at $output.
+# build TARGET FLAG...: builds with these flags for rustc, copies the result to $output and tries it.
 build() {
-    local target=$1
+    local target=$1 flags
     shift
-    local flags
     flags=$(printf '%s\x1f' "${remap[@]}" "$@")
-    CARGO_ENCODED_RUSTFLAGS=${flags%$'\x1f'} "${cargo[@]}" --target "$target" --bin connect-cache || return 1
+    CARGO_ENCODED_RUSTFLAGS=${flags%$'\x1f'} cargo build --release --locked --quiet --manifest-path "$manifest" \
+        --target "$target" --bin "$program" || return 1
     mkdir -p "$(dirname "$output")"
-    cp "${CARGO_TARGET_DIR:-target}/$target/release/connect-cache" "$output"
-}
-
-runs() {
+    cp "$CARGO_TARGET_DIR/$target/release/$program" "$output"
     if [ "$arch" = "$host" ]; then
         "$output" --version >/dev/null 2>&1
     elif [ -n "${EMULATOR:-}" ]; then
@@ -47,51 +50,52 @@ runs() {
     fi
 }
 
-link=(-C "link-arg=-Wl,--build-id=none")
-# Nothing unwinds, since a panic aborts: what the standard library calls of the unwinder, to print a
-# backtrace, need not be there (70 KB).
-unwinder=()
-for name in Backtrace DeleteException FindEnclosingFunction GetCFA GetDataRelBase GetIP GetIPInfo \
-    GetLanguageSpecificData GetRegionStart GetTextRelBase RaiseException Resume SetGR SetIP; do
-    unwinder+=(-C "link-arg=-Wl,--defsym=_Unwind_$name=abort")
+# The toolchain's own linker folds identical code and packs relocations, which musl before 1.2.4 (Rust 1.93)
+# cannot read. Nothing walks the unwind tables: without them rustup's standard library is 170 KB smaller, and
+# without the unwinder that it refers to 56 KB.
+small=(-C linker=rust-lld -C linker-flavor=ld.lld -C force-unwind-tables=no)
+for word in --icf=all -zpack-relative-relocs --no-eh-frame-hdr "-T$PWD/packaging/drop-unwind-tables.ld" \
+    --defsym=_Unwind_Backtrace=abort --defsym=_Unwind_Resume=abort; do
+    small+=(-C "link-arg=$word")
 done
-small=("${link[@]}" -C "link-arg=-Wl,-T,$PWD/packaging/drop-unwind-tables.ld" -C "link-arg=-Wl,--no-eh-frame-hdr"
-    "${unwinder[@]}")
-packed=(-C "link-arg=-Wl,-z,pack-relative-relocs")
+# Never add -Z fmt-debug: ureq prints the HTTP version of a request by Debug, and rustls the reason why it
+# rejected a certificate.
+silent=(-Z unstable-options -C panic=immediate-abort -Z location-detail=none)
+[ -z "${PANIC_MESSAGES:-}" ] || silent=()
+plain=(-C "link-arg=-Wl,--build-id=none")
 
-rustup target list --installed 2>/dev/null | grep -qx "$target" ||
-    rustup target add "$target" >/dev/null 2>&1 || true
-if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
-    # ring's C needs no C library: any C compiler for the architecture will do, and the linker with it.
+# from_source: builds with the standard library from source; a stable toolchain has to be told to.
+from_source() {
+    RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size \
+        build "$target" "${small[@]}" "${silent[@]}"
+}
+
+rustup target add "$target" >/dev/null 2>&1 || true
+if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
+    # ring's C needs no C library: any C compiler for the architecture will do.
     cc=gcc
     [ "$arch" = "$host" ] || cc=$arch-linux-gnu-gcc
-    if ! command -v "$cc" >/dev/null; then
-        echo "static: there is no $cc to compile and link for $arch (Debian: gcc-${arch//_/-}-linux-gnu)" >&2
-        exit 1
-    fi
-    if ! "$cc" -fsyntax-only -x c - <<<'#include <stdint.h>' 2>/dev/null; then
-        echo "static: $cc has no C headers (Debian: libc6-dev for $arch, by cross-compilers libc6-dev-*-cross)" >&2
+    if ! "$cc" -fsyntax-only -x c - <<<'#include <stdint.h>'; then
+        echo "static: no $cc with C headers (Debian: gcc and libc6-dev, or their cross-compilers for $arch)" >&2
         exit 1
     fi
     underscored=${target//-/_}
     export "CC_$underscored=$cc" "CARGO_TARGET_$(tr '[:lower:]' '[:upper:]' <<<"$underscored")_LINKER=$cc"
-    # Packed relocations need musl 1.2.4 (Rust 1.93): older ones crash at the start. A linker too old for
-    # them, or not GNU's, fails.
-    for flags in "${small[*]} ${packed[*]}" "${small[*]}" "${link[*]}"; do
-        # shellcheck disable=SC2086 # the flags hold no space of their own but the one that parts them
-        if build "$target" $flags && runs; then
-            echo "static: $output is built for $target"
-            exit 0
-        fi
-        echo "static: with '$flags' $target gives nothing that runs; trying without" >&2
-    done
-    exit 1
-fi
-if [ "$arch" != "$host" ] || [ -n "${MUSL_ONLY:-}" ]; then
+    export "CFLAGS_$underscored=-fno-asynchronous-unwind-tables -fno-unwind-tables"
+    [ -d "$std" ] || rustup component add rust-src >/dev/null 2>&1 || true
+    if [ -d "$std" ] && from_source; then
+        echo "static: $output is built for $target, with the standard library from source"
+    elif build "$target" "${small[@]}"; then
+        echo "static: $output is built for $target, with rustup's larger standard library (no usable rust-src)"
+    elif build "$target" "${plain[@]}"; then
+        echo "static: $output is built for $target, without what makes it small (the toolchain is too old)"
+    else
+        exit 1
+    fi
+elif [ "$arch" != "$host" ] || [ -n "${MUSL_ONLY:-}" ]; then
     echo "static: rustup cannot install $target here" >&2
     exit 3
+else
+    build "$arch-unknown-linux-gnu" "${plain[@]}" -C target-feature=+crt-static
+    echo "static: the musl target cannot be installed here, so $output is built for glibc"
 fi
-target=$arch-unknown-linux-gnu
-build "$target" "${link[@]}" -C target-feature=+crt-static
-runs
-echo "static: the musl target cannot be installed here, so $output is built for glibc ($target)"
