@@ -147,6 +147,12 @@ impl<'a> Question<'a> {
         Self { trusts_earlier_list: true, ..self }
     }
 
+    fn next(&self, run: &Run<'_>) -> Next {
+        // A missing row proves nothing if the list may spell the image's name in another way.
+        let listed = self.cache.image_name == LOCAL || run.client.was_listed(self.cache);
+        next(self.evidence, run.client.dry_runs(), listed)
+    }
+
     /// Asks for a dry run of the cache.
     fn dry_run(&mut self, run: &Run<'_>) -> Result<DryRun, Error> {
         let spelling = run.client.attempt(&CheckRuntimeCache(self.cache))?;
@@ -214,9 +220,7 @@ impl Job for Question<'_> {
     }
 
     fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
-        // A missing row proves nothing if the list may spell the image's name in another way.
-        let listed = self.cache.image_name == LOCAL || run.client.was_listed(self.cache);
-        let request = next(self.evidence, run.client.dry_runs(), listed);
+        let request = self.next(run);
         let answered = match request {
             Next::Answer(presence) => return Step::End(self.finding(presence)),
             Next::DryRun => self.dry_run(run).map(|dry_run| self.evidence.dry_run = Some(dry_run)),
@@ -244,7 +248,11 @@ impl Job for Question<'_> {
                 }
             },
         };
-        Step::Next(self, Instant::now() + delay)
+        // The answer takes no turn of its own: another job's request could delay it.
+        match self.next(run) {
+            Next::Answer(presence) => Step::End(self.finding(presence)),
+            _ => Step::Next(self, Instant::now() + delay),
+        }
     }
 }
 

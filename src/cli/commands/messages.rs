@@ -64,8 +64,8 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
         Status::Unknown if !outcome.in_doubt && outcome.task_id.is_none() => match cause {
             Some(cause) => format!("cannot tell whether {cache} exists: {cause}"),
             None => format!(
-                "cannot tell whether {cache} exists: this server accepts dry runs of missing caches, and its \
-                 list may spell the image in another way; see connect-cache list"
+                "cannot tell whether {cache} exists: a dry run proves nothing on this server, and its list may \
+                 spell the image in another way; see connect-cache list"
             ),
         },
         Status::Unknown => {
