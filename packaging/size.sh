@@ -25,7 +25,7 @@ cp Cargo.lock "$folder"
     sed -n '/^\[profile\.release\]$/,/^$/p' Cargo.toml
 } >"$folder/Cargo.toml"
 # Drops from the lock file what the floor does not need, and keeps the versions of the rest.
-cargo metadata --quiet --offline --format-version 1 --manifest-path "$folder/Cargo.toml" >/dev/null
+cargo metadata --quiet --format-version 1 --manifest-path "$folder/Cargo.toml" >/dev/null
 MANIFEST=$folder/Cargo.toml MUSL_ONLY=1 packaging/static.sh "$(uname -m)" "$folder/floor"
 floor=$(stat -c %s "$folder/floor")
 echo "floor: $floor bytes; the program is $((bytes * 100 / floor)) % of it"

@@ -9,12 +9,9 @@ use std::fmt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
-use crate::json::{from_json, without_mark};
+use crate::json::{self, Fields, Json};
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
@@ -160,27 +157,44 @@ impl Client {
     /// Sends a request, retrying while that is safe and may succeed.
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let reply = self.perform_with_retries(&request)?;
-        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+        let (fields, start) = self.object_with_retries(&request)?;
+        endpoint.read(fields).map_err(|problem| malformed(&request, Some(problem), start))
     }
 
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let reply = self.perform(&request)?;
-        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+        let (fields, start) = self.object(&request)?;
+        endpoint.read(fields).map_err(|problem| malformed(&request, Some(problem), start))
     }
 
-    fn perform_with_retries(&self, request: &Request) -> Result<Reply> {
+    fn object_with_retries(&self, request: &Request) -> Result<(Fields, String)> {
         let mut retry = Retry::default();
         loop {
-            match self.perform(request) {
-                Ok(reply) => return Ok(reply),
+            match self.object(request) {
                 Err(error) => match self.next_try(&mut retry, &error) {
                     Some(delay) => sleep(delay),
                     None => return Err(error),
                 },
+                object => return object,
             }
+        }
+    }
+
+    /// Sends a request once, and returns the object in the reply with the start of its text. Not generic over the
+    /// endpoint, so it is compiled once.
+    fn object(&self, request: &Request) -> Result<(Fields, String)> {
+        let reply = self.perform(request)?;
+        let start = start_of(&reply.body);
+        match json::read(&reply.body) {
+            Ok(json) => match Fields::try_from(json) {
+                Ok(fields) => Ok((fields, start)),
+                Err(problem) => Err(malformed(request, Some(problem), start)),
+            },
+            Err(_) => Err(match encoded(&reply) {
+                Some(encoded) => failure(request, encoded),
+                None => malformed(request, None, start),
+            }),
         }
     }
 
@@ -325,38 +339,31 @@ fn failure(request: &Request, kind: ErrorKind) -> Error {
 
 /// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
 fn is_cut_short(reply: &Reply) -> bool {
-    let json: serde_json::Result<IgnoredAny> = serde_json::from_slice(without_mark(&reply.body));
-    !reply.framed && json.is_err_and(|error| error.is_eof())
+    !reply.framed && json::read(&reply.body).is_err_and(|error| error.is_eof())
 }
 
-/// Explains a whole reply with a status of success that is not the expected one.
-fn misread(request: &Request, reply: &Reply, error: &serde_json::Error) -> Error {
-    let is_json = error.is_data();
-    let problem = match is_json {
-        true => format!("got something else: {error}"),
-        false => "got no JSON".to_owned(),
+/// Returns the error for a whole reply with a status of success that is not the expected one: without a problem,
+/// it is no JSON.
+fn malformed(request: &Request, problem: Option<String>, start: String) -> Error {
+    let is_json = problem.is_some();
+    let problem = match problem {
+        Some(problem) => format!("got something else: {problem}"),
+        None => "got no JSON".to_owned(),
     };
-    let (expected, start) = (request.expected, start_of(&reply.body));
-    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
-    failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
+    failure(request, ErrorKind::Malformed { expected: request.expected, is_json, problem, start })
 }
 
 /// Explains a reply with any other status.
 fn refusal(reply: &Reply, url: &str) -> ErrorKind {
-    /// Connect's error object.
-    #[derive(Deserialize)]
-    struct ErrorObject {
-        code: i64,
-        error: String,
-    }
-
     let status = reply.status;
     if let (300..400, Some(location)) = (status, reply.header("location")) {
         let (location, instead) = redirect(location, url);
         return ErrorKind::Redirect { status, location, instead };
     }
-    if let Ok(ErrorObject { code, error }) = from_json(&reply.body) {
-        return ErrorKind::Api { status, code, message: error };
+    if let Ok(Json::Object(mut object)) = json::read(&reply.body) {
+        if let (Ok(code), Ok(message)) = (object.integer("code"), object.required_text("error")) {
+            return ErrorKind::Api { status, code, message };
+        }
     }
     if let Some(encoded) = encoded(reply) {
         return encoded;

@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use serde::de::{Deserializer, Error as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::Attempt;
-use crate::json::{from_json, objects};
-use crate::objects::{Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
+use crate::json::{Fields, Json};
+use crate::objects::{self, Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
 use crate::request::{Endpoint, Request};
-use crate::{Client, Result};
+use crate::{Client, Error};
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
 /// The image name of caches for native execution.
@@ -27,13 +26,9 @@ impl Endpoint for ListRuntimeCaches {
         Request::get(Attempt::ListRuntimeCaches, RUNTIME_CACHES, "a list of runtime caches")
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply> {
-        #[derive(Deserialize)]
-        struct RuntimeCaches {
-            #[serde(deserialize_with = "objects")]
-            caches: Vec<RuntimeCache>,
-        }
-        from_json(body).map(|list: RuntimeCaches| list.caches)
+    fn read(&self, mut reply: Fields) -> Result<Self::Reply, String> {
+        let rows = reply.list("caches")?.ok_or("missing field `caches`")?;
+        rows.into_iter().map(|row| Fields::try_from(row)?.try_into()).collect()
     }
 }
 
@@ -55,9 +50,9 @@ impl Endpoint for DeleteRuntimeCache<'_> {
         }
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<TaskId> {
-        let deletion = RuntimeCacheDeletion::of(self.0, body)?;
-        deletion.task_id.flatten().ok_or_else(|| serde_json::Error::custom("no task_id"))
+    fn read(&self, mut reply: Fields) -> Result<TaskId, String> {
+        echoed_image(self.0, &mut reply)?;
+        objects::task_id(&reply.required_text("task_id")?)
     }
 }
 
@@ -75,56 +70,35 @@ impl Endpoint for CheckRuntimeCache<'_> {
         }
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<Option<String>> {
-        let RuntimeCacheDeletion { language, version, image_name, task_id } =
-            RuntimeCacheDeletion::of(self.0, body)?;
-        match task_id {
-            Some(Some(id)) => Err(serde_json::Error::custom(format!("it started task {id}"))),
-            Some(None) => Ok(image_name),
-            None if language.is_some() && version.is_some() && image_name.is_some() => Ok(image_name),
-            None => Err(serde_json::Error::custom("neither a task_id nor the cache")),
+    fn read(&self, mut reply: Fields) -> Result<Option<String>, String> {
+        let (image_name, is_complete) = echoed_image(self.0, &mut reply)?;
+        match reply.take("task_id")? {
+            Some(Json::Null) => Ok(image_name),
+            None if is_complete => Ok(image_name),
+            None => Err("neither a task_id nor the cache".to_owned()),
+            Some(Json::Text(id)) => Err(format!("it started task {id}")),
+            Some(_) => Err("`task_id` is not a string".to_owned()),
         }
     }
 }
 
-/// The reply to a deletion or a dry run.
-#[derive(Deserialize)]
-struct RuntimeCacheDeletion {
-    #[serde(default)]
-    language: Option<String>,
-    #[serde(default)]
-    version: Option<String>,
-    #[serde(default)]
-    image_name: Option<String>,
-    /// `Some(None)` if the reply holds null, as in a dry run.
-    #[serde(default, deserialize_with = "present")]
-    task_id: Option<Option<TaskId>>,
-}
-
-impl RuntimeCacheDeletion {
-    /// Reads the reply to a request for `cache`, which must not name another one.
-    fn of(cache: &RuntimeCache, body: &[u8]) -> serde_json::Result<Self> {
-        let reply: Self = from_json(body)?;
-        let differs = |name: &Option<String>, requested: &str| {
-            name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(requested))
-        };
-        // How image names are sanitized is not documented, so only `Local` can be told from the others.
-        let is_local = |image: &str| image == LOCAL;
-        let other_image =
-            reply.image_name.as_ref().is_some_and(|name| is_local(name) != is_local(&cache.image_name));
-        if differs(&reply.language, &cache.language) || differs(&reply.version, &cache.version) || other_image
-        {
-            let name = |name: &Option<String>| name.clone().unwrap_or_default();
-            let other =
-                RuntimeCache::new(name(&reply.language), name(&reply.version), name(&reply.image_name));
-            return Err(serde_json::Error::custom(format!("a reply about another cache: {other}")));
-        }
-        Ok(reply)
+/// Takes the cache from the reply to a request for `cache`, which must not name another one. Returns the image's
+/// name as the reply spells it, and whether the reply names all of the cache.
+fn echoed_image(cache: &RuntimeCache, reply: &mut Fields) -> Result<(Option<String>, bool), String> {
+    let names = [reply.text("language")?, reply.text("version")?, reply.text("image_name")?];
+    let differs = |name: &Option<String>, requested: &str| {
+        name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(requested))
+    };
+    // How image names are sanitized is not documented, so only `Local` can be told from the others.
+    let is_local = |image: &str| image == LOCAL;
+    let other_image = names[2].as_ref().is_some_and(|name| is_local(name) != is_local(&cache.image_name));
+    if differs(&names[0], &cache.language) || differs(&names[1], &cache.version) || other_image {
+        let [language, version, image_name] = names.map(Option::unwrap_or_default);
+        return Err(format!("a reply about another cache: {language} {version} {image_name}"));
     }
-}
-
-fn present<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Option<TaskId>>, D::Error> {
-    Option::deserialize(value).map(Some)
+    let is_complete = names.iter().all(Option::is_some);
+    let [.., image_name] = names;
+    Ok((image_name, is_complete))
 }
 
 fn deletion_body(cache: &RuntimeCache, dry_run: bool) -> Vec<u8> {
@@ -164,11 +138,11 @@ impl Endpoint for PollTask<'_> {
         }
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<Task> {
-        let task: Task = from_json(body)?;
+    fn read(&self, reply: Fields) -> Result<Task, String> {
+        let task: Task = reply.try_into()?;
         // A gateway that mixes up replies must not make another task's end this one's.
         if task.id != *self.id {
-            return Err(serde_json::Error::custom(format!("the state of task {}", task.id)));
+            return Err(format!("the state of task {}", task.id));
         }
         Ok(task)
     }
@@ -184,8 +158,8 @@ impl Endpoint for GetUser {
         Request::get(Attempt::GetUser, "v1/user", "a user")
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<User> {
-        from_json(body)
+    fn read(&self, reply: Fields) -> Result<User, String> {
+        reply.try_into()
     }
 }
 
@@ -199,8 +173,8 @@ impl Endpoint for GetServerSettings {
         Request::get(Attempt::GetServerSettings, "server_settings", "the server's settings")
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<ServerSettings> {
-        from_json(body)
+    fn read(&self, reply: Fields) -> Result<ServerSettings, String> {
+        reply.try_into()
     }
 }
 
@@ -217,13 +191,9 @@ impl Endpoint for ListInstallations {
         Request::get(self.attempt, self.path, "a list of installations")
     }
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply> {
-        #[derive(Deserialize)]
-        struct Installations {
-            #[serde(deserialize_with = "objects")]
-            installations: Vec<Installation>,
-        }
-        from_json(body).map(|list: Installations| list.installations)
+    fn read(&self, mut reply: Fields) -> Result<Self::Reply, String> {
+        let rows = reply.list("installations")?.ok_or("missing field `installations`")?;
+        rows.into_iter().map(|row| Fields::try_from(row)?.try_into()).collect()
     }
 }
 
@@ -244,7 +214,7 @@ impl Client {
     /// assert_eq!(caches[0].to_string(), "R 4.3.0 Local");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>> {
+    pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>, Error> {
         let caches = self.send(&ListRuntimeCaches)?;
         self.remember(&caches);
         Ok(caches)
@@ -269,7 +239,7 @@ impl Client {
     /// assert!(client.task(&task, 0, Duration::from_secs(20))?.finished);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId> {
+    pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId, Error> {
         self.send(&DeleteRuntimeCache(cache))
     }
 
@@ -290,7 +260,7 @@ impl Client {
     /// assert!(client.runtime_caches()?.contains(&cache));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<()> {
+    pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<(), Error> {
         self.send(&CheckRuntimeCache(cache)).map(|_| ())
     }
 
@@ -315,7 +285,7 @@ impl Client {
     /// assert!(task.finished && task.code == 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn task(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task> {
+    pub fn task(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task, Error> {
         self.send(&PollTask { id, first, wait })
     }
 
@@ -331,7 +301,7 @@ impl Client {
     /// assert_eq!(client.current_user()?.user_role, "administrator");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn current_user(&self) -> Result<User> {
+    pub fn current_user(&self) -> Result<User, Error> {
         self.send(&GetUser)
     }
 
@@ -347,7 +317,7 @@ impl Client {
     /// assert_eq!(client.server_settings()?.version.as_deref(), Some("2026.09.0"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn server_settings(&self) -> Result<ServerSettings> {
+    pub fn server_settings(&self) -> Result<ServerSettings, Error> {
         self.send(&GetServerSettings)
     }
 
@@ -363,7 +333,7 @@ impl Client {
     /// assert_eq!(client.r_installations()?[0].version, "4.3.0");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn r_installations(&self) -> Result<Vec<Installation>> {
+    pub fn r_installations(&self) -> Result<Vec<Installation>, Error> {
         self.send(&ListInstallations { attempt: Attempt::ListRInstallations, path: "v1/server_settings/r" })
     }
 
@@ -379,7 +349,7 @@ impl Client {
     /// assert_eq!(client.python_installations()?[0].image_name, "Local");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn python_installations(&self) -> Result<Vec<Installation>> {
+    pub fn python_installations(&self) -> Result<Vec<Installation>, Error> {
         self.send(&ListInstallations {
             attempt: Attempt::ListPythonInstallations,
             path: "v1/server_settings/python",
@@ -390,12 +360,17 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
+
+    fn fields(body: &[u8]) -> Result<Fields, String> {
+        json::read(body).map_err(|error| error.to_string())?.try_into()
+    }
 
     #[test]
     fn reads_replies_as_servers_send_them() {
         let id = "a".parse().unwrap();
         let poll = PollTask { id: &id, first: 0, wait: Duration::ZERO };
-        let read = |body: &[u8]| poll.read(body);
+        let read = |body: &[u8]| poll.read(fields(body)?);
         let full = br#"{"id":"a","output":["a","b"],"result":{"type":"","data":[1]},
                        "finished":true,"code":0,"error":"","last":2,"more":{}}"#;
         let task = read(full).unwrap();
@@ -423,16 +398,16 @@ mod tests {
     fn requires_a_task_of_a_deletion_and_none_of_a_dry_run() {
         let cache = RuntimeCache::new("R", "4.3.0", "Local");
         let (delete, check) = (DeleteRuntimeCache(&cache), CheckRuntimeCache(&cache));
-        assert_eq!(delete.read(br#"{"task_id":"abc"}"#).unwrap().as_str(), "abc");
+        assert_eq!(delete.read(fields(br#"{"task_id":"abc"}"#).unwrap()).unwrap().as_str(), "abc");
         for wrong in [r#"{"task_id":null}"#, r#"{"task_id":""}"#, r#"{"language":"R"}"#, r#"["R"]"#, "{}"] {
-            assert!(delete.read(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(fields(wrong.as_bytes()).and_then(|reply| delete.read(reply)).is_err(), "{wrong}");
         }
         let named = r#"{"language":"r","version":"4.3.0","image_name":"Local"}"#;
         for right in [r#"{"language":"R","task_id":null}"#, r#"{"task_id":null}"#, named] {
-            assert!(check.read(right.as_bytes()).is_ok(), "{right}");
+            assert!(fields(right.as_bytes()).and_then(|reply| check.read(reply)).is_ok(), "{right}");
         }
         for wrong in [r#"{"task_id":"abc"}"#, r#"{"language":"R"}"#, "{}", "[]", r#"[null,null,null,null]"#] {
-            assert!(check.read(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(fields(wrong.as_bytes()).and_then(|reply| check.read(reply)).is_err(), "{wrong}");
         }
         assert_eq!(
             delete.request().body.unwrap(),
@@ -454,7 +429,8 @@ mod tests {
             (&image, r#"{"image_name":"Local","task_id":"a"}"#, false),
             (&image, r#"{"image_name":"anything-else","task_id":"a"}"#, true),
         ] {
-            assert_eq!(DeleteRuntimeCache(cache).read(reply.as_bytes()).is_ok(), about_it, "{reply}");
+            let read = DeleteRuntimeCache(cache).read(fields(reply.as_bytes()).unwrap());
+            assert_eq!(read.is_ok(), about_it, "{reply}");
         }
     }
 }

@@ -6,16 +6,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Error as _;
 use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::InvalidConfig;
-use crate::json::null_as_default;
+use crate::json::{self, Fields, Json};
 
 /// A runtime cache, as `GET v1/system/caches/runtime` lists it and `DELETE` identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct RuntimeCache {
     /// `R` or `Python`; the server accepts any case.
@@ -82,85 +81,147 @@ impl fmt::Display for TaskId {
     }
 }
 
-impl<'de> Deserialize<'de> for TaskId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
 /// The state of a task: `GET v1/tasks/{id}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Task {
     /// The task's ID.
     pub id: TaskId,
     /// The lines of output from the requested `first` on.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub output: Vec<String>,
     /// The task's result as JSON text; deletions have none.
-    #[serde(default, deserialize_with = "json_text", serialize_with = "as_json")]
+    #[serde(serialize_with = "as_json")]
     pub result: Option<String>,
     /// Whether the task has finished.
     pub finished: bool,
     /// 0, or another number if the task failed.
     pub code: i64,
     /// Empty if nothing failed.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub error: String,
     /// The number of lines produced so far: the next request's `first`.
     pub last: u64,
 }
 
 /// The user that an API key belongs to: `GET v1/user`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct User {
     /// The user's name.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub username: String,
     /// `viewer`, `publisher` or `administrator`.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub user_role: String,
 }
 
 /// Public settings: `GET server_settings`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerSettings {
     /// The server's version, such as `2026.09.0`; `None` or empty if the server hides it.
-    #[serde(default)]
     pub version: Option<String>,
     /// Whether runtime caches can be managed (the setting `Server.AllowRuntimeCacheManagement`), if the server
     /// reports it.
-    #[serde(default)]
     pub enable_runtime_cache_management: Option<bool>,
     /// `native`, `launcher-local` or `launcher-kubernetes`, if the server reports it.
-    #[serde(default)]
     pub execution_type: Option<String>,
 }
 
 /// One version of a language that the server offers: `GET v1/server_settings/r` and `/python`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct Installation {
     /// The language's version.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub version: String,
     /// `Local`, or the cluster that runs the image.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub cluster_name: String,
     /// `Local`, or the image's literal name.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub image_name: String,
 }
 
-fn json_text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Box<RawValue>>::deserialize(value)?.map(|json| json.get().to_owned()))
+impl TryFrom<Fields> for RuntimeCache {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            language: fields.required_text("language")?,
+            version: fields.required_text("version")?,
+            image_name: fields.required_text("image_name")?,
+        })
+    }
+}
+
+impl TryFrom<Fields> for Task {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        let line = |line| match line {
+            Json::Text(line) => Ok(line),
+            _ => Err("`output` is not a list of strings".to_owned()),
+        };
+        let result = match fields.take("result")? {
+            None | Some(Json::Null) => None,
+            Some(result) => serde_json::to_string(&result).ok(),
+        };
+        Ok(Self {
+            id: task_id(&fields.required_text("id")?)?,
+            output: fields
+                .list("output")?
+                .unwrap_or_default()
+                .into_iter()
+                .map(line)
+                .collect::<Result<_, _>>()?,
+            result,
+            finished: fields.boolean("finished")?.ok_or("missing field `finished`")?,
+            code: fields.integer("code")?,
+            error: fields.text("error")?.unwrap_or_default(),
+            last: u64::try_from(fields.integer("last")?).map_err(|_| "`last` is negative")?,
+        })
+    }
+}
+
+/// Reads the ID of a task in a reply.
+pub(crate) fn task_id(text: &str) -> Result<TaskId, String> {
+    text.parse().map_err(|error: InvalidConfig| error.to_string())
+}
+
+impl TryFrom<Fields> for User {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            username: fields.text("username")?.unwrap_or_default(),
+            user_role: fields.text("user_role")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl TryFrom<Fields> for ServerSettings {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            version: fields.text("version")?,
+            enable_runtime_cache_management: fields.boolean("enable_runtime_cache_management")?,
+            execution_type: fields.text("execution_type")?,
+        })
+    }
+}
+
+impl TryFrom<Fields> for Installation {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            version: fields.text("version")?.unwrap_or_default(),
+            cluster_name: fields.text("cluster_name")?.unwrap_or_default(),
+            image_name: fields.text("image_name")?.unwrap_or_default(),
+        })
+    }
 }
 
 fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     match text {
-        Some(text) => RawValue::from_string(text.clone()).map_err(S::Error::custom)?.serialize(serializer),
+        Some(text) => json::read(text.as_bytes()).map_err(S::Error::custom)?.serialize(serializer),
         None => serializer.serialize_none(),
     }
 }

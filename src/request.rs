@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use crate::error::Attempt;
+use crate::json::Fields;
 
-/// A request, and how to read the body of a reply with a status of success.
+/// A request, and how to read the object in a reply with a status of success.
 pub(crate) trait Endpoint {
     type Reply;
 
     fn request(&self) -> Request;
 
-    fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply>;
+    /// Reads the reply; an error says what was found instead of the expected reply.
+    fn read(&self, reply: Fields) -> Result<Self::Reply, String>;
 }
 
 /// A request: a DELETE if it has a body, else a GET.
