@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::cookies::Jar;
 use crate::http::{Broken, Http, Limits, Outgoing, Reply};
-use crate::json::{self, Fields, Json};
+use crate::json::{Fields, Json, Unreadable};
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
@@ -186,7 +186,7 @@ impl Client {
     fn object(&self, request: &Request) -> Result<(Fields, String)> {
         let reply = self.perform(request)?;
         let start = start_of(&reply.body);
-        match json::read(&reply.body) {
+        match Json::read(&reply.body) {
             Ok(json) => match Fields::try_from(json) {
                 Ok(fields) => Ok((fields, start)),
                 Err(problem) => Err(malformed(request, Some(problem), start)),
@@ -339,7 +339,7 @@ fn failure(request: &Request, kind: ErrorKind) -> Error {
 
 /// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
 fn is_cut_short(reply: &Reply) -> bool {
-    !reply.framed && json::read(&reply.body).is_err_and(|error| error.is_eof())
+    !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
 }
 
 /// Returns the error for a whole reply with a status of success that is not the expected one: without a problem,
@@ -360,7 +360,7 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
         let (location, instead) = redirect(location, url);
         return ErrorKind::Redirect { status, location, instead };
     }
-    if let Ok(Json::Object(mut object)) = json::read(&reply.body) {
+    if let Ok(Json::Object(mut object)) = Json::read(&reply.body) {
         if let (Ok(code), Ok(message)) = (object.integer("code"), object.required_text("error")) {
             return ErrorKind::Api { status, code, message };
         }

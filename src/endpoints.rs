@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::error::Attempt;
 use crate::json::{Fields, Json};
 use crate::objects::{self, Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
@@ -27,8 +25,7 @@ impl Endpoint for ListRuntimeCaches {
     }
 
     fn read(&self, mut reply: Fields) -> Result<Self::Reply, String> {
-        let rows = reply.list("caches")?.ok_or("missing field `caches`")?;
-        rows.into_iter().map(|row| Fields::try_from(row)?.try_into()).collect()
+        reply.objects("caches")
     }
 }
 
@@ -102,18 +99,11 @@ fn echoed_image(cache: &RuntimeCache, reply: &mut Fields) -> Result<(Option<Stri
 }
 
 fn deletion_body(cache: &RuntimeCache, dry_run: bool) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        language: &'a str,
-        version: &'a str,
-        image_name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        dry_run: Option<bool>,
+    let mut body = Json::from(cache);
+    if let (true, Json::Object(Fields(fields))) = (dry_run, &mut body) {
+        fields.push(("dry_run".to_owned(), true.into()));
     }
-    let RuntimeCache { language, version, image_name } = cache;
-    // Strings and a Boolean always serialize.
-    serde_json::to_vec(&Body { language, version, image_name, dry_run: dry_run.then_some(true) })
-        .unwrap_or_default()
+    body.to_string().into_bytes()
 }
 
 /// `GET v1/tasks/{id}`
@@ -192,8 +182,7 @@ impl Endpoint for ListInstallations {
     }
 
     fn read(&self, mut reply: Fields) -> Result<Self::Reply, String> {
-        let rows = reply.list("installations")?.ok_or("missing field `installations`")?;
-        rows.into_iter().map(|row| Fields::try_from(row)?.try_into()).collect()
+        reply.objects("installations")
     }
 }
 
@@ -360,10 +349,9 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
 
     fn fields(body: &[u8]) -> Result<Fields, String> {
-        json::read(body).map_err(|error| error.to_string())?.try_into()
+        Json::read(body).map_err(|error| format!("{error:?}"))?.try_into()
     }
 
     #[test]
@@ -375,8 +363,8 @@ mod tests {
                        "finished":true,"code":0,"error":"","last":2,"more":{}}"#;
         let task = read(full).unwrap();
         assert_eq!(
-            (task.output, task.result.as_deref()),
-            (vec!["a".into(), "b".into()], Some(r#"{"type":"","data":[1]}"#))
+            (task.output, task.result.to_string().as_str()),
+            (vec!["a".into(), "b".into()], r#"{"type":"","data":[1]}"#)
         );
         let bare = br#"{"id":"a","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
         assert_eq!(read(bare).unwrap().error, "");

@@ -69,6 +69,7 @@ pub use deletion::Mode;
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, InvalidConfig, Result};
 pub use event::Event;
 pub use exit_status::ExitStatus;
+pub use json::{Fields, Json, Unreadable};
 pub use objects::{Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
 pub use outcome::{Outcome, Status};
 pub use progress::Progress;

@@ -6,15 +6,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
-
 use crate::InvalidConfig;
-use crate::json::{self, Fields, Json};
+use crate::json::{Fields, Json};
 
 /// A runtime cache, as `GET v1/system/caches/runtime` lists it and `DELETE` identifies it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RuntimeCache {
     /// `R` or `Python`; the server accepts any case.
@@ -52,7 +48,7 @@ impl fmt::Display for RuntimeCache {
 }
 
 /// The ID of a task: letters, digits, `-` and `_`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId(String);
 
 impl TaskId {
@@ -82,16 +78,15 @@ impl fmt::Display for TaskId {
 }
 
 /// The state of a task: `GET v1/tasks/{id}`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Task {
     /// The task's ID.
     pub id: TaskId,
     /// The lines of output from the requested `first` on.
     pub output: Vec<String>,
-    /// The task's result as JSON text; deletions have none.
-    #[serde(serialize_with = "as_json")]
-    pub result: Option<String>,
+    /// The task's result; null for a deletion.
+    pub result: Json,
     /// Whether the task has finished.
     pub finished: bool,
     /// 0, or another number if the task failed.
@@ -126,8 +121,7 @@ pub struct ServerSettings {
 }
 
 /// One version of a language that the server offers: `GET v1/server_settings/r` and `/python`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Fields")]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Installation {
     /// The language's version.
@@ -150,27 +144,49 @@ impl TryFrom<Fields> for RuntimeCache {
     }
 }
 
+/// The object of the API.
+impl From<&RuntimeCache> for Json {
+    fn from(cache: &RuntimeCache) -> Self {
+        let RuntimeCache { language, version, image_name } = cache;
+        Self::from([
+            ("language", language.as_str().into()),
+            ("version", version.as_str().into()),
+            ("image_name", image_name.as_str().into()),
+        ])
+    }
+}
+
+/// The object of the API.
+impl From<Task> for Json {
+    fn from(task: Task) -> Self {
+        let Task { id, output, result, finished, code, error, last } = task;
+        Self::from([
+            ("id", id.as_str().into()),
+            ("output", output.into()),
+            ("result", result),
+            ("finished", finished.into()),
+            ("code", code.into()),
+            ("error", error.as_str().into()),
+            ("last", Json::Number(last.to_string())),
+        ])
+    }
+}
+
 impl TryFrom<Fields> for Task {
     type Error = String;
 
     fn try_from(mut fields: Fields) -> Result<Self, String> {
-        let line = |line| match line {
-            Json::Text(line) => Ok(line),
-            _ => Err("`output` is not a list of strings".to_owned()),
-        };
-        let result = match fields.take("result")? {
-            None | Some(Json::Null) => None,
-            Some(result) => serde_json::to_string(&result).ok(),
-        };
+        let mut output = Vec::new();
+        for line in fields.list("output")?.unwrap_or_default() {
+            match line {
+                Json::Text(line) => output.push(line),
+                _ => return Err("`output` is not a list of strings".to_owned()),
+            }
+        }
         Ok(Self {
             id: task_id(&fields.required_text("id")?)?,
-            output: fields
-                .list("output")?
-                .unwrap_or_default()
-                .into_iter()
-                .map(line)
-                .collect::<Result<_, _>>()?,
-            result,
+            output,
+            result: fields.take("result")?.unwrap_or(Json::Null),
             finished: fields.boolean("finished")?.ok_or("missing field `finished`")?,
             code: fields.integer("code")?,
             error: fields.text("error")?.unwrap_or_default(),
@@ -216,12 +232,5 @@ impl TryFrom<Fields> for Installation {
             cluster_name: fields.text("cluster_name")?.unwrap_or_default(),
             image_name: fields.text("image_name")?.unwrap_or_default(),
         })
-    }
-}
-
-fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    match text {
-        Some(text) => json::read(text.as_bytes()).map_err(S::Error::custom)?.serialize(serializer),
-        None => serializer.serialize_none(),
     }
 }

@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind::BrokenPipe, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use connect_cache::{Event, ExitStatus};
-use serde::Serialize;
+use connect_cache::{Event, ExitStatus, Json};
 
 use super::escape::escape;
 
@@ -61,11 +60,8 @@ impl Output {
     }
 
     /// Writes a JSON value to one line of standard output.
-    pub(crate) fn json(&self, value: &impl Serialize) {
-        // Only maps with keys other than strings could fail, and there are none.
-        let text = serde_json::to_string(value).unwrap_or_default();
-        // A task's result is as the server wrote it, perhaps on several lines; strings escape theirs.
-        self.print(&format!("{}\n", text.replace(['\r', '\n'], " ")));
+    pub(crate) fn json(&self, value: &Json) {
+        self.print(&format!("{value}\n"));
     }
 
     /// Prints a note unless --quiet is set.

@@ -3,24 +3,18 @@
 //! Source: rsconnect-python's metadata module, whose `servers.json` is an object keyed by name.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use connect_cache::{Fields, Json};
 
 use super::files::read_file;
 
 /// One saved server.
-#[derive(serde::Deserialize)]
 pub(crate) struct SavedServer {
     pub(crate) url: String,
-    #[serde(default)]
     pub(crate) api_key: Option<String>,
-    #[serde(default)]
     pub(crate) insecure: Option<bool>,
     /// PEM text.
-    #[serde(default)]
     pub(crate) ca_cert: Option<String>,
 }
 
@@ -33,15 +27,24 @@ pub(crate) fn find(name: &str, var: &dyn Fn(&str) -> Option<OsString>) -> Result
     let content = read_file(&path).map_err(|e| {
         format!("cannot read rsconnect's saved servers in {shown}: {e}; save one with rsconnect add")
     })?;
-    // serde's errors may quote what they found, and that may be a key.
-    let Servers(servers) = serde_json::from_slice(&content)
-        .map_err(|e| format!("{shown} does not hold servers saved by rsconnect (line {})", e.line()))?;
-    match servers.iter().find(|(known, _)| known == name) {
+    let Ok(Json::Object(mut servers)) = Json::read(&content) else {
+        return Err(format!("{shown} does not hold servers saved by rsconnect"));
+    };
+    let entry = |json: Json| {
+        let mut fields = Fields::try_from(json)?;
+        Ok(SavedServer {
+            url: fields.text("url")?.ok_or("no url")?,
+            api_key: fields.text("api_key")?,
+            insecure: fields.boolean("insecure")?,
+            ca_cert: fields.text("ca_cert")?,
+        })
+    };
+    match servers.take(name)? {
         // An entry that is not wanted may be of any shape.
-        Some((_, entry)) => serde_json::from_str(entry.get())
-            .map_err(|_| format!("the entry {name} in {shown} is none that rsconnect saved")),
+        Some(json) => entry(json)
+            .map_err(|_: String| format!("the entry {name} in {shown} is none that rsconnect saved")),
         None => {
-            let names: Vec<&str> = servers.iter().map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = servers.0.iter().map(|(name, _)| name.as_str()).collect();
             let known = match names.is_empty() {
                 true => "there are none".to_owned(),
                 false => format!("there are {}", names.join(", ")),
@@ -61,31 +64,4 @@ fn path(var: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         Path::new(&set("HOME")?).join(".rsconnect-python")
     };
     Some(folder.join("servers.json"))
-}
-
-/// The servers and their names, in the file's order.
-struct Servers(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Servers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Servers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of servers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Servers, A::Error> {
-        let mut servers = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            servers.push(entry);
-        }
-        Ok(Servers(servers))
-    }
 }

@@ -107,7 +107,7 @@ const LOCAL: &str = "Local";
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use connect_cache::{Fields, Json};
 
     use super::*;
 
@@ -145,8 +145,13 @@ mod tests {
             ("", "Local", "Local", true, false),
             ("", "", "", true, true),
         ] {
-            let installation = json!({"version": version, "cluster_name": cluster, "image_name": image_name});
-            let installation = serde_json::from_value(installation).unwrap();
+            let field = |name: &str, text: &str| (name.to_owned(), Json::from(text));
+            let installation = Installation::try_from(Fields(vec![
+                field("version", version),
+                field("cluster_name", cluster),
+                field("image_name", image_name),
+            ]))
+            .unwrap();
             assert_eq!(may_use(&installation, &cache(local)), may_use_local, "{installation:?}");
             assert_eq!(may_use(&installation, &cache(image)), may_use_image, "{installation:?}");
         }

@@ -1,7 +1,6 @@
 //! `connect-cache check`
 
-use connect_cache::{Error, ErrorKind, ExitStatus, RuntimeCache, User};
-use serde::Serialize;
+use connect_cache::{Error, ErrorKind, ExitStatus, Json, RuntimeCache, User};
 
 use crate::cli::advice::explained;
 use crate::cli::options::Check;
@@ -9,7 +8,7 @@ use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 
 /// What was found out before the first failure.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 struct Findings {
     ok: bool,
     server: String,
@@ -52,9 +51,26 @@ pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
     };
     if check.json {
         findings.ok = status == ExitStatus::Success;
-        session.output.json(&findings);
+        session.output.json(&findings.into());
     }
     status
+}
+
+impl From<Findings> for Json {
+    fn from(findings: Findings) -> Self {
+        let text = |text: Option<String>| text.map_or(Self::Null, Self::Text);
+        let Findings { ok, server, trust, version, user, role, caches, error } = findings;
+        Self::from([
+            ("ok", ok.into()),
+            ("server", Self::Text(server)),
+            ("trust", text(trust)),
+            ("version", text(version)),
+            ("user", text(user)),
+            ("role", text(role)),
+            ("caches", caches.map(|caches| caches as i64).into()),
+            ("error", text(error)),
+        ])
+    }
 }
 
 fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(), Failure> {

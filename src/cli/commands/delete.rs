@@ -3,7 +3,7 @@
 use connect_cache::{ExitStatus, Mode, Progress, RuntimeCache, Status};
 
 use crate::cli::commands::messages;
-use crate::cli::commands::record::Record;
+use crate::cli::commands::record::record;
 use crate::cli::options::Delete;
 use crate::cli::session::Session;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
 
     messages::outcome(&cache, &outcome, session);
     if delete.json {
-        session.output.json(&Record::new(&cache, &outcome, &lines));
+        session.output.json(&record(&cache, &outcome, lines));
     } else if let (Status::Started, Some(task)) = (outcome.status, &outcome.task_id) {
         session.output.line(task.as_str());
     }

@@ -1,16 +1,10 @@
 //! `connect-cache list`
 
-use connect_cache::{ExitStatus, RuntimeCache};
-use serde::Serialize;
+use connect_cache::{ExitStatus, Json};
 
 use crate::cli::options::List;
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
-
-#[derive(Serialize)]
-struct Listing<'a> {
-    caches: &'a [RuntimeCache],
-}
 
 pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
     let selection = Selection {
@@ -23,7 +17,8 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
         Err(status) => return status,
     };
     if list.json {
-        session.output.json(&Listing { caches: &caches });
+        let caches = caches.iter().map(Json::from).collect();
+        session.output.json(&Json::from([("caches", Json::List(caches))]));
     } else if !caches.is_empty() {
         session.output.print(&super::table(&caches));
     }

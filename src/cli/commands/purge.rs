@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use connect_cache::{ExitStatus, Mode, Outcome, Progress, RuntimeCache, Status};
 
-use crate::cli::commands::record::Record;
+use crate::cli::commands::record::record;
 use crate::cli::commands::{messages, table};
 use crate::cli::options;
 use crate::cli::selection::Selection;
@@ -132,7 +132,7 @@ impl<'a> Purge<'a> {
             messages::outcome(cache, outcome, self.session);
         }
         if self.json {
-            self.session.output.json(&Record::new(cache, outcome, &lines));
+            self.session.output.json(&record(cache, outcome, lines));
         }
     }
 

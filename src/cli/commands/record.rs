@@ -1,32 +1,17 @@
 //! The JSON record of one cache's deletion, in `delete` and `purge`.
 
-use connect_cache::{Outcome, RuntimeCache};
-use serde::Serialize;
+use connect_cache::{Json, Outcome, RuntimeCache};
 
-/// What happened to one cache.
-#[derive(Serialize)]
-pub(crate) struct Record<'a> {
-    language: &'a str,
-    version: &'a str,
-    image_name: &'a str,
-    task_id: Option<&'a str>,
-    status: &'static str,
-    code: Option<i64>,
-    error: Option<&'a str>,
-    output: &'a [String],
-}
-
-impl<'a> Record<'a> {
-    pub(crate) fn new(cache: &'a RuntimeCache, outcome: &'a Outcome, output: &'a [String]) -> Self {
-        Self {
-            language: &cache.language,
-            version: &cache.version,
-            image_name: &cache.image_name,
-            task_id: outcome.task_id.as_ref().map(|id| id.as_str()),
-            status: outcome.status.as_str(),
-            code: outcome.code,
-            error: outcome.error.as_deref(),
-            output,
-        }
-    }
+/// Returns what happened to one cache, with the lines of its task.
+pub(crate) fn record(cache: &RuntimeCache, outcome: &Outcome, lines: Vec<String>) -> Json {
+    Json::from([
+        ("language", cache.language.as_str().into()),
+        ("version", cache.version.as_str().into()),
+        ("image_name", cache.image_name.as_str().into()),
+        ("task_id", outcome.task_id.as_ref().map(|id| id.as_str()).into()),
+        ("status", outcome.status.as_str().into()),
+        ("code", outcome.code.into()),
+        ("error", outcome.error.as_deref().into()),
+        ("output", lines.into()),
+    ])
 }

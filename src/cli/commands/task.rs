@@ -34,10 +34,11 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
         Err(error) => return session.fail(&error),
     };
     task.output = lines;
+    let status = conclude(&task, session);
     if options.json {
-        session.output.json(&task);
+        session.output.json(&task.into());
     }
-    conclude(&task, session)
+    status
 }
 
 /// Prints how the task stands, and returns the exit status. What it deletes is not known here, so an error of the
