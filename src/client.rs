@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::content::{ContentUsage, Items};
 use crate::cookies::Jar;
-use crate::http::{Broken, Http, Limits, Outgoing, Reply};
+use crate::http::{Broken, Http, Limits, Outgoing, Reply, Sink};
 use crate::json::{from_json, without_mark};
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
@@ -167,14 +168,37 @@ impl Client {
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let reply = self.perform(&request)?;
+        let reply = self.perform(&request, None)?;
         endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
     }
 
+    /// Counts content items as they arrive, retrying as [`Client::send`] does; each try counts anew.
+    pub(crate) fn count_items(
+        &self,
+        request: &Request,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<ContentUsage> {
+        let mut items = Items::default();
+        let reply = self.with_retries(&mut || {
+            items = Items::default();
+            progress(0);
+            let reply = self.perform(request, Some(&mut |part| items.take(part, progress)))?;
+            match items.is_partial() && !reply.framed {
+                true => Err(failure(request, ErrorKind::Lost("it ended early".to_owned()))),
+                false => Ok(reply),
+            }
+        })?;
+        items.finish().map_err(|error| misread(request, &reply, &error))
+    }
+
     fn perform_with_retries(&self, request: &Request) -> Result<Reply> {
+        self.with_retries(&mut || self.perform(request, None))
+    }
+
+    fn with_retries(&self, perform: &mut dyn FnMut() -> Result<Reply>) -> Result<Reply> {
         let mut retry = Retry::default();
         loop {
-            match self.perform(request) {
+            match perform() {
                 Ok(reply) => return Ok(reply),
                 Err(error) => match self.next_try(&mut retry, &error) {
                     Some(delay) => sleep(delay),
@@ -219,8 +243,8 @@ impl Client {
         )
     }
 
-    /// Sends a request once, and returns a whole reply with a status of success.
-    fn perform(&self, request: &Request) -> Result<Reply> {
+    /// Sends a request once, and returns a whole reply with a status of success. A sink takes its body.
+    fn perform(&self, request: &Request, sink: Option<Sink<'_>>) -> Result<Reply> {
         let url = self.config.server.endpoint(&request.path);
         let outgoing = Outgoing {
             url: &url,
@@ -231,9 +255,19 @@ impl Client {
         };
         let whole = self.limit(request)?;
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        let mut limits = Limits { whole, connect, part: None };
+        let streamed = sink.is_some();
+        if streamed {
+            // However long the body is, only its pauses are limited, and the run.
+            limits = Limits {
+                whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
+                connect: connect.or(whole),
+                part: whole,
+            };
+        }
 
         let sent_at = Instant::now();
-        let reply = self.exchange(&outgoing, Limits { whole, connect }).map_err(|broken| {
+        let reply = self.exchange(&outgoing, limits, sink).map_err(|broken| {
             let stale = broken.reused
                 && matches!(broken.kind, ErrorKind::Lost(_))
                 && sent_at.elapsed() < STALE_WITHIN;
@@ -246,7 +280,7 @@ impl Client {
             (self.observer)(Event::Deprecated { path, instead });
         }
         if (200..300).contains(&reply.status) {
-            return match is_cut_short(&reply) {
+            return match !streamed && is_cut_short(&reply) {
                 true => Err(failure(request, ErrorKind::Lost("it ended early".to_owned()))),
                 false => Ok(reply),
             };
@@ -281,11 +315,16 @@ impl Client {
     }
 
     /// Sends a request once, tells the observer, keeps the cookies, and masks the secrets in the reply.
-    fn exchange(&self, outgoing: &Outgoing<'_>, limits: Limits) -> std::result::Result<Reply, Broken> {
+    fn exchange(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+        sink: Option<Sink<'_>>,
+    ) -> std::result::Result<Reply, Broken> {
         let (method, url) = (outgoing.method(), outgoing.url);
         (self.observer)(Event::Request { method, url });
         let sent_at = Instant::now();
-        let mut result = self.http.exchange(outgoing, limits);
+        let mut result = self.http.exchange(outgoing, limits, sink);
         let elapsed = sent_at.elapsed();
         if let Err(Broken { kind: ErrorKind::NotHttp(text) | ErrorKind::InvalidHttp(text), .. }) = &mut result
         {
@@ -302,8 +341,8 @@ impl Client {
             }
         }
         (self.observer)(match &result {
-            Ok(Reply { status, headers, body, .. }) => {
-                Event::Reply { method, url, status: *status, headers, body, elapsed }
+            Ok(Reply { status, headers, body, length, .. }) => {
+                Event::Reply { method, url, status: *status, headers, body, length: *length, elapsed }
             }
             Err(broken) => Event::NoReply { method, url, reason: &broken.kind, elapsed },
         });
