@@ -9,8 +9,9 @@ use std::fmt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::content::{ContentUsage, Items};
 use crate::cookies::Jar;
-use crate::http::{Broken, Http, Limits, Outgoing, Reply};
+use crate::http::{Broken, Http, Limits, Outgoing, Reply, Sink};
 use crate::json::{Fields, Json, Unreadable};
 use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
@@ -26,6 +27,8 @@ const STALE_WITHIN: Duration = Duration::from_secs(1);
 /// How often other nodes are asked for a task that a node does not know, and the time between two of them.
 const LOST_LOOKUPS: u32 = 10;
 const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
+/// How the reply without its end was lost.
+const CUT: &str = "it ended early";
 
 /// A blocking client of one Connect server, which works in the thread that calls it.
 ///
@@ -157,26 +160,43 @@ impl Client {
     /// Sends a request, retrying while that is safe and may succeed.
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let (fields, start) = self.object_with_retries(&request)?;
-        endpoint.read(fields).map_err(|problem| malformed(&request, Some(problem), start))
+        let (fields, start) = self.with_retries(&mut || self.object(&request))?;
+        endpoint.read(fields).map_err(|problem| misread(&request, Unreadable::Unexpected(problem), start))
     }
 
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
         let (fields, start) = self.object(&request)?;
-        endpoint.read(fields).map_err(|problem| malformed(&request, Some(problem), start))
+        endpoint.read(fields).map_err(|problem| misread(&request, Unreadable::Unexpected(problem), start))
     }
 
-    fn object_with_retries(&self, request: &Request) -> Result<(Fields, String)> {
+    /// Counts content items as they arrive, retrying as [`Client::send`] does; each try counts anew.
+    pub(crate) fn count_items(
+        &self,
+        request: &Request,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<ContentUsage> {
+        self.with_retries(&mut || {
+            let mut items = Items::default();
+            progress(0);
+            let reply = self.perform(request, Some(&mut |part| items.take(part, progress)))?;
+            items.finish().map_err(|problem| match problem {
+                Unreadable::Cut if !reply.framed => failure(request, ErrorKind::Lost(CUT.to_owned())),
+                problem => unreadable(request, &reply, problem),
+            })
+        })
+    }
+
+    fn with_retries<T>(&self, perform: &mut dyn FnMut() -> Result<T>) -> Result<T> {
         let mut retry = Retry::default();
         loop {
-            match self.object(request) {
+            match perform() {
                 Err(error) => match self.next_try(&mut retry, &error) {
                     Some(delay) => sleep(delay),
                     None => return Err(error),
                 },
-                object => return object,
+                result => return result,
             }
         }
     }
@@ -184,17 +204,10 @@ impl Client {
     /// Sends a request once, and returns the object in the reply with the start of its text. Not generic over the
     /// endpoint, so it is compiled once.
     fn object(&self, request: &Request) -> Result<(Fields, String)> {
-        let reply = self.perform(request)?;
-        let start = start_of(&reply.body);
-        match Json::read(&reply.body) {
-            Ok(json) => match Fields::try_from(json) {
-                Ok(fields) => Ok((fields, start)),
-                Err(problem) => Err(malformed(request, Some(problem), start)),
-            },
-            Err(_) => Err(match encoded(&reply) {
-                Some(encoded) => failure(request, encoded),
-                None => malformed(request, None, start),
-            }),
+        let reply = self.perform(request, None)?;
+        match Json::read(&reply.body).and_then(|json| json.try_into().map_err(Unreadable::Unexpected)) {
+            Ok(fields) => Ok((fields, start_of(&reply.body))),
+            Err(problem) => Err(unreadable(request, &reply, problem)),
         }
     }
 
@@ -233,8 +246,8 @@ impl Client {
         )
     }
 
-    /// Sends a request once, and returns a whole reply with a status of success.
-    fn perform(&self, request: &Request) -> Result<Reply> {
+    /// Sends a request once, and returns a whole reply with a status of success. A sink takes its body.
+    fn perform(&self, request: &Request, sink: Option<Sink<'_>>) -> Result<Reply> {
         let url = self.config.server.endpoint(&request.path);
         let outgoing = Outgoing {
             url: &url,
@@ -245,9 +258,19 @@ impl Client {
         };
         let whole = self.limit(request)?;
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        let mut limits = Limits { whole, connect, part: None };
+        let streamed = sink.is_some();
+        if streamed {
+            // However long the body is, only its pauses are limited, and the run.
+            limits = Limits {
+                whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
+                connect: connect.or(whole),
+                part: whole,
+            };
+        }
 
         let sent_at = Instant::now();
-        let reply = self.exchange(&outgoing, Limits { whole, connect }).map_err(|broken| {
+        let reply = self.exchange(&outgoing, limits, sink).map_err(|broken| {
             let stale = broken.reused
                 && matches!(broken.kind, ErrorKind::Lost(_))
                 && sent_at.elapsed() < STALE_WITHIN;
@@ -260,8 +283,8 @@ impl Client {
             (self.observer)(Event::Deprecated { path, instead });
         }
         if (200..300).contains(&reply.status) {
-            return match is_cut_short(&reply) {
-                true => Err(failure(request, ErrorKind::Lost("it ended early".to_owned()))),
+            return match !streamed && is_cut_short(&reply) {
+                true => Err(failure(request, ErrorKind::Lost(CUT.to_owned()))),
                 false => Ok(reply),
             };
         }
@@ -295,11 +318,16 @@ impl Client {
     }
 
     /// Sends a request once, tells the observer, keeps the cookies, and masks the secrets in the reply.
-    fn exchange(&self, outgoing: &Outgoing<'_>, limits: Limits) -> std::result::Result<Reply, Broken> {
+    fn exchange(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+        sink: Option<Sink<'_>>,
+    ) -> std::result::Result<Reply, Broken> {
         let (method, url) = (outgoing.method(), outgoing.url);
         (self.observer)(Event::Request { method, url });
         let sent_at = Instant::now();
-        let mut result = self.http.exchange(outgoing, limits);
+        let mut result = self.http.exchange(outgoing, limits, sink);
         let elapsed = sent_at.elapsed();
         if let Err(Broken { kind: ErrorKind::NotHttp(text) | ErrorKind::InvalidHttp(text), .. }) = &mut result
         {
@@ -316,8 +344,8 @@ impl Client {
             }
         }
         (self.observer)(match &result {
-            Ok(Reply { status, headers, body, .. }) => {
-                Event::Reply { method, url, status: *status, headers, body, elapsed }
+            Ok(Reply { status, headers, body, length, .. }) => {
+                Event::Reply { method, url, status: *status, headers, body, length: *length, elapsed }
             }
             Err(broken) => Event::NoReply { method, url, reason: &broken.kind, elapsed },
         });
@@ -342,13 +370,20 @@ fn is_cut_short(reply: &Reply) -> bool {
     !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
 }
 
-/// Returns the error for a whole reply with a status of success that is not the expected one: without a problem,
-/// it is no JSON.
-fn malformed(request: &Request, problem: Option<String>, start: String) -> Error {
-    let is_json = problem.is_some();
+/// Explains a whole reply with a status of success that cannot be read.
+fn unreadable(request: &Request, reply: &Reply, problem: Unreadable) -> Error {
+    match (&problem, encoded(reply)) {
+        (Unreadable::Cut | Unreadable::Malformed, Some(encoded)) => failure(request, encoded),
+        _ => misread(request, problem, start_of(&reply.body)),
+    }
+}
+
+/// Explains a whole reply with a status of success that is not the expected one.
+fn misread(request: &Request, problem: Unreadable, start: String) -> Error {
+    let is_json = matches!(problem, Unreadable::Unexpected(_));
     let problem = match problem {
-        Some(problem) => format!("got something else: {problem}"),
-        None => "got no JSON".to_owned(),
+        Unreadable::Unexpected(problem) => format!("got something else: {problem}"),
+        _ => "got no JSON".to_owned(),
     };
     failure(request, ErrorKind::Malformed { expected: request.expected, is_json, problem, start })
 }

@@ -16,7 +16,8 @@ pub struct Config {
     pub trust: Trust,
     /// The proxy to use, if any; [`Proxy::for_server`] selects one from the environment. Default: none.
     pub proxy: Option<Proxy>,
-    /// Limit for one request, excluding the time it asks the server to hold. `None` for no limit.
+    /// Limit for one request, excluding the time it asks the server to hold. `None` for no limit. For the
+    /// content list it counts from the last byte received.
     /// Default: 30 s.
     pub request_timeout: Option<Duration>,
     /// How many consecutive failures of a request to retry. `None`: 6, but 2 until the server first answers.

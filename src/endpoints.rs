@@ -1,6 +1,6 @@
 //! The endpoints of Connect's API: for each, the request, how to read its reply, and the client's method.
 //!
-//! Source: the Connect API reference, sections "System", "Tasks", "Server settings" and "Users".
+//! Source: the Connect API reference, sections "System", "Tasks", "Server settings", "Users" and "Content".
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::error::Attempt;
 use crate::json::{Fields, Json};
 use crate::objects::{self, Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
 use crate::request::{Endpoint, Request};
-use crate::{Client, Error};
+use crate::{Client, ContentUsage, Error};
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
 /// The image name of caches for native execution.
@@ -343,6 +343,31 @@ impl Client {
             attempt: Attempt::ListPythonInstallations,
             path: "v1/server_settings/python",
         })
+    }
+
+    /// Counts the content items that use each version of R and Python (`GET v1/content`).
+    ///
+    /// The list may be long: it is read as it arrives, [`Config::request_timeout`](crate::Config::request_timeout)
+    /// counts from the last byte received, and `progress` is called with the number of items so far. Only an
+    /// administrator's key sees all content.
+    ///
+    /// # Errors
+    /// Anything that prevents an answer, and a list that is not whole.
+    ///
+    /// ```
+    /// # let server = connect_test_server::Server::start(Default::default());
+    /// # let config = connect_cache::Config::new(server.url().parse()?, "admin-key".parse()?);
+    /// # let client = connect_cache::Client::new(config)?;
+    /// let usage = client.content_usage(|items| println!("{items} items"))?;
+    /// for cache in client.runtime_caches()? {
+    ///     println!("{cache}: {:?} of {} items", usage.of(&[cache.clone()]), usage.items());
+    /// }
+    /// # assert_eq!(usage.of(&client.runtime_caches()?), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn content_usage(&self, mut progress: impl FnMut(u64)) -> Result<ContentUsage, Error> {
+        let request = Request::get(Attempt::ListContent, "v1/content", "a list of content items");
+        self.count_items(&request, &mut progress)
     }
 }
 

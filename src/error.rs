@@ -74,6 +74,8 @@ pub enum Attempt {
     ListRInstallations,
     /// `GET v1/server_settings/python`
     ListPythonInstallations,
+    /// `GET v1/content`
+    ListContent,
 }
 
 impl fmt::Display for Attempt {
@@ -87,6 +89,7 @@ impl fmt::Display for Attempt {
             Self::GetServerSettings => "ask for the server's version",
             Self::ListRInstallations => "list the R versions that the server offers",
             Self::ListPythonInstallations => "list the Python versions that the server offers",
+            Self::ListContent => "list the content items",
         })
     }
 }

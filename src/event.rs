@@ -29,8 +29,10 @@ pub enum Event<'a> {
         status: u16,
         /// Names, in lower case, and values.
         headers: &'a [(String, String)],
-        /// The body.
+        /// The body; that of the content list is not kept, and this is its start.
         body: &'a [u8],
+        /// How many bytes of the body arrived.
+        length: u64,
         /// From the start of the request to the end of the reply.
         elapsed: Duration,
     },

@@ -3,7 +3,7 @@
 //! ureq decides nothing here. It follows no redirect, keeps no cookie, selects no proxy, starts no thread and
 //! retries nothing. What its errors mean is recognized here, once, including the wording of rustls.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,10 @@ use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
 use crate::{Config, ErrorKind, InvalidConfig, Proxy, ServerUrl, Trust};
 
-/// A longer body is not a reply of Connect's.
-const MAX_BODY: u64 = 32 << 20;
+/// A longer body is not a reply of Connect's, unless it is read as it arrives.
+const MAX_BODY: usize = 32 << 20;
+/// How much is read at once, and kept of a body that is read as it arrives.
+const PART: usize = 8 << 10;
 const INPUT_BUFFER: usize = 32 << 10;
 /// The longest header line must fit: the key's or the cookies'.
 const OUTPUT_BUFFER: usize = 12 << 10;
@@ -45,7 +47,12 @@ pub(crate) struct Limits {
     pub(crate) whole: Option<Duration>,
     /// For the connection, if one has to be made.
     pub(crate) connect: Option<Duration>,
+    /// For each part of the reply, from the last byte received.
+    pub(crate) part: Option<Duration>,
 }
+
+/// Takes the parts of a successful reply's body as they arrive; reports whether it wants more.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 
 /// A request to send: a DELETE if it has a body, else a GET.
 pub(crate) struct Outgoing<'a> {
@@ -68,7 +75,10 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Names, in lower case, and values.
     pub(crate) headers: Vec<(String, String)>,
+    /// Of a body that is read as it arrives, the start.
     pub(crate) body: Vec<u8>,
+    /// How many bytes of the body were read.
+    pub(crate) length: u64,
     /// Whether the head stated the length of the body, so that its end cannot have been lost.
     pub(crate) framed: bool,
 }
@@ -137,18 +147,28 @@ impl Http {
         })
     }
 
-    /// Sends a request and reads the whole reply.
-    pub(crate) fn exchange(&self, outgoing: &Outgoing<'_>, limits: Limits) -> Result<Reply, Broken> {
+    /// Sends a request and reads the whole reply. A sink takes the body of a successful one as it arrives.
+    pub(crate) fn exchange(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Reply, Broken> {
         let connections = self.wire.connections();
         self.wire.start_request();
-        self.send(outgoing, limits).map_err(|error| Broken {
+        self.send(outgoing, limits, sink).map_err(|error| Broken {
             kind: self.classify(error, limits),
             sent: self.wire.sent(),
             reused: self.wire.connections() == connections,
         })
     }
 
-    fn send(&self, outgoing: &Outgoing<'_>, limits: Limits) -> Result<Reply, ureq::Error> {
+    fn send(
+        &self,
+        outgoing: &Outgoing<'_>,
+        limits: Limits,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Reply, ureq::Error> {
         let response = match outgoing.body {
             None => self.prepare(self.agent.get(outgoing.url), outgoing, limits).call(),
             Some(body) => {
@@ -165,12 +185,32 @@ impl Http {
                 .iter()
                 .map(|(name, value)| (name.as_str().to_owned(), text(value)))
                 .collect(),
-            body: body.with_config().limit(MAX_BODY).read_to_vec()?,
+            body: Vec::new(),
+            length: 0,
             framed: false,
         };
         reply.framed =
             ["content-length", "transfer-encoding"].iter().any(|name| reply.header(name).is_some());
-        Ok(reply)
+        let mut sink = sink.filter(|_| head.status.is_success());
+        let mut body = body.as_reader();
+        let mut part = vec![0; PART];
+        loop {
+            let length = body.read(&mut part)?;
+            let part = &part[..length];
+            reply.length += part.len() as u64;
+            if sink.is_none() || reply.body.len() < PART {
+                reply.body.extend_from_slice(part);
+            }
+            let go_on = match &mut sink {
+                Some(sink) => sink(part),
+                None if reply.body.len() > MAX_BODY => return Err(ureq::Error::BodyExceedsLimit(0)),
+                None => true,
+            };
+            // What is kept of a body may be shown, and half of a secret at its end would not be masked.
+            if length == 0 || !go_on && reply.body.len() >= PART {
+                return Ok(reply);
+            }
+        }
     }
 
     fn prepare<B>(
@@ -179,7 +219,9 @@ impl Http {
         outgoing: &Outgoing<'_>,
         limits: Limits,
     ) -> RequestBuilder<B> {
-        let mut config = request.config().timeout_global(limits.whole).timeout_connect(limits.connect);
+        let mut config = (request.config().timeout_global(limits.whole))
+            .timeout_connect(limits.connect)
+            .timeout_per_read(limits.part);
         if outgoing.fresh_connection {
             config = config.max_idle_age(Duration::ZERO);
         }
@@ -209,12 +251,18 @@ impl Http {
                 }
                 _ => self.connect_failed(problem),
             },
-            ureq::Error::Timeout(reason) if !sent => {
-                let limit = if reason == Timeout::Connect { limits.connect } else { limits.whole };
+            ureq::Error::Timeout(reason) => {
+                let limit = match reason {
+                    Timeout::Connect => limits.connect,
+                    Timeout::PerRead => limits.part,
+                    _ => limits.whole,
+                };
                 let limit = limit.or(limits.whole).unwrap_or_default();
-                self.connect_failed(format!("no answer within {limit:?}"))
+                match sent {
+                    true => ErrorKind::TimedOut(limit),
+                    false => self.connect_failed(format!("no answer within {limit:?}")),
+                }
             }
-            ureq::Error::Timeout(_) => ErrorKind::TimedOut(limits.whole.unwrap_or_default()),
             ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,
             ureq::Error::Tls(problem) => ErrorKind::Tls(problem.to_owned()),
             // rustls' errors come wrapped in an I/O error of this kind, in each phase.

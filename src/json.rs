@@ -29,21 +29,23 @@ pub enum Json {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(pub Vec<(String, Json)>);
 
-/// Why text could not be read as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why text could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unreadable {
     /// The text ends too early.
     Cut,
     /// The text is not JSON.
     Malformed,
+    /// It is JSON, and not what was expected, in words.
+    Unexpected(String),
 }
 
 impl Json {
     /// Reads a value. A byte order mark before it, which some gateways write, is ignored (RFC 8259, section 8.1).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is not exactly one JSON value.
+    /// [`Unreadable::Cut`] or [`Unreadable::Malformed`] if it is not exactly one JSON value.
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
         let mut reader = Reader { text: text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) };
         let value = reader.value(0)?;

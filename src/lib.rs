@@ -37,6 +37,7 @@
 mod api_key;
 mod client;
 mod config;
+mod content;
 mod cookies;
 mod deletion;
 mod endpoints;
@@ -65,6 +66,7 @@ mod trust;
 pub use api_key::ApiKey;
 pub use client::Client;
 pub use config::Config;
+pub use content::ContentUsage;
 pub use deletion::Mode;
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, InvalidConfig, Result};
 pub use event::Event;

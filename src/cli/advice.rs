@@ -102,12 +102,14 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
 /// By Connect's error code (API reference, "Error codes").
 fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
     use Attempt::{
-        CheckRuntimeCache, DeleteRuntimeCache, ListPythonInstallations, ListRInstallations, ListRuntimeCaches,
+        CheckRuntimeCache, DeleteRuntimeCache, ListContent, ListPythonInstallations, ListRInstallations,
+        ListRuntimeCaches,
     };
     Some(match (status, code, attempt) {
         (_, 2, ListRInstallations | ListPythonInstallations) => {
             "this Connect cannot tell; select without --orphaned"
         }
+        (_, 2, ListContent) => "this Connect cannot tell; leave out --unused and --usage",
         (_, 2, _) => "Connect 2023.05 or later is needed for runtime caches",
         (_, 4, ListRuntimeCaches | DeleteRuntimeCache | CheckRuntimeCache) => {
             "connect-cache list shows the caches there are"

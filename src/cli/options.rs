@@ -92,6 +92,14 @@ pub struct List {
     #[argh(switch)]
     pub orphaned: bool,
 
+    /// only caches of a version that no content item uses, in any image
+    #[argh(switch)]
+    pub unused: bool,
+
+    /// show how many content items use the version of each cache
+    #[argh(switch)]
+    pub usage: bool,
+
     /// print one JSON object
     #[argh(switch)]
     pub json: bool,
@@ -158,6 +166,14 @@ pub struct Purge {
     /// glob selects the caches of an image
     #[argh(switch)]
     pub orphaned: bool,
+
+    /// only caches of a version that no content item uses, in any image
+    #[argh(switch)]
+    pub unused: bool,
+
+    /// tell how many content items use the versions of the selected caches
+    #[argh(switch)]
+    pub usage: bool,
 
     /// every cache there is
     #[argh(switch)]

@@ -116,9 +116,9 @@ impl Output {
                 self.warn(&format!("the server calls {path} deprecated; instead: {instead}"));
             }
             Event::Request { method, url } if self.verbose > 1 => self.note(&format!("> {method} {url}")),
-            Event::Reply { method, url, status, headers, body, elapsed, .. } if self.verbose > 0 => {
-                let (bytes, ms) = (body.len(), elapsed.as_millis());
-                self.note(&format!("{method} {url}: {status}, {bytes} bytes in {ms} ms"));
+            Event::Reply { method, url, status, headers, body, length, elapsed, .. } if self.verbose > 0 => {
+                let ms = elapsed.as_millis();
+                self.note(&format!("{method} {url}: {status}, {length} bytes in {ms} ms"));
                 if self.verbose > 1 {
                     for (name, value) in *headers {
                         self.note(&format!("< {name}: {}", without_credentials(name, value)));

@@ -15,10 +15,14 @@ pub(crate) struct Selection {
     pub(crate) version: Option<String>,
     /// A glob.
     pub(crate) image_name: Option<String>,
+    /// Only caches that [`orphans`] selects.
+    pub(crate) orphaned: bool,
+    /// Only caches whose version no content item uses.
+    pub(crate) unused: bool,
 }
 
 impl Selection {
-    /// The selected ones of `caches`, in order.
+    /// The ones of `caches` that these words select, in order; the server's answers select among them.
     pub(crate) fn of(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
         caches.retain(|cache| self.selects(cache));
         caches.sort_by(order);
@@ -164,6 +168,7 @@ mod tests {
             language: Some("r".into()),
             version: Some("4.1.*".into()),
             image_name: Some("jam?y".into()),
+            ..Selection::default()
         };
         assert_eq!(selection.of(caches.to_vec()), [cache("R 4.1.0 jammy")]);
     }

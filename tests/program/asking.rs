@@ -68,6 +68,26 @@ fn yes_deletes() {
 }
 
 #[test]
+fn shows_the_use_of_caches_before_it_asks() {
+    let server =
+        Server::start(Config { content: vec![(1500, "4.3.0".into(), "".into())], ..Config::default() });
+    let mut terminal = AtTerminal::start(&server, "purge --all --usage");
+    let shown = terminal.session.exp_string("? [y/N] ").unwrap();
+    let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, 0.");
+    assert!(shown.starts_with(&live(0)) && shown.contains(&live(1000)), "{shown:?}");
+    let question = format!(
+        "\r\x1b[KPython  3.7.6  Local  0\r\nR       4.3.0  Local  1500\r\n\
+         2 runtime caches, used by 1500 content items, which rebuild their environments on the next visit\r\n\
+         Delete these 2 runtime caches on {}",
+        server.url()
+    );
+    assert!(shown.ends_with(&question), "{shown:?}");
+    terminal.session.send_line("n").unwrap();
+    terminal.end().exits(2).says("not confirmed");
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
 fn anything_else_deletes_nothing() {
     let server = Server::start(Config::default());
     for answer in ["n", "", "no", "yeah", "j", "yy", "y n"] {

@@ -24,3 +24,4 @@ mod streams;
 mod support;
 mod task;
 mod trust;
+mod usage;

@@ -1,6 +1,8 @@
 //! `connect-cache list`
 
-use connect_cache::{ExitStatus, Json};
+use std::slice;
+
+use connect_cache::{ExitStatus, Fields, Json};
 
 use crate::cli::options::List;
 use crate::cli::selection::Selection;
@@ -11,16 +13,26 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
         language: list.language.clone(),
         version: list.version.clone(),
         image_name: list.image_name.clone(),
+        orphaned: list.orphaned,
+        unused: list.unused,
     };
-    let caches = match super::selected(&selection, list.orphaned, session) {
-        Ok(caches) => caches,
+    let (caches, usage) = match super::selected(&selection, list.usage, session) {
+        Ok(selected) => selected,
         Err(status) => return status,
     };
+    let usage = usage.as_ref().filter(|_| list.usage);
     if list.json {
-        let caches = caches.iter().map(Json::from).collect();
-        session.output.json(&Json::from([("caches", Json::List(caches))]));
+        let rows = caches.iter().map(|cache| {
+            let mut row = Json::from(cache);
+            if let (Some(usage), Json::Object(Fields(fields))) = (usage, &mut row) {
+                let items = usage.of(slice::from_ref(cache)).map(|items| items as i64);
+                fields.push(("content".to_owned(), items.into()));
+            }
+            row
+        });
+        session.output.json(&Json::from([("caches", Json::List(rows.collect()))]));
     } else if !caches.is_empty() {
-        session.output.print(&super::table(&caches));
+        session.output.print(&super::table(&caches, usage));
     }
     if caches.is_empty() {
         super::none_selected(&selection, session);

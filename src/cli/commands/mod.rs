@@ -8,28 +8,76 @@ pub(crate) mod purge;
 mod record;
 pub(crate) mod task;
 
-use connect_cache::{ExitStatus, RuntimeCache};
+use connect_cache::{ContentUsage, Error, ErrorKind, ExitStatus, RuntimeCache};
 
 use super::escape::escape;
 use super::selection::{self, Selection};
 use super::session::Session;
 
-/// Returns the selected caches, in order; if they are not known, the exit status.
+/// Returns the selected caches, in order, and if it is `wanted` or needed, the usage by content; if they are
+/// not known, the exit status.
 fn selected(
     selection: &Selection,
-    orphaned: bool,
+    wanted: bool,
     session: &Session,
-) -> Result<Vec<RuntimeCache>, ExitStatus> {
-    let caches = session.client.runtime_caches().map_err(|error| session.fail(&error))?;
-    let caches = selection.of(caches);
-    if !orphaned {
-        return Ok(caches);
+) -> Result<(Vec<RuntimeCache>, Option<ContentUsage>), ExitStatus> {
+    let usage = match wanted || selection.unused {
+        true => Some(usage(selection.unused, session)?),
+        false => None,
+    };
+    let fail = |error: Error| session.fail(&error);
+    let mut caches = selection.of(session.client.runtime_caches().map_err(fail)?);
+    if let Some(usage) = usage.as_ref().filter(|_| selection.unused) {
+        caches.retain(|cache| usage.of(std::slice::from_ref(cache)) == Some(0));
     }
-    let orphans = selection::orphans(&session.client, caches).map_err(|error| session.fail(&error))?;
-    for note in &orphans.notes {
-        session.output.note(note);
+    if selection.orphaned {
+        let orphans = selection::orphans(&session.client, caches).map_err(fail)?;
+        for note in &orphans.notes {
+            session.output.note(note);
+        }
+        caches = orphans.caches;
     }
-    Ok(orphans.caches)
+    Ok((caches, usage))
+}
+
+/// Returns the usage of versions by content. To select unused caches it has to be of all content.
+fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
+    let (client, output) = (&session.client, &session.output);
+    let refuse = |problem: &str, status| {
+        output.error(&format!("cannot select unused caches: {problem}"));
+        Err(status)
+    };
+    if unused {
+        let role = match client.current_user() {
+            Ok(user) => user.user_role,
+            Err(Error { kind: ErrorKind::Api { status: 403, code: 22, .. }, .. }) => String::new(),
+            Err(error) => return Err(session.fail(&error)),
+        };
+        if role != "administrator" {
+            let role = if role.is_empty() { "not known: it may be a service principal's" } else { &role };
+            return refuse(
+                &format!(
+                    "only an administrator's key sees all content, and the role of this one is {role}; use the \
+                     key of an administrator"
+                ),
+                ExitStatus::Denied,
+            );
+        }
+    }
+    let progress = |items| output.live(&format!("reading the list of content: {items} items"));
+    let usage = client.content_usage(progress).map_err(|error| match session.fail(&error) {
+        ExitStatus::Denied => ExitStatus::Denied,
+        _ => ExitStatus::NoAnswer,
+    })?;
+    if !usage.names_versions() {
+        let items = usage.items();
+        let problem = format!("none of the {items} content items names a version of R or Python");
+        if unused {
+            return refuse(&format!("{problem}; select with other filters"), ExitStatus::NoAnswer);
+        }
+        output.warn(&format!("{problem}, so the numbers of content items prove nothing"));
+    }
+    Ok(usage)
 }
 
 /// Prints that no cache is selected, and why that may be.
@@ -45,13 +93,21 @@ fn none_selected(selection: &Selection, session: &Session) {
     }
 }
 
-/// Returns caches in columns, for people.
-fn table(caches: &[RuntimeCache]) -> String {
-    let rows: Vec<[_; 3]> = (caches.iter())
-        .map(|cache| [&cache.language, &cache.version, &cache.image_name].map(|word| escape(word)))
+/// Returns caches in columns, for people; the last one is how many content items use their versions.
+fn table(caches: &[RuntimeCache], usage: Option<&ContentUsage>) -> String {
+    let number = |cache| match usage.map(|usage| usage.of(std::slice::from_ref(cache))) {
+        Some(Some(items)) => items.to_string(),
+        Some(None) => "-".to_owned(),
+        None => String::new(),
+    };
+    let rows: Vec<[_; 4]> = (caches.iter())
+        .map(|cache| {
+            let RuntimeCache { language, version, image_name, .. } = cache;
+            [escape(language), escape(version), escape(image_name), number(cache).into()]
+        })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths = [width(0), width(1), 0];
+    let widths = [width(0), width(1), if usage.is_some() { width(2) } else { 0 }, 0];
     let mut text = String::new();
     for row in &rows {
         for (word, width) in row.iter().zip(widths) {

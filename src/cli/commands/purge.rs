@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use connect_cache::{ExitStatus, Mode, Outcome, Progress, RuntimeCache, Status};
+use connect_cache::{ContentUsage, ExitStatus, Mode, Outcome, Progress, RuntimeCache, Status};
 
 use crate::cli::commands::record::record;
 use crate::cli::commands::{messages, table};
@@ -19,11 +19,12 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
     let filtered = options.language.is_some()
         || options.version.is_some()
         || options.image_name.is_some()
-        || options.orphaned;
+        || options.orphaned
+        || options.unused;
     if options.all == filtered {
         return session.misused(match options.all {
             true => "--all goes with no other selection: it means every cache there is",
-            false => "nothing is selected; pass --language, --version, --image-name or --orphaned, or --all for every cache",
+            false => "nothing is selected; pass --language, --version, --image-name, --orphaned or --unused, or --all for every cache",
         });
     }
     let max_running = match &options.max_running {
@@ -44,18 +45,29 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         language: options.language.clone(),
         version: options.version.clone(),
         image_name: options.image_name.clone(),
+        orphaned: options.orphaned,
+        unused: options.unused,
     };
-    let caches = match super::selected(&selection, options.orphaned, session) {
-        Ok(caches) => caches,
+    let (caches, usage) = match super::selected(&selection, options.usage, session) {
+        Ok(selected) => selected,
         Err(status) => return status,
     };
     if caches.is_empty() {
         super::none_selected(&selection, session);
         return ExitStatus::Success;
     }
-    if ask && !confirmed(&caches, session) {
-        session.output.error("not confirmed: nothing is deleted");
-        return ExitStatus::Usage;
+    let impact = usage.as_ref().map(|usage| impact(&caches, usage));
+    if ask {
+        let mut table = table(&caches, usage.as_ref());
+        if let Some(impact) = impact {
+            table.push_str(&format!("{impact}\n"));
+        }
+        if !confirmed(&table, caches.len(), session) {
+            session.output.error("not confirmed: nothing is deleted");
+            return ExitStatus::Usage;
+        }
+    } else if let Some(impact) = impact {
+        session.output.note(&impact);
     }
 
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
@@ -67,12 +79,26 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
     exit_status(&outcomes)
 }
 
-/// Shows the selected caches and asks; only `y` and `yes` confirm.
-fn confirmed(caches: &[RuntimeCache], session: &Session) -> bool {
+/// Returns what the deletion of these caches means for content.
+fn impact(caches: &[RuntimeCache], usage: &ContentUsage) -> String {
     let number = caches.len();
+    let plural = if number == 1 { "" } else { "s" };
+    let use_of_them = match usage.of(caches) {
+        None => ", whose use by content is not known".to_owned(),
+        Some(0) => ", used by no content item".to_owned(),
+        Some(1) => ", used by 1 content item, which rebuilds its environment on the next visit".to_owned(),
+        Some(items) => {
+            format!(", used by {items} content items, which rebuild their environments on the next visit")
+        }
+    };
+    format!("{number} runtime cache{plural}{use_of_them}")
+}
+
+/// Shows the table of the selected caches and asks; only `y` and `yes` confirm.
+fn confirmed(table: &str, number: usize, session: &Session) -> bool {
     let these =
         if number == 1 { "this runtime cache".to_owned() } else { format!("these {number} runtime caches") };
-    session.output.ask(&format!("{}Delete {these} on {}? [y/N] ", table(caches), session.server()));
+    session.output.ask(&format!("{table}Delete {these} on {}? [y/N] ", session.server()));
     let mut answer = String::new();
     // A read error or the end of input counts as "no".
     let _ = io::stdin().lock().read_line(&mut answer);

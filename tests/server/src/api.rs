@@ -32,6 +32,7 @@ pub(crate) fn endpoint(config: &Config, message: &Message) -> Endpoint {
         ("GET", "server_settings") => Endpoint::Settings,
         ("GET", "v1/server_settings/r") => Endpoint::InstallationsR,
         ("GET", "v1/server_settings/python") => Endpoint::InstallationsPython,
+        ("GET", "v1/content") => Endpoint::Content,
         ("GET", path) if task_id(path).is_some() => Endpoint::Task,
         _ => Endpoint::Other,
     }
@@ -80,6 +81,7 @@ impl Call<'_> {
             Endpoint::Settings => Ok(self.settings()),
             Endpoint::InstallationsR => self.installations(&config.installations_r),
             Endpoint::InstallationsPython => self.installations(&config.installations_python),
+            Endpoint::Content => self.content(),
             Endpoint::Other => Err(refuse(refusal::NO_SUCH_ENDPOINT)),
         }
         .unwrap_or_else(|refused| refused);

@@ -73,6 +73,9 @@ pub struct Config {
     pub installations_r: Installations,
     /// What `v1/server_settings/python` tells.
     pub installations_python: Installations,
+    /// The content items that `v1/content` lists to administrators; others see none. Each entry is a number
+    /// of items and the versions of R and Python that they use; `""` is null.
+    pub content: Vec<(usize, String, String)>,
     /// Sent as `X-Deprecated-Endpoint` with every reply of the API.
     pub deprecated: Option<String>,
     /// The reply to a deletion carries the `task_id` alone.
@@ -118,6 +121,7 @@ impl Default for Config {
             execution_type: None,
             installations_r: Installations::local("4.3.0"),
             installations_python: Installations::local("3.7.6"),
+            content: vec![(1, "4.3.0".into(), String::new()), (1, String::new(), "3.7.6".into())],
             deprecated: None,
             minimal_delete_reply: false,
             close_connections: false,

@@ -79,6 +79,8 @@ pub enum Action {
     Stall,
     /// The real reply, so much later.
     Delay(Duration),
+    /// The real reply, its body in four parts, each so long after what came before.
+    Pauses(Duration),
     /// 200 with a body in chunks that never ends.
     Endless,
 }

@@ -26,6 +26,7 @@
 mod api;
 mod caches;
 mod config;
+mod content;
 mod faults;
 mod http;
 mod images;
@@ -280,6 +281,8 @@ pub enum Endpoint {
     InstallationsR,
     /// `GET v1/server_settings/python`
     InstallationsPython,
+    /// `GET v1/content`
+    Content,
     /// Anything else.
     Other,
 }

@@ -32,6 +32,10 @@ struct Options {
     #[argh(option, arg_name = "kind", default = "MissingCache::NotFound", from_str_fn(parse_missing))]
     missing: MissingCache,
 
+    /// content items as NUMBER,R-VERSION,PYTHON-VERSION, in which a version may be empty; repeatable
+    #[argh(option, arg_name = "items", from_str_fn(parse_content))]
+    content: Vec<(usize, String, String)>,
+
     /// how long a deletion takes, decimals allowed (default 0)
     #[argh(option, arg_name = "secs", default = "Duration::ZERO", from_str_fn(parse_seconds))]
     task_seconds: Duration,
@@ -85,6 +89,15 @@ fn parse_cache(words: &str) -> Result<Cache, String> {
     match words.split(',').collect::<Vec<_>>()[..] {
         [language, version, image] => Ok(Cache::new(language, version, image)),
         _ => Err("a cache is given as LANG,VERSION,IMAGE".into()),
+    }
+}
+
+fn parse_content(words: &str) -> Result<(usize, String, String), String> {
+    match words.split(',').collect::<Vec<_>>()[..] {
+        [number, r, python] => {
+            Ok((number.parse().map_err(|_| "no number of items".to_string())?, r.into(), python.into()))
+        }
+        _ => Err("content is given as NUMBER,R-VERSION,PYTHON-VERSION".into()),
     }
 }
 
@@ -144,6 +157,9 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
     };
     if !options.cache.is_empty() {
         config.caches = options.cache;
+    }
+    if !options.content.is_empty() {
+        config.content = options.content;
     }
     for cache in options.fail {
         let error = "Failed to delete runtime cache: permission denied";

@@ -236,6 +236,7 @@ impl Conversation<'_> {
             request,
         };
         let done = match fault {
+            None if endpoint == Endpoint::Content => self.stream(&turn),
             None => self.reply(&turn, &turn.real()),
             Some(fault) => self.fail(turn, fault),
         };
@@ -276,6 +277,22 @@ impl Conversation<'_> {
         }
         self.put(&bytes)?;
         Ok(if keep { Next::Keep } else { Next::Close })
+    }
+
+    /// Sends the list of content items without ever holding it whole.
+    fn stream(&mut self, turn: &Turn<'_>) -> io::Result<Next> {
+        let length = match turn.call.content_parts() {
+            Ok(parts) => parts.map(|part| part.len()).sum(),
+            Err(refused) => return self.reply(turn, &turn.with_cookie(refused)),
+        };
+        turn.replied(Some(200));
+        let head = turn.with_cookie(Reply::json(200, &json!(null))).head(Length::Known(length), true);
+        self.put(&head)?;
+        for part in turn.call.content_parts().into_iter().flatten() {
+            self.wire.write_all(part.as_bytes())?;
+        }
+        self.wire.flush()?;
+        Ok(Next::Keep)
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -339,6 +356,16 @@ impl Conversation<'_> {
                 turn.call.perform = true;
                 let reply = early.unwrap_or_else(|| turn.real());
                 self.reply(&turn, &reply)
+            }
+            Action::Pauses(pause) => {
+                let reply = turn.real();
+                turn.replied(Some(reply.status));
+                self.put(&reply.head(Length::Known(reply.body.len()), true))?;
+                for part in reply.body.as_bytes().chunks(reply.body.len().div_ceil(4).max(1)) {
+                    self.address.shared.sleep(pause);
+                    self.put(part)?;
+                }
+                Ok(Next::Keep)
             }
             Action::Endless => {
                 work();

@@ -31,6 +31,21 @@ fn lists_all_rows_twice() {
 }
 
 #[test]
+fn lists_content_items_to_administrators() {
+    let content = vec![(2, "4.3.0".into(), String::new()), (1, String::new(), "3.11.4".into())];
+    let server = Server::start(Config { content, ..Config::default() });
+    let list = |key| ask(&server, "GET /__api__/v1/content", key, "");
+    let items = list("admin-key").json();
+    let versions =
+        |n: usize| (items[n]["id"].clone(), items[n]["r_version"].clone(), items[n]["py_version"].clone());
+    assert_eq!(items.as_array().unwrap().len(), 3);
+    assert_eq!(versions(1), (json!("1"), json!("4.3.0"), json!(null)));
+    assert_eq!(versions(2), (json!("0"), json!(null), json!("3.11.4")));
+    assert_eq!(list("publisher-key").json(), json!([]));
+    assert_eq!(list("wrong").code(), (401, 30));
+}
+
+#[test]
 fn includes_optional_settings_only_if_configured() {
     let settings = |config| ask(&Server::start(config), SETTINGS, "", "").json();
     assert_eq!(settings(Config::default()), json!({ "version": "2026.09.0" }));

@@ -1,0 +1,282 @@
+//! `--usage` and `--unused`: which content uses a cache.
+
+use std::process::Command;
+use std::time::Duration;
+
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Role, Server, User};
+use serde_json::json;
+
+use crate::support::{caches, connect_cache, endpoints, requests_to, run};
+
+/// Content items: their number, and the versions of R and Python that they use.
+fn items(content: &[(usize, &str, &str)]) -> Vec<(usize, String, String)> {
+    content.iter().map(|&(number, r, python)| (number, r.to_owned(), python.to_owned())).collect()
+}
+
+/// A server with these content items, and caches that nothing, one item or many items use.
+fn server(content: &[(usize, &str, &str)]) -> Server {
+    let caches = [
+        ("Python", "3.11.4", "Local"),
+        ("R", "4.1.0", "Local"),
+        ("R", "4.1.0", "ghcr-io-example-r-jammy"),
+        ("R", "4.3.0", "Local"),
+    ];
+    Server::start(Config {
+        caches: caches.map(|(language, version, image)| Cache::new(language, version, image)).to_vec(),
+        content: items(content),
+        ..Config::default()
+    })
+}
+
+const CONTENT: &[(usize, &str, &str)] =
+    &[(30, "4.3.0", ""), (10, "", "3.11.4"), (1, "4.3.0", "3.11.4"), (2, "", "")];
+
+/// A server that answers the first requests for the content list in this way.
+fn answering(action: Action, times: usize) -> Server {
+    let server = server(CONTENT);
+    server.fault(Fault::new(Endpoint::Content, action).times(times));
+    server
+}
+
+fn with_body(body: impl Into<String>) -> Action {
+    Action::Reply { status: 200, headers: vec![], body: body.into() }
+}
+
+#[test]
+fn shows_how_many_items_use_each_version() {
+    let server = server(CONTENT);
+    run(&server, "list --usage").exits(0).says_nothing().prints(
+        "Python  3.11.4  Local                    11\n\
+         R       4.1.0   Local                    0\n\
+         R       4.1.0   ghcr-io-example-r-jammy  0\n\
+         R       4.3.0   Local                    31\n",
+    );
+    assert_eq!(endpoints(&server), [Endpoint::Content, Endpoint::List]);
+    let listed = run(&server, "list --usage --json -I Local").exits(0).says_nothing().json();
+    let row = |language, version, content| json!({ "language": language, "version": version, "image_name": "Local", "content": content });
+    let rows = [row("Python", "3.11.4", 11), row("R", "4.1.0", 0), row("R", "4.3.0", 31)];
+    assert_eq!(listed, json!({ "caches": rows }));
+}
+
+#[test]
+fn selects_unused_caches() {
+    let server = server(CONTENT);
+    run(&server, "list --unused").exits(0).says_nothing().prints(
+        "R  4.1.0  Local\n\
+         R  4.1.0  ghcr-io-example-r-jammy\n",
+    );
+    assert_eq!(endpoints(&server), [Endpoint::User, Endpoint::Content, Endpoint::List]);
+    run(&server, "list --unused -I Local").exits(0).prints("R  4.1.0  Local\n");
+    run(&server, "list --unused -l python").exits(0).prints("").says("no runtime cache is selected");
+    // R 4.3.0 is the only version offered.
+    run(&server, "list --unused --orphaned -I Local").exits(0).prints("R  4.1.0  Local\n");
+    run(&server, "purge --unused --yes").exits(0).says("2 runtime caches, used by no content item\n");
+    assert_eq!(caches(&server), ["Python 3.11.4 Local", "R 4.3.0 Local"]);
+    run(&server, "purge --unused --yes").exits(0).says("no runtime cache is selected");
+}
+
+#[test]
+fn reports_the_impact_of_a_purge() {
+    let server = server(CONTENT);
+    for (words, says) in [
+        (
+            "--all",
+            "4 runtime caches, used by 41 content items, which rebuild their environments on the next visit\n",
+        ),
+        (
+            "-l python",
+            "1 runtime cache, used by 11 content items, which rebuild their environments on the next visit\n",
+        ),
+        ("-V 4.1.0", "2 runtime caches, used by no content item\n"),
+    ] {
+        run(&server, &format!("purge {words} --usage --dry-run")).exits(0).says(says);
+    }
+    run(&server, "purge --all --dry-run").exits(0).never_says("content item");
+    let one = self::server(&[(1, "4.3.0", "3.11.4")]);
+    run(&one, "purge --all --usage --yes")
+        .exits(0)
+        .says("4 runtime caches, used by 1 content item, which rebuilds its environment on the next visit\n");
+    // A filter is still needed, and --unused is one.
+    run(&server, "purge --usage --yes").exits(2).fails_with("nothing is selected");
+    run(&server, "purge --all --unused --yes").exits(2).fails_with("--all goes with no other selection");
+}
+
+#[test]
+fn never_calls_caches_of_other_languages_unused() {
+    let server = Server::start(Config {
+        caches: vec![Cache::new("Quarto", "1.4.0", "Local"), Cache::new("r", "4.1.0", "Local")],
+        content: items(&[(1, "4.1.0", "")]),
+        ..Config::default()
+    });
+    run(&server, "list --unused").exits(0).prints("");
+    run(&server, "list --usage").exits(0).prints("Quarto  1.4.0  Local  -\nr       4.1.0  Local  1\n");
+    let listed = run(&server, "list --usage --json -l quarto").exits(0);
+    assert_eq!(listed.json()["caches"][0]["content"], json!(null));
+    assert!(listed.stdout.contains("\"content\":null"), "{listed:#?}");
+    let says = "2 runtime caches, whose use by content is not known";
+    run(&server, "purge --all --usage -d").exits(1).says(says);
+}
+
+#[test]
+fn requires_an_administrators_key_for_unused() {
+    let mut users = Config::default().users;
+    users.push(User::new("robot-key", "robot", Role::Administrator).service_principal());
+    let server = Server::start(Config { users, ..Config::default() });
+    for (key, says) in [
+        ("publisher-key", "the role of this one is publisher; use the key of an administrator"),
+        ("viewer-key", "the role of this one is viewer; use the key of an administrator"),
+        (
+            "robot-key",
+            "the role of this one is not known: it may be a service principal's; use the key of an administrator",
+        ),
+        ("locked-key", "code 50)"),
+        ("wrong", "code 30); check the API key"),
+    ] {
+        for words in ["list --unused", "purge --unused --yes"] {
+            run(&server, &format!("{words} -k {key}")).exits(3).prints("").fails_with(says);
+        }
+    }
+    let no_role = r#"{"username":"al"}"#;
+    server.fault(Fault::new(Endpoint::User, with_body(no_role)));
+    run(&server, "purge --unused --yes").exits(3).fails_with("the role of this one is not known");
+    assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::User));
+}
+
+/// Runs a purge of unused caches that must come to nothing.
+#[track_caller]
+fn deletes_nothing(action: Action, status: i32, says: &str) {
+    let server = answering(action, usize::MAX);
+    run(&server, "purge --unused --yes --retries 0").exits(status).prints("").fails_with(says);
+    let endpoints = endpoints(&server);
+    assert_eq!(endpoints[0], Endpoint::User);
+    assert!(endpoints[1..].iter().all(|&endpoint| endpoint == Endpoint::Content), "{endpoints:?}");
+    assert_eq!(caches(&server).len(), 4);
+}
+
+#[test]
+fn deletes_nothing_without_a_whole_content_list() {
+    let item = r#"{"r_version":"4.3.0","py_version":null}"#;
+    for (action, says) in [
+        (Action::ResetBeforeReply, "cannot list the content items: the answer was lost"),
+        (Action::ResetInReply, "cannot list the content items: the answer was lost"),
+        (Action::CloseInReply, "cannot list the content items: the answer was lost"),
+        (Action::CutChunked, "cannot list the content items: the answer was lost"),
+        (Action::CutUnframed, "cannot list the content items: the answer was lost: it ended early"),
+        (Action::CutJson, "expected a list of content items, but got no JSON"),
+        (Action::html(200), "but got no JSON; the reply starts with: <html>"),
+        (Action::html(502), "HTTP 502, and not from Connect itself"),
+        (Action::error(404, 2, "no"), "this Connect cannot tell; leave out --unused and --usage"),
+        (Action::error(404, 4, "no"), "cannot list the content items: no (HTTP 404, code 4)"),
+        (with_body(""), "but got no JSON; the reply is empty"),
+        (with_body("null"), "but got something else: not an array of objects"),
+        (with_body(r#"{"results":[]}"#), "but got something else: not an array of objects"),
+        (with_body(format!("[[{item}]]")), "but got something else: not an array of objects"),
+        (with_body(format!("[{item}]]")), "but got something else: not an array of objects"),
+        (with_body(r#"[{"r_version":4.3}]"#), "but got something else: `r_version` is not a string"),
+        (with_body(r#"[{"r_version":"4.1.0","r_version":"4.3.0"}]"#), "got something else: duplicate field"),
+        (
+            with_body(format!("[{{\"a\":\"{}", "y".repeat(300_000))),
+            "but got something else: a very long item",
+        ),
+        (
+            with_body("[]"),
+            "cannot select unused caches: none of the 0 content items names a version of R or Python",
+        ),
+        (
+            with_body(r#"[{"guid":"a"},{"guid":"b","r_version":null,"owner":{"r_version":"4.3.0"}}]"#),
+            "none of the 2 content items names a version of R or Python; select with other filters",
+        ),
+    ] {
+        deletes_nothing(action, 6, says);
+    }
+    deletes_nothing(Action::error(403, 22, "no"), 3, "use the key of an administrator");
+}
+
+#[test]
+fn stops_reading_a_content_list_that_is_none() {
+    deletes_nothing(Action::Endless, 6, "but got something else: not an array of objects");
+}
+
+#[test]
+fn warns_if_the_numbers_prove_nothing() {
+    let server = server(&[(3, "", "")]);
+    run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  0\n").says(
+        "warning: none of the 3 content items names a version of R or Python, so the numbers of content items prove \
+         nothing\n",
+    );
+}
+
+#[test]
+fn counts_anew_after_a_lost_reply() {
+    for action in [Action::ResetInReply, Action::CloseInReply, Action::CutUnframed] {
+        let server = answering(action, 1);
+        let ran = run(&server, "purge --unused --usage -d -l python").exits(0);
+        ran.says("no runtime cache is selected");
+        let lists = requests_to(&server, Endpoint::Content);
+        assert_eq!(lists.len(), 2);
+    }
+    let server = answering(Action::CutChunked, 1);
+    let ran = run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  11\n");
+    ran.says("cannot list the content items: the answer was lost");
+}
+
+#[test]
+fn limits_the_pauses_of_a_content_list_and_not_its_length() {
+    let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
+    let words = "list --usage -l python --retries 0 --request-timeout";
+    run(&server, &format!("{words} 0.6")).exits(0).prints("Python  3.11.4  Local  11\n");
+    let server = answering(Action::Pauses(Duration::from_secs(60)), 1);
+    run(&server, &format!("{words} 0.1")).exits(6).fails_with("no answer within 100ms");
+    // The whole run is limited, too.
+    let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
+    run(&server, &format!("{words} 0.3 --timeout 0.1"))
+        .exits(6)
+        .fails_with("cannot list the content items: no answer");
+    // Every other reply has to be whole by then.
+    let server = self::server(CONTENT);
+    server.fault(Fault::new(Endpoint::List, Action::Pauses(Duration::from_millis(200))));
+    run(&server, &format!("{words} 0.6"))
+        .exits(6)
+        .fails_with("cannot list the runtime caches: no answer within");
+}
+
+#[test]
+fn reads_a_long_list_in_little_memory() {
+    // 36 MB, which is more than the limit of other replies and than the memory that the program gets.
+    let server = server(&[(7000, "4.3.0", ""), (7000, "", "3.11.4")]);
+    let (program, _home) = connect_cache(&server).words("list --usage -v -l python").into_command();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -v 32768; exec \"$@\"", "sh"]).arg(program.get_program());
+    command.args(program.get_args()).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(stdout, "Python  3.11.4  Local  7000\n", "{stderr}");
+    let bytes = stderr.split("/v1/content: 200, ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(bytes.parse::<u64>().unwrap() > 32 << 20, "{stderr}");
+}
+
+#[test]
+fn reads_a_recorded_reply() {
+    // From posit-sdk-py, tests/posit/connect/__api__/v1/content.json, without the third of its items.
+    let server = answering(with_body(include_str!("recorded/content.json")), 1);
+    server.set_caches(vec![
+        Cache::new("R", "3.5.3", "Local"),
+        Cache::new("Python", "3.9.17", "Local"),
+        Cache::new("Python", "1.3.340", "Local"),
+    ]);
+    run(&server, "list --usage").exits(0).says_nothing().prints(
+        "Python  1.3.340  Local  0\n\
+         Python  3.9.17   Local  1\n\
+         R       3.5.3    Local  1\n",
+    );
+}
+
+#[test]
+fn masks_the_key_in_traces_of_a_content_list() {
+    let server = answering(with_body(r#"[{"r_version":"4.3.0","title":"admin-key"}]"#), 1);
+    run(&server, "list --usage -vv").exits(0).says("\"title\":\"***\"").never_says("admin-key");
+    let server = answering(with_body("admin-key"), 1);
+    run(&server, "list --usage").exits(6).fails_with("the reply starts with: ***").never_says("admin-key");
+}

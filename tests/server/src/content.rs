@@ -1,0 +1,64 @@
+//! The list of content items, which is long on a large server: it is written in parts and never held whole.
+
+use serde_json::{Value, json};
+
+use crate::api::Call;
+use crate::http::Reply;
+use crate::{Config, Role};
+
+impl Call<'_> {
+    /// The list as one text, for a short one.
+    pub fn content(&self) -> Result<Reply, Reply> {
+        let mut body = String::new();
+        for part in self.content_parts()? {
+            body += &part;
+        }
+        Ok(Reply { body, ..Reply::json(200, &json!(null)) })
+    }
+
+    /// The list in parts, of an item each.
+    pub fn content_parts(&self) -> Result<impl Iterator<Item = String>, Reply> {
+        let is_administrator = self.caller(Role::Viewer)?.role == Role::Administrator;
+        let Config { content, .. } = &self.shared.config;
+        let kinds = content.iter().filter(move |_| is_administrator);
+        let items = kinds.flat_map(|(number, r_version, py_version)| {
+            let item = item(r_version, py_version).to_string();
+            (0..*number).map(move |n| item.replacen("@", &n.to_string(), 1))
+        });
+        let items = items.enumerate().map(|(n, item)| if n == 0 { item } else { format!(",{item}") });
+        Ok(std::iter::once("[".to_string()).chain(items).chain(std::iter::once("]".to_string())))
+    }
+}
+
+/// An item with the members that recorded replies have (posit-sdk-py, `tests/posit/connect/__api__`), 2.6 KB long.
+/// Its ID is `@`.
+fn item(r_version: &str, py_version: &str) -> Value {
+    let version = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+    json!({
+        "id": "@",
+        "guid": "39c8d85a-37ae-4b8b-8655-30a06adff2f1",
+        "name": "team-admin-dashboard",
+        "title": "Team \"admin\" dashboard [draft}",
+        "description": "What the dashboard shows, line by line.\n".repeat(42),
+        "access_type": "logged_in",
+        "connection_timeout": null,
+        "created_time": "2020-02-23T20:28:20Z",
+        "last_deployed_time": "2020-10-13T21:11:24Z",
+        "bundle_id": "16145",
+        "app_mode": "shiny",
+        "parameterized": false,
+        "cluster_name": "Local",
+        "image_name": null,
+        "r_version": version(r_version),
+        "py_version": version(py_version),
+        "quarto_version": null,
+        "r_environment_management": true,
+        "run_as_current_user": false,
+        "owner_guid": "a01792e3-2e67-402e-99af-be04a48da074",
+        "content_url": "https://connect.example/content/39c8d85a-37ae-4b8b-8655-30a06adff2f1/",
+        "dashboard_url": "https://connect.example/connect/#/apps/39c8d85a-37ae-4b8b-8655-30a06adff2f1",
+        "app_role": "viewer",
+        "tags": [{ "id": "7", "name": "Performance", "r_version": "0.0.1" }],
+        "owner": { "guid": "a01792e3-2e67-402e-99af-be04a48da074", "username": "al", "py_version": "0.0.1" },
+    })
+}
