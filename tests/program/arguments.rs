@@ -49,7 +49,10 @@ fn options_stand_on_either_side_of_the_command() {
 fn mistakes_are_one_line_and_send_nothing() {
     let server = Server::start(Config::default());
     for (words, says) in [
-        ("lst", "there is no command 'lst'; the commands are list, delete, purge, task and check"),
+        (
+            "lst",
+            "there is no command 'lst' (did you mean list?); the commands are list, delete, purge, task and check",
+        ),
         ("list --frob", "there is no option --frob; see connect-cache list --help"),
         ("list extra", "list takes no further argument 'extra'"),
         ("task", "task needs ID"),
