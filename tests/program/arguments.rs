@@ -58,6 +58,10 @@ fn mistakes_are_one_line_and_send_nothing() {
         ("task", "task needs ID"),
         ("list --interval x", "--interval is not a number of seconds from 0 to 31536000"),
         ("list --timeout inf", "--timeout is not a number of seconds"),
+        (
+            "list --timeout 3d",
+            "--timeout is not a number of seconds from 0 to 31536000, such as 30, 30s, 10m or 2h",
+        ),
         ("list --request-timeout -1", "--request-timeout is not a number of seconds"),
         ("list --retries 1000", "--retries is not a whole number from 0 to 100"),
         ("list --server localhost:3939", "has no scheme; use https://localhost:3939"),
@@ -107,6 +111,7 @@ fn a_flag_beats_its_variable_and_an_empty_variable_is_unset() {
         .exits(2)
         .fails_with("CONNECT_TASK_TIMEOUT is not a number");
     program().env("CONNECT_TASK_TIMEOUT", "soon").words("--timeout 5").run().exits(0);
+    program().env("CONNECT_TASK_TIMEOUT", "2h").words("--request-timeout 1.5m --interval 30s").run().exits(0);
     program().env("CONNECT_REQUEST_TIMEOUT", "nan").run().exits(2).fails_with("CONNECT_REQUEST_TIMEOUT");
 }
 
