@@ -18,8 +18,6 @@ mod selection;
 mod session;
 mod settings;
 
-use std::time::Instant;
-
 use connect_cache::ExitStatus;
 
 use arguments::{Asked, Misused};
@@ -29,7 +27,7 @@ use session::Session;
 
 /// Runs the program with this process's arguments and environment.
 pub(crate) fn run() -> ExitStatus {
-    let output = Output::new(Instant::now(), false, 0, false);
+    let output = Output::new(false, 0);
     let panicked = output.clone();
     // No backtrace, which could show what the program holds; and one line, as for every error.
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,8 +1,5 @@
 //! What a command works with.
 
-use std::io::{self, IsTerminal};
-use std::time::Instant;
-
 use connect_cache::{Client, Error, ExitStatus, ServerUrl};
 
 use super::advice::explained;
@@ -19,10 +16,8 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session as the common options say. The error is for people.
     pub(crate) fn open(common: &Common) -> Result<Self, String> {
-        let started_at = Instant::now();
-        let interactive = io::stderr().is_terminal() && !common.quiet;
-        let settings = settings::settle(common, interactive)?;
-        let output = Output::new(started_at, common.quiet, common.verbose, interactive);
+        let output = Output::new(common.quiet, common.verbose);
+        let settings = settings::settle(common, output.interactive())?;
         for warning in &settings.warnings {
             output.warn(warning);
         }

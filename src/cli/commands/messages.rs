@@ -3,7 +3,7 @@
 use connect_cache::{Outcome, Progress, RuntimeCache, Status, TaskId};
 
 use crate::cli::advice::explained;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, in_words};
 use crate::cli::session::Session;
 
 /// Returns the command that resumes a task.
@@ -23,7 +23,7 @@ pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session
         Status::Deleted if gone => {
             output.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
         }
-        Status::Deleted => output.note(&format!("deleted {cache}, after {}", output.elapsed())),
+        Status::Deleted => output.note(&format!("deleted {cache}, after {}", in_words(outcome.elapsed))),
         Status::WouldDelete => {
             output.note(&format!("would delete {cache}: this was a dry run, nothing is deleted"));
         }
