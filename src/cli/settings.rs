@@ -74,6 +74,35 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     Ok(Settings { config, warnings })
 }
 
+/// Returns the options that a printed command repeats, each after a space, to reach the same server. Secrets are
+/// left out.
+pub(crate) fn repeated(common: &Common) -> String {
+    let mut text = String::new();
+    for (option, value) in [
+        ("-s", &common.server),
+        ("-n", &common.name),
+        ("-c", &common.cacert),
+        ("--api-key-file", &common.api_key_file),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(" {option} {}", quoted(value)));
+        }
+    }
+    if common.insecure {
+        text.push_str(" -i");
+    }
+    text
+}
+
+/// Returns a word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 fn server(common: &Common, saved: Option<&SavedServer>) -> Result<ServerUrl, String> {
     let address = match (saved, &common.server) {
         (Some(saved), _) => saved.url.clone(),

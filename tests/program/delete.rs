@@ -77,7 +77,7 @@ fn no_such_cache() {
         .says(
             "error: R 9.9.9 Local: cannot delete the runtime cache: Cache does not exist (HTTP 404, code 4)",
         )
-        .says("connect-cache list shows the caches there are");
+        .says("; list the caches with: connect-cache list\n");
     run(&server, "delete -l R -V 9.9.9 --ignore-not-found")
         .exits(0)
         .prints("")

@@ -8,6 +8,7 @@ mod arguments;
 mod asking;
 mod check;
 mod cluster;
+mod commands;
 mod delete;
 mod faults;
 mod following;

@@ -32,6 +32,10 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
         Progress::Line(line) if delete.json => lines.push(line.to_owned()),
         Progress::Line(line) => session.output.line(line),
         Progress::Waiting => session.output.live(doing),
+        Progress::Started(task) if mode == Mode::Wait && session.output.interactive() => {
+            let interrupt = messages::interrupt(task, session);
+            session.output.note(&format!("task {task} started; {interrupt}"));
+        }
         other => messages::progress(None, &other, &session.output),
     });
     if outcome.status == Status::NotFound && delete.ignore_not_found {
