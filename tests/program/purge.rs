@@ -150,7 +150,7 @@ fn nothing_selected_is_a_success() {
     }
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
     let empty = Server::start(Config { caches: vec![], ..Config::default() });
-    run(&empty, "purge --all -y").exits(0).says("no runtime cache is selected");
+    run(&empty, "purge --all -y").exits(0).says(&format!("there are no runtime caches on {}\n", empty.url()));
 }
 
 #[test]

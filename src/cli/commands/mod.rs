@@ -14,27 +14,41 @@ use super::escape::escape;
 use super::selection::{self, Selection};
 use super::session::Session;
 
-/// Returns the selected caches, in order; if they are not known, the exit status.
+/// Returns the selected caches, in order; if they are not known, the exit status. Prints a note if there are none.
 fn selected(
     selection: &Selection,
     orphaned: bool,
     session: &Session,
 ) -> Result<Vec<RuntimeCache>, ExitStatus> {
     let caches = session.client.runtime_caches().map_err(|error| session.fail(&error))?;
-    let caches = selection.of(caches);
-    if !orphaned {
+    if caches.is_empty() {
+        session.output.note(&format!("there are no runtime caches on {}", session.server()));
         return Ok(caches);
     }
-    let orphans = selection::orphans(&session.client, caches).map_err(|error| session.fail(&error))?;
-    for note in &orphans.notes {
-        session.output.note(note);
+    let mut caches = selection.of(caches);
+    if orphaned {
+        let orphans = selection::orphans(&session.client, caches).map_err(|error| session.fail(&error))?;
+        for note in &orphans.notes {
+            session.output.note(note);
+        }
+        caches = orphans.caches;
     }
-    Ok(orphans.caches)
+    if caches.is_empty() {
+        none_selected(selection, session);
+    }
+    Ok(caches)
 }
 
 /// Prints that no cache is selected, and why that may be.
 fn none_selected(selection: &Selection, session: &Session) {
     session.output.note("no runtime cache is selected");
+    let is_short = |version: &&str| {
+        version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
+    };
+    if let Some(version) = selection.version.as_deref().filter(is_short) {
+        let version = version.trim_end_matches('.');
+        session.output.note(&format!("a version has three parts; use a glob: -V '{version}.*'"));
+    }
     // A literal name cannot match if the list spells it in another way.
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
     if let Some(image) = selection.image_name.as_deref().filter(is_literal) {

@@ -50,7 +50,6 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         Err(status) => return status,
     };
     if caches.is_empty() {
-        super::none_selected(&selection, session);
         return ExitStatus::Success;
     }
     if ask && !confirmed(&caches, session) {
