@@ -58,10 +58,15 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
     }
 
     let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
+    if session.output.interactive() && !options.dry_run {
+        let list = session.command("list");
+        session.output.note(&format!("Ctrl-C stops following, not the tasks; then run: {list}"));
+    }
     let mut purge = Purge::new(caches.len(), options.json, session);
     let outcomes = session.client.delete_all(&caches, mode, max_running as usize, |cache, progress| {
         purge.report(cache, &progress);
     });
+    purge.name_failures();
     session.output.note(&summary(&outcomes));
     exit_status(&outcomes)
 }
@@ -79,6 +84,7 @@ fn confirmed(caches: &[RuntimeCache], session: &Session) -> bool {
         // The input ended without a line: what follows goes on a line of its own.
         session.output.ask("\n");
     }
+    session.restart_clocks();
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
@@ -88,26 +94,34 @@ struct Purge<'a> {
     json: bool,
     selected: usize,
     ended: usize,
-    failed: usize,
-    /// The caches being deleted, with the lines of their tasks, which only JSON records need.
+    /// What failed, as it is named at the end.
+    failures: Vec<String>,
+    /// Whether the lines of a task are kept until it ends: for its record, or to show them on a terminal if it fails.
+    keeps_lines: bool,
+    /// The caches being deleted, with the lines that are kept.
     running: Vec<(RuntimeCache, Vec<String>)>,
 }
 
 impl<'a> Purge<'a> {
     fn new(selected: usize, json: bool, session: &'a Session) -> Self {
-        Self { session, json, selected, ended: 0, failed: 0, running: Vec::new() }
+        let keeps_lines = json || session.output.brief() && io::stdout().is_terminal();
+        Self { session, json, selected, ended: 0, failures: Vec::new(), keeps_lines, running: Vec::new() }
     }
 
     fn report(&mut self, cache: &RuntimeCache, progress: &Progress<'_>) {
         let output = &self.session.output;
         match progress {
             Progress::Ended(outcome) => self.ended(cache, outcome),
-            Progress::Line(line) if self.json => self.lines(cache).push((*line).to_owned()),
+            Progress::Line(line) if self.keeps_lines => self.lines(cache).push((*line).to_owned()),
             Progress::Line(line) => output.line(&format!("{cache}: {line}")),
             Progress::Waiting => output.live(&self.so_far()),
             other => {
                 self.lines(cache);
-                messages::progress(Some(cache), other, output);
+                // A terminal gets one line for each cache, unless a reply is lost.
+                let usual = matches!(other, Progress::Started(_) | Progress::Resolving);
+                if !(usual && output.brief()) {
+                    messages::progress(Some(cache), other, output);
+                }
             }
         }
     }
@@ -124,26 +138,41 @@ impl<'a> Purge<'a> {
     fn ended(&mut self, cache: &RuntimeCache, outcome: &Outcome) {
         let at = self.running.iter().position(|(known, _)| known == cache);
         let lines = at.map(|at| self.running.swap_remove(at).1).unwrap_or_default();
+        let output = &self.session.output;
         self.ended += 1;
-        self.failed += usize::from(is_failure(outcome));
+        if is_failure(outcome) {
+            let task = outcome.task_id.as_ref().map(|id| format!(" (task {id})")).unwrap_or_default();
+            self.failures.push(format!("{}: {cache}{task}", outcome.status.as_str()));
+            if !self.json {
+                lines.iter().for_each(|line| output.line(&format!("{cache}: {line}")));
+            }
+        }
         // The summary counts the caches whose turn did not come: a line for each would bury the rest.
         if outcome.status != Status::NotStarted || outcome.cause.is_some() {
             messages::outcome(cache, outcome, self.session);
         }
         if self.json {
-            self.session.output.json(&Record::new(cache, outcome, &lines));
+            output.json(&Record::new(cache, outcome, &lines));
+        }
+    }
+
+    /// Names on a terminal what failed: the errors may have scrolled away.
+    fn name_failures(&self) {
+        if self.session.output.brief() && self.selected > 1 {
+            self.failures.iter().for_each(|failure| self.session.output.note(failure));
         }
     }
 
     fn so_far(&self) -> String {
-        let Self { ended, selected, failed, running, .. } = self;
-        format!("{ended} of {selected} done, {} running, {failed} failed", running.len())
+        let Self { ended, selected, failures, running, .. } = self;
+        format!("{ended} of {selected} done, {} running, {} failed", running.len(), failures.len())
     }
 }
 
 /// Reports whether a deletion failed, as the live line counts it.
 fn is_failure(outcome: &Outcome) -> bool {
-    matches!(outcome.status, Status::Failed | Status::Refused | Status::Unknown) || outcome.cause.is_some()
+    let failed = [Status::Failed, Status::Refused, Status::Unknown, Status::NotFound];
+    failed.contains(&outcome.status) || outcome.cause.is_some() && outcome.status != Status::Absent
 }
 
 fn summary(outcomes: &[Outcome]) -> String {
@@ -151,6 +180,7 @@ fn summary(outcomes: &[Outcome]) -> String {
         (Status::Deleted, "deleted"),
         (Status::WouldDelete, "would be deleted"),
         (Status::Absent, "gone already"),
+        (Status::NotFound, "not found"),
         (Status::Failed, "failed"),
         (Status::Refused, "refused"),
         (Status::Unknown, "unknown"),
@@ -164,7 +194,10 @@ fn summary(outcomes: &[Outcome]) -> String {
             count => parts.push(format!("{count} {words}")),
         }
     }
-    parts.join(", ")
+    // The deletions whose turn did not come, which are counted last, have an error without a cause.
+    let why = outcomes.iter().find(|outcome| outcome.status == Status::NotStarted && outcome.cause.is_none());
+    let why = why.and_then(|outcome| outcome.error.as_ref());
+    format!("{}{}", parts.join(", "), why.map(|why| format!(": {why}")).unwrap_or_default())
 }
 
 fn exit_status(outcomes: &[Outcome]) -> ExitStatus {
@@ -177,6 +210,8 @@ fn exit_status(outcomes: &[Outcome]) -> ExitStatus {
         ExitStatus::NoAnswer
     } else if any(Status::Running) || any(Status::NotStarted) {
         ExitStatus::StillRunning
+    } else if any(Status::NotFound) {
+        ExitStatus::NotFound
     } else {
         ExitStatus::Success
     }
