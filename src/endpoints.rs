@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::error::Attempt;
 use crate::json::{from_json, objects};
@@ -28,12 +29,42 @@ impl Endpoint for ListRuntimeCaches {
     }
 
     fn read(&self, body: &[u8]) -> serde_json::Result<Self::Reply> {
-        #[derive(Deserialize)]
-        struct RuntimeCaches {
-            #[serde(deserialize_with = "objects")]
-            caches: Vec<RuntimeCache>,
-        }
         from_json(body).map(|list: RuntimeCaches| list.caches)
+    }
+}
+
+#[derive(Deserialize)]
+struct RuntimeCaches {
+    #[serde(deserialize_with = "objects")]
+    caches: Vec<RuntimeCache>,
+}
+
+impl RuntimeCache {
+    /// Reads caches from JSON objects, one after the other, which are each a cache or a list of caches as `GET
+    /// v1/system/caches/runtime` returns it. Other members are ignored.
+    ///
+    /// ```
+    /// # use connect_cache::RuntimeCache;
+    /// let cache = r#"{"language":"R","version":"4.3.0","image_name":"Local","status":"failed"}"#;
+    /// let list = format!(r#"{{"caches":[{cache}]}}"#);
+    /// let local = RuntimeCache::new("R", "4.3.0", "Local");
+    /// assert_eq!(RuntimeCache::from_json(&format!("{cache}\n{list}")), Ok(vec![local.clone(), local]));
+    /// assert_eq!(RuntimeCache::from_json(&format!("{cache}\n[]")), Err(2));
+    /// ```
+    ///
+    /// # Errors
+    /// The number of the first object, counted from 1, that is neither.
+    pub fn from_json(json: &str) -> std::result::Result<Vec<Self>, usize> {
+        let mut caches = Vec::new();
+        let objects = serde_json::Deserializer::from_slice(json.as_bytes()).into_iter::<&RawValue>();
+        for (number, object) in objects.enumerate() {
+            let json = object.map_err(|_| number + 1)?.get().as_bytes();
+            match from_json(json) {
+                Ok(RuntimeCaches { caches: list }) => caches.extend(list),
+                Err(_) => caches.push(from_json(json).map_err(|_| number + 1)?),
+            }
+        }
+        Ok(caches)
     }
 }
 

@@ -11,6 +11,7 @@ mod escape;
 mod files;
 mod glob;
 mod help;
+mod named;
 mod options;
 mod output;
 mod saved_servers;
@@ -57,6 +58,11 @@ pub(crate) fn run() -> ExitStatus {
 }
 
 fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {
+    let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
+    if matches!(command, Command::Purge(purge) if is_stdin(&purge.from)) && is_stdin(&common.api_key_file) {
+        output.error("--from and --api-key-file cannot both be -: there is only one standard input");
+        return ExitStatus::Usage;
+    }
     let session = match Session::open(common) {
         Ok(session) => session,
         Err(problem) => {

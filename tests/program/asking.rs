@@ -298,3 +298,21 @@ fn an_interrupt_is_explained_when_the_wait_begins() {
     AtTerminal::start(&server, "delete -l Python -V 3.7.6 --no-wait").end().exits(0).never_says("Ctrl-C");
     run(&server, &format!("task {id} --wait")).exits(0).never_says("Ctrl-C");
 }
+
+#[test]
+fn a_purge_from_a_file_asks_for_what_is_listed() {
+    let server = Server::start(Config::default());
+    let script = "echo 'R 4.3.0 Local' >f; echo 'R 9.9.9 Local' >>f; exec \"$@\" >out";
+    let mut terminal = AtTerminal::start_in_shell(&server, "purge --from f", script);
+    let question = format!("R  4.3.0  Local\r\nDelete this runtime cache on {}? [y/N] ", server.url());
+    let before = terminal.session.exp_string(&question).unwrap();
+    assert!(before.starts_with("error: no runtime cache R 9.9.9 Local; "), "{before}");
+    terminal.session.send_line("n").unwrap();
+    terminal.end().exits(2);
+    assert_eq!(caches(&server).len(), 2);
+    // No question is left if none of them is listed.
+    AtTerminal::start_in_shell(&server, "purge --from f", "echo 'R 9.9.9 Local' >f; exec \"$@\" >out")
+        .end()
+        .exits(4)
+        .never_says("[y/N]");
+}

@@ -12,6 +12,7 @@ mod commands;
 mod delete;
 mod faults;
 mod following;
+mod from;
 mod heads;
 mod help;
 mod list;

@@ -6,26 +6,16 @@ use connect_cache::{ExitStatus, Mode, Outcome, Progress, RuntimeCache, Status};
 
 use crate::cli::commands::record::Record;
 use crate::cli::commands::{messages, table};
-use crate::cli::options;
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 use crate::cli::settings::count;
+use crate::cli::{named, options};
 
 const MAX_RUNNING: u32 = 4;
 /// The largest value of --max-running.
 const MAX_MAX_RUNNING: u32 = 100;
 
 pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    let filtered = options.language.is_some()
-        || options.version.is_some()
-        || options.image_name.is_some()
-        || options.orphaned;
-    if options.all == filtered {
-        return session.misused(match options.all {
-            true => "--all goes with no other selection: it means every cache there is",
-            false => "nothing is selected; pass --language, --version, --image-name or --orphaned, or --all for every cache",
-        });
-    }
     let max_running = match &options.max_running {
         Some(text) => match count("--max-running", text, 1, MAX_MAX_RUNNING) {
             Ok(number) => number,
@@ -34,41 +24,80 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         None => MAX_RUNNING,
     };
     let ask = !options.yes && !options.dry_run;
-    if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return session.misused(
-            "there is no terminal to ask on, so nothing is deleted; pass --yes, or look with --dry-run",
-        );
+    if let Some(problem) = misuse(options, ask) {
+        return session.misused(problem);
     }
+    let named = match options.from.as_deref().map(named::read).transpose() {
+        Ok(named) => named,
+        Err(problem) => return session.misused(&problem),
+    };
 
     let selection = Selection {
         language: options.language.clone(),
         version: options.version.clone(),
         image_name: options.image_name.clone(),
     };
-    let caches = match super::selected(&selection, options.orphaned, session) {
-        Ok(caches) => caches,
+    let listed = match super::selected(&selection, options.orphaned, session) {
+        Ok(listed) => listed,
         Err(status) => return status,
     };
-    if caches.is_empty() {
+    let (caches, missing): (Vec<_>, Vec<_>) = match named {
+        Some(named) => selection.of(named).into_iter().partition(|cache| listed.contains(cache)),
+        None => (listed, Vec::new()),
+    };
+    if caches.is_empty() && missing.is_empty() {
         return ExitStatus::Success;
     }
-    if ask && !confirmed(&caches, session) {
-        session.output.error("not confirmed: nothing is deleted");
-        return ExitStatus::Usage;
-    }
 
-    let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
-    if session.output.interactive() && !options.dry_run {
-        let list = session.command("list");
-        session.output.note(&format!("Ctrl-C stops following, not the tasks; then run: {list}"));
+    let mut purge = Purge::new(caches.len() + missing.len(), options.json, session);
+    let status = if options.ignore_not_found { Status::Absent } else { Status::NotFound };
+    let mut outcomes: Vec<Outcome> = missing.iter().map(|_| Outcome::new(status)).collect();
+    for (cache, outcome) in missing.iter().zip(&outcomes) {
+        purge.ended(cache, outcome);
     }
-    let mut purge = Purge::new(caches.len(), options.json, session);
-    let outcomes = session.client.delete_all(&caches, mode, max_running as usize, |cache, progress| {
-        purge.report(cache, &progress);
-    });
+    if !caches.is_empty() {
+        if ask && !confirmed(&caches, session) {
+            session.output.error("not confirmed: nothing is deleted");
+            return ExitStatus::Usage;
+        }
+        if session.output.interactive() && !options.dry_run {
+            let list = session.command("list");
+            session.output.note(&format!("Ctrl-C stops following, not the tasks; then run: {list}"));
+        }
+        let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
+        outcomes.extend(session.client.delete_all(&caches, mode, max_running as usize, |cache, progress| {
+            purge.report(cache, &progress);
+        }));
+    }
     purge.name_failures();
     session.output.note(&summary(&outcomes));
     exit_status(&outcomes)
+}
+
+/// Returns what is wrong with the options together; `ask` tells whether a person has to confirm.
+fn misuse(options: &options::Purge, ask: bool) -> Option<&'static str> {
+    let filtered = options.language.is_some()
+        || options.version.is_some()
+        || options.image_name.is_some()
+        || options.orphaned;
+    Some(match options.from.as_deref() {
+        Some(_) if options.all || filtered => "--from cannot be combined with filters or --all",
+        None if options.ignore_not_found => "--ignore-not-found requires --from",
+        None if options.all && filtered => {
+            "--all goes with no other selection: it means every cache there is"
+        }
+        None if !options.all && !filtered => {
+            "nothing is selected; pass --language, --version, --image-name or --orphaned, --from FILE, or --all for \
+             every cache"
+        }
+        Some("-") if ask => {
+            "cannot ask for confirmation: standard input names the caches; use --yes, or preview with --dry-run"
+        }
+        _ if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) => {
+            "there is no terminal to ask on, so nothing is deleted; pass --yes, or look with --dry-run"
+        }
+        _ => return None,
+    })
 }
 
 /// Shows the selected caches and asks; only `y` and `yes` confirm.
