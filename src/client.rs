@@ -32,8 +32,8 @@ const CUT: &str = "it ended early";
 
 /// A blocking client of one Connect server, which works in the thread that calls it.
 ///
-/// A client stands for one run: its clock starts when it is created, and the server's cookies are sent back
-/// for as long as it lives.
+/// A client stands for one run: its clock starts when it is created, or [anew](Self::restart_clock), and the
+/// server's cookies are sent back for as long as it lives.
 ///
 /// ```
 /// use connect_cache::{Client, Config};
@@ -52,7 +52,7 @@ pub struct Client {
     trust_source: Option<String>,
     secrets: Secrets,
     observer: Box<dyn Fn(Event<'_>) + Send>,
-    started_at: Instant,
+    started_at: Cell<Instant>,
     cookies: RefCell<Jar>,
     /// Whether the server has answered in this run.
     answered: Cell<bool>,
@@ -96,7 +96,7 @@ impl Client {
             trust_source: source.filter(|_| config.server.is_https()),
             config,
             observer: Box::new(|_| {}),
-            started_at: Instant::now(),
+            started_at: Cell::new(Instant::now()),
             cookies: RefCell::default(),
             answered: Cell::new(false),
             fresh_connection: Cell::new(false),
@@ -108,6 +108,11 @@ impl Client {
     /// Calls `observer` with every request, reply and retry from now on.
     pub fn observe(&mut self, observer: impl Fn(Event<'_>) + Send + 'static) {
         self.observer = Box::new(observer);
+    }
+
+    /// Starts the clock of [`Config::timeout`] anew, such as when a person has answered.
+    pub fn restart_clock(&self) {
+        self.started_at.set(Instant::now());
     }
 
     /// Returns the configuration.
@@ -122,12 +127,16 @@ impl Client {
 
     /// Returns the time until [`Config::timeout`].
     pub(crate) fn time_left(&self) -> Duration {
-        self.config.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.started_at.elapsed()))
+        self.config.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.elapsed()))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started_at.get().elapsed()
     }
 
     /// Returns when [`Config::timeout`] ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.started_at.checked_add(self.config.timeout?)
+        self.started_at.get().checked_add(self.config.timeout?)
     }
 
     pub(crate) fn dry_runs(&self) -> DryRuns {
@@ -311,7 +320,7 @@ impl Client {
         if !self.time_left().is_zero() {
             return Ok(Some(limit + request.hold));
         }
-        match (timeout + limit).checked_sub(self.started_at.elapsed()) {
+        match (timeout + limit).checked_sub(self.elapsed()) {
             Some(left) if !left.is_zero() => Ok(Some(left.min(limit))),
             _ => Err(Error { sent: false, ..failure(request, ErrorKind::OutOfTime) }),
         }

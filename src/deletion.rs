@@ -131,8 +131,10 @@ impl<'a> Deletions<'a> {
     }
 
     /// Returns all outcomes, after reporting the deletions that were not started.
-    fn outcomes(self, run: &mut Run<'_>) -> Vec<Outcome> {
-        for (cache, outcome) in self.caches.iter().zip(&self.outcomes).skip(self.started) {
+    fn outcomes(mut self, run: &mut Run<'_>) -> Vec<Outcome> {
+        let why = if self.denied { "the key was refused" } else { "the time ran out" };
+        for (cache, outcome) in self.caches.iter().zip(&mut self.outcomes).skip(self.started) {
+            outcome.error = Some(why.to_owned());
             run.report(Some(cache), Progress::Ended(outcome));
         }
         self.outcomes
@@ -171,6 +173,7 @@ struct Deletion<'a> {
 struct History<'a> {
     cache: &'a RuntimeCache,
     mode: Mode,
+    started_at: Instant,
     /// The DELETEs whose replies were lost.
     lost_sends: Retry,
     /// Whether a DELETE was ever in doubt.
@@ -226,6 +229,7 @@ impl<'a> Deletion<'a> {
         let history = History {
             cache,
             mode,
+            started_at: Instant::now(),
             lost_sends: Retry::default(),
             in_doubt: false,
             accepted: false,
@@ -422,6 +426,7 @@ impl<'a> History<'a> {
     }
 
     fn end(self, outcome: Outcome) -> Step<Deletion<'a>> {
-        Step::End(Outcome { task_id: self.task, in_doubt: self.in_doubt, ..outcome })
+        let elapsed = self.started_at.elapsed();
+        Step::End(Outcome { task_id: self.task, in_doubt: self.in_doubt, elapsed, ..outcome })
     }
 }

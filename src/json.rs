@@ -47,12 +47,27 @@ impl Json {
     /// # Errors
     /// [`Unreadable::Cut`] or [`Unreadable::Malformed`] if it is not exactly one JSON value.
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
-        let mut reader = Reader { text: text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) };
+        let mut reader = Reader::new(text);
         let value = reader.value(0)?;
         match reader.token() {
             None => Ok(value),
             Some(_) => Err(Unreadable::Malformed),
         }
+    }
+}
+
+impl Json {
+    /// Reads values that follow each other, as programs print them on separate lines.
+    ///
+    /// # Errors
+    /// The number of the first that is not JSON, counted from 1.
+    pub fn read_all(text: &[u8]) -> Result<Vec<Self>, usize> {
+        let mut reader = Reader::new(text);
+        let mut values = Vec::new();
+        while reader.token().is_some() {
+            values.push(reader.value(0).map_err(|_| values.len() + 1)?);
+        }
+        Ok(values)
     }
 }
 
@@ -230,7 +245,11 @@ struct Reader<'a> {
     text: &'a [u8],
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { text: text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) }
+    }
+
     /// Reads a value at this depth of nesting.
     fn value(&mut self, depth: usize) -> Result<Json, Unreadable> {
         if depth > MAX_DEPTH {

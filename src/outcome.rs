@@ -1,5 +1,7 @@
 //! How a deletion ended.
 
+use std::time::Duration;
+
 use crate::error::Verdict;
 use crate::{Error, ErrorKind, ExitStatus, TaskId};
 
@@ -60,7 +62,7 @@ pub struct Outcome {
     pub task_id: Option<TaskId>,
     /// The task's code if it finished, else the API error's.
     pub code: Option<i64>,
-    /// What went wrong, in the server's words if there are any.
+    /// What went wrong, in the server's words if there are any, or why the deletion's turn did not come.
     pub error: Option<String>,
     /// The failed request that led to this outcome, if any.
     pub cause: Option<Error>,
@@ -68,10 +70,13 @@ pub struct Outcome {
     pub in_doubt: bool,
     /// Whether the cache was still there at the end, if that had to be found out.
     pub still_there: Option<bool>,
+    /// The time from the start of this deletion to its end.
+    pub elapsed: Duration,
 }
 
 impl Outcome {
-    pub(crate) fn new(status: Status) -> Self {
+    /// Returns an outcome of which only the status is known.
+    pub fn new(status: Status) -> Self {
         Self {
             status,
             task_id: None,
@@ -80,6 +85,7 @@ impl Outcome {
             cause: None,
             in_doubt: false,
             still_there: None,
+            elapsed: Duration::ZERO,
         }
     }
 

@@ -2,16 +2,16 @@
 
 use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
 
-/// Returns an error and the next step, on one line.
-pub(crate) fn explained(error: &Error, server: &ServerUrl) -> String {
-    match next_step(error, server) {
+/// Returns an error and the next step, on one line. `command` completes the words of a command to print.
+pub(crate) fn explained(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> String {
+    match next_step(error, server, command) {
         Some(step) => format!("{error}; {step}"),
         None => error.to_string(),
     }
 }
 
 /// Returns the next step, if there is one.
-fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
+fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> Option<String> {
     if let Some(pause) = error.retry_after.filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
         return Some(format!("the server asks to come back in {} s", pause.as_secs()));
     }
@@ -49,6 +49,9 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
             return Some(format!("use {address} as the server"));
         }
         ErrorKind::Redirect { .. } => "a login page or a proxy answered: check the server's address",
+        ErrorKind::Api { code: 4, .. } if deletes || error.attempt == Attempt::ListRuntimeCaches => {
+            return Some(format!("list the caches with: {}", command("list")));
+        }
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
         ErrorKind::OutOfTime => "--timeout sets the limit",
@@ -59,8 +62,10 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
             "something in front of Connect blocks DELETE requests: have it let them through, with their bodies"
         }
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
-            "something in front of Connect blocks DELETE requests, or the address is not Connect's: see \
-             connect-cache check"
+            return Some(format!(
+                "something in front of Connect blocks DELETE requests, or the address is not Connect's; check with: {}",
+                command("check")
+            ));
         }
         ErrorKind::Encoded { .. } => {
             "have the gateway in front of Connect honor Accept-Encoding, or connect to Connect directly"
@@ -103,7 +108,6 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
 fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
     use Attempt::{
         CheckRuntimeCache, DeleteRuntimeCache, ListContent, ListPythonInstallations, ListRInstallations,
-        ListRuntimeCaches,
     };
     Some(match (status, code, attempt) {
         (_, 2, ListRInstallations | ListPythonInstallations) => {
@@ -111,9 +115,6 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
         }
         (_, 2, ListContent) => "this Connect cannot tell; leave out --unused and --usage",
         (_, 2, _) => "Connect 2023.05 or later is needed for runtime caches",
-        (_, 4, ListRuntimeCaches | DeleteRuntimeCache | CheckRuntimeCache) => {
-            "connect-cache list shows the caches there are"
-        }
         (_, 24 | 30, _) | (401, ..) => "check the API key",
         (_, 50, _) => "an administrator can unlock the user",
         (_, 92, _) => "a gateway seems to change cookies or headers: connect to Connect directly",

@@ -157,7 +157,11 @@ impl<'a> Sorted<'a> {
             None if word == "help" && !self.help => self.help = true,
             None => match options::commands().into_iter().find(|command| command.name == word) {
                 Some(command) => self.command = Some(command),
-                None => return Err(format!("there is no command{}; {COMMANDS}", self.quoted(word))),
+                None => {
+                    let names = options::commands().map(|command| command.name);
+                    let (word, similar) = (self.quoted(word), similar(word, &names));
+                    return Err(format!("there is no command{word}{similar}; {COMMANDS}"));
+                }
             },
             Some(_) if word == "help" && self.positionals.is_empty() => self.help = true,
             Some(command) if self.positionals.len() >= command.positionals.len() => {
@@ -208,7 +212,10 @@ impl<'a> Sorted<'a> {
                     true => option.find(|c| !is_name(c)).unwrap_or(option.len()),
                     false => option.len(),
                 };
-                format!("there is no option {}", &option[..end])
+                let option = &option[..end];
+                let own = self.command.iter().flat_map(options::flags);
+                let names = own.chain(options::flags(&options::common())).map(|flag| flag.long);
+                format!("there is no option {option}{}", similar(option, &names.collect::<Vec<_>>()))
             }
         }
     }
@@ -250,6 +257,27 @@ impl<'a> Sorted<'a> {
         let refused = |_| "these options cannot be used together".to_owned();
         let common = Common::from_args(&[], &self.common_args).map_err(refused)?;
         Ok(Asked::Run(Box::new(common), parsed.map_err(refused)?))
+    }
+}
+
+/// Returns a question for the one of `names` that `word` may stand for, in parentheses, or nothing.
+fn similar(word: &str, names: &[&str]) -> String {
+    let slip = names.iter().find(|name| is_slip(word.as_bytes(), name.as_bytes()));
+    let begun: Vec<&&str> = names.iter().filter(|name| word.len() > 3 && name.starts_with(word)).collect();
+    let only = if begun.len() == 1 { begun.first().copied() } else { None };
+    slip.or(only).map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
+}
+
+/// Reports whether a slip of the finger makes `word` of `name`: one character too many, missing or wrong, or two
+/// swapped.
+fn is_slip(word: &[u8], name: &[u8]) -> bool {
+    let same = word.iter().zip(name).take_while(|(a, b)| a == b).count();
+    let (word, name) = (&word[same..], &name[same..]);
+    let same = word.iter().rev().zip(name.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&word[..word.len() - same], &name[..name.len() - same]) {
+        ([] | [_], [] | [_]) => true,
+        ([a, b], [c, d]) => a == d && b == c,
+        _ => false,
     }
 }
 
@@ -327,7 +355,13 @@ mod tests {
     #[test]
     fn mistakes_are_named_and_values_are_not() {
         for (line, says) in [
-            ("lst", "no command 'lst'; the commands are"),
+            ("lst", "no command 'lst' (did you mean list?); the commands are"),
+            ("chekc", "no command 'chekc' (did you mean check?); the"),
+            ("frob", "no command 'frob'; the commands are"),
+            ("list --verbos", "no option --verbos (did you mean --verbose?)"),
+            ("list --jsno", "no option --jsno (did you mean --json?)"),
+            ("list --orphn", "no option --orphn"),
+            ("list --orph", "no option --orph (did you mean --orphaned?)"),
             ("-q", "there is no command; the commands are"),
             ("list secret", "list takes no further argument 'secret'"),
             ("list -k a key-part", "list takes no further argument"),

@@ -11,7 +11,7 @@ const WIDTH: usize = 100;
 
 const VARIABLES: &str = "
 A flag beats its variable in brackets. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and
-SSL_CERT_DIR are heeded.
+SSL_CERT_DIR are heeded. SECONDS may carry a unit: 30s, 10m, 2h.
 
 Exit status:
 ";

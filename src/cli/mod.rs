@@ -11,14 +11,13 @@ mod escape;
 mod files;
 mod glob;
 mod help;
+mod named;
 mod options;
 mod output;
 mod saved_servers;
 mod selection;
 mod session;
 mod settings;
-
-use std::time::Instant;
 
 use connect_cache::ExitStatus;
 
@@ -29,7 +28,7 @@ use session::Session;
 
 /// Runs the program with this process's arguments and environment.
 pub(crate) fn run() -> ExitStatus {
-    let output = Output::new(Instant::now(), false, 0, false);
+    let output = Output::new(false, 0);
     let panicked = output.clone();
     // No backtrace, which could show what the program holds; and one line, as for every error.
     std::panic::set_hook(Box::new(move |panic| {
@@ -59,6 +58,11 @@ pub(crate) fn run() -> ExitStatus {
 }
 
 fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {
+    let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
+    if matches!(command, Command::Purge(purge) if is_stdin(&purge.from)) && is_stdin(&common.api_key_file) {
+        output.error("--from and --api-key-file cannot both be -: there is only one standard input");
+        return ExitStatus::Usage;
+    }
     let session = match Session::open(common) {
         Ok(session) => session,
         Err(problem) => {

@@ -147,7 +147,7 @@ pub struct Delete {
 #[argh(
     subcommand,
     name = "purge",
-    example = "connect-cache purge -l R -V '4.1.*'\nconnect-cache purge --orphaned --yes\nconnect-cache purge --all --dry-run"
+    example = "connect-cache purge -l R -V '4.1.*'\nconnect-cache purge --orphaned --yes\nconnect-cache purge --all --dry-run\nconnect-cache list | fzf -m | connect-cache purge --from - --yes"
 )]
 pub struct Purge {
     /// only this language: R or Python, in any case
@@ -178,6 +178,15 @@ pub struct Purge {
     /// every cache there is
     #[argh(switch)]
     pub all: bool,
+
+    /// only the caches that FILE names, - for standard input: lines as `list` prints them, `list --json`, or one
+    /// JSON object per line
+    #[argh(option, arg_name = "FILE")]
+    pub from: Option<String>,
+
+    /// exit 0 if a cache that --from names does not exist
+    #[argh(switch)]
+    pub ignore_not_found: bool,
 
     /// have the server check each, and delete nothing
     #[argh(switch, short = 'd')]

@@ -1,6 +1,7 @@
 //! What people and scripts read. Results go to standard output, everything else to standard error.
 
-use std::io::{self, ErrorKind::BrokenPipe, Write};
+use std::env;
+use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,16 +12,19 @@ use super::escape::escape;
 /// The two streams of a run. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Output {
-    started_at: Instant,
     quiet: bool,
     verbose: u8,
-    /// Whether a person watches standard error, which then ends in one live line.
-    interactive: bool,
+    /// Whether standard error is a terminal.
+    terminal: bool,
+    /// Whether control sequences may be written to it, so that it ends in one live line.
+    controls: bool,
+    colors: bool,
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
+    /// When the time that the live line shows began.
+    started_at: Instant,
     live_line_shown: bool,
     /// Whether the reader of standard output is gone: what it misses is not worth a message.
     reader_gone: bool,
@@ -30,8 +34,33 @@ struct State {
 }
 
 impl Output {
-    pub(crate) fn new(started_at: Instant, quiet: bool, verbose: u8, interactive: bool) -> Self {
-        Self { started_at, quiet, verbose, interactive, state: Arc::default() }
+    pub(crate) fn new(quiet: bool, verbose: u8) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let controls = terminal && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colors = controls && env::var_os("NO_COLOR").unwrap_or_default().is_empty();
+        let state = State {
+            started_at: Instant::now(),
+            live_line_shown: false,
+            reader_gone: false,
+            write_error: None,
+            deprecated: Vec::new(),
+        };
+        Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Reports whether a person watches standard error.
+    pub(crate) fn interactive(&self) -> bool {
+        self.terminal && !self.quiet
+    }
+
+    /// Reports whether a terminal gets one line for each cache of several.
+    pub(crate) fn brief(&self) -> bool {
+        self.terminal && self.verbose == 0
+    }
+
+    /// Starts the time that the live line shows anew.
+    pub(crate) fn restart_clock(&self) {
+        self.state().started_at = Instant::now();
     }
 
     /// Returns the state for one write. No method calls another while it holds this.
@@ -67,17 +96,19 @@ impl Output {
     /// Prints a note unless --quiet is set.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.say(text);
+            self.say("", text);
         }
     }
 
     /// Prints a warning unless --quiet is set.
     pub(crate) fn warn(&self, text: &str) {
-        self.note(&format!("warning: {text}"));
+        if !self.quiet {
+            self.say(if self.colors { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
+        }
     }
 
     pub(crate) fn error(&self, text: &str) {
-        self.say(&format!("error: {text}"));
+        self.say(if self.colors { "\x1b[31merror:\x1b[0m " } else { "error: " }, text);
     }
 
     /// Prints a question to standard error; the answer is typed after it.
@@ -88,16 +119,14 @@ impl Output {
 
     /// Shows the live line if a person watches: what is happening, and since when.
     pub(crate) fn live(&self, text: &str) {
-        if self.interactive && !self.quiet {
-            let line = format!("\r\x1b[K{}, {}", escape(text), self.elapsed());
+        if self.controls && !self.quiet {
+            let mut state = self.state();
+            let time = in_words(state.started_at.elapsed());
+            // Line wrap is off around it: a narrow window cuts the line, and the next one replaces all of it.
+            let line = format!("\x1b[?7l\r\x1b[K{}, {time}\x1b[?7h", escape(text));
             let _ = io::stderr().write_all(line.as_bytes());
-            self.state().live_line_shown = true;
+            state.live_line_shown = true;
         }
-    }
-
-    /// Returns the time since the run started, for people.
-    pub(crate) fn elapsed(&self) -> String {
-        in_words(self.started_at.elapsed())
     }
 
     /// Shows what the client does.
@@ -148,10 +177,10 @@ impl Output {
         }
     }
 
-    fn say(&self, text: &str) {
+    fn say(&self, label: &str, text: &str) {
         self.state().clear_live_line();
         // Ignore write errors: there is nowhere left to report them.
-        let _ = io::stderr().write_all(format!("{}\n", escape(text)).as_bytes());
+        let _ = io::stderr().write_all(format!("{label}{}\n", escape(text)).as_bytes());
     }
 }
 

@@ -1,8 +1,5 @@
 //! What a command works with.
 
-use std::io::{self, IsTerminal};
-use std::time::Instant;
-
 use connect_cache::{Client, Error, ExitStatus, ServerUrl};
 
 use super::advice::explained;
@@ -14,31 +11,47 @@ use super::settings;
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) output: Output,
+    /// The options that a printed command repeats.
+    repeated: String,
 }
 
 impl Session {
     /// Opens a session as the common options say. The error is for people.
     pub(crate) fn open(common: &Common) -> Result<Self, String> {
-        let started_at = Instant::now();
-        let interactive = io::stderr().is_terminal() && !common.quiet;
-        let settings = settings::settle(common, interactive)?;
-        let output = Output::new(started_at, common.quiet, common.verbose, interactive);
+        let output = Output::new(common.quiet, common.verbose);
+        let settings = settings::settle(common, output.interactive())?;
         for warning in &settings.warnings {
             output.warn(warning);
         }
         let mut client = Client::new(settings.config).map_err(String::from)?;
         let observer = output.clone();
         client.observe(move |event| observer.event(&event));
-        Ok(Self { client, output })
+        Ok(Self { client, output, repeated: settings::repeated(common) })
     }
 
     pub(crate) fn server(&self) -> &ServerUrl {
         &self.client.config().server
     }
 
+    /// Returns a command to print: it works as printed, apart from a key that was given as an option.
+    pub(crate) fn command(&self, words: &str) -> String {
+        format!("connect-cache {words}{}", self.repeated)
+    }
+
+    /// Starts the clocks anew, since the time that a person took to answer does not count.
+    pub(crate) fn restart_clocks(&self) {
+        self.client.restart_clock();
+        self.output.restart_clock();
+    }
+
+    /// Returns an error and the next step, on one line.
+    pub(crate) fn explained(&self, error: &Error) -> String {
+        explained(error, self.server(), &|words| self.command(words))
+    }
+
     /// Prints a failed request with the next step, and returns its exit status.
     pub(crate) fn fail(&self, error: &Error) -> ExitStatus {
-        self.output.error(&explained(error, self.server()));
+        self.output.error(&self.explained(error));
         error.exit_status()
     }
 

@@ -74,6 +74,35 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     Ok(Settings { config, warnings })
 }
 
+/// Returns the options that a printed command repeats, each after a space, to reach the same server. Secrets are
+/// left out.
+pub(crate) fn repeated(common: &Common) -> String {
+    let mut text = String::new();
+    for (option, value) in [
+        ("-s", &common.server),
+        ("-n", &common.name),
+        ("-c", &common.cacert),
+        ("--api-key-file", &common.api_key_file),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(" {option} {}", quoted(value)));
+        }
+    }
+    if common.insecure {
+        text.push_str(" -i");
+    }
+    text
+}
+
+/// Returns a word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 fn server(common: &Common, saved: Option<&SavedServer>) -> Result<ServerUrl, String> {
     let address = match (saved, &common.server) {
         (Some(saved), _) => saved.url.clone(),
@@ -198,10 +227,25 @@ fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option
         },
         (None, None) => return Ok(None),
     };
-    match decimal(text.trim()) {
+    match time(text.trim()) {
         Some(time) if time <= MAX_SECONDS => Ok(Some(time)),
-        _ => Err(format!("{name} is not a number of seconds from 0 to {}", MAX_SECONDS.as_secs())),
+        _ => Err(format!(
+            "{name} is not a number of seconds from 0 to {}, such as 30, 30s, 10m or 2h",
+            MAX_SECONDS.as_secs()
+        )),
     }
+}
+
+/// Parses a time with its unit: seconds, unless it ends in `m` or `h`.
+fn time(text: &str) -> Option<Duration> {
+    let number = text.trim_end_matches(['s', 'm', 'h']);
+    let unit = match &text[number.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    decimal(number)?.checked_mul(unit)
 }
 
 /// Parses seconds with decimals, of which nine count.
@@ -241,6 +285,16 @@ mod tests {
             ("1.5", Some(1.5)),
             (".25", Some(0.25)),
             ("7.", Some(7.0)),
+            ("30s", Some(30.0)),
+            ("1.5m", Some(90.0)),
+            ("2h", Some(7200.0)),
+            ("8760h", Some(31_536_000.0)),
+            ("8761h", None),
+            ("9999999999999999999h", None),
+            ("ms", None),
+            ("1d", None),
+            ("1hm", None),
+            ("m1", None),
             ("0.1234567891", Some(0.123_456_789)),
             ("31536000", Some(31_536_000.0)),
             ("31536001", None),

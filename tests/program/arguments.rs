@@ -49,12 +49,19 @@ fn options_stand_on_either_side_of_the_command() {
 fn mistakes_are_one_line_and_send_nothing() {
     let server = Server::start(Config::default());
     for (words, says) in [
-        ("lst", "there is no command 'lst'; the commands are list, delete, purge, task and check"),
+        (
+            "lst",
+            "there is no command 'lst' (did you mean list?); the commands are list, delete, purge, task and check",
+        ),
         ("list --frob", "there is no option --frob; see connect-cache list --help"),
         ("list extra", "list takes no further argument 'extra'"),
         ("task", "task needs ID"),
         ("list --interval x", "--interval is not a number of seconds from 0 to 31536000"),
         ("list --timeout inf", "--timeout is not a number of seconds"),
+        (
+            "list --timeout 3d",
+            "--timeout is not a number of seconds from 0 to 31536000, such as 30, 30s, 10m or 2h",
+        ),
         ("list --request-timeout -1", "--request-timeout is not a number of seconds"),
         ("list --retries 1000", "--retries is not a whole number from 0 to 100"),
         ("list --server localhost:3939", "has no scheme; use https://localhost:3939"),
@@ -104,6 +111,7 @@ fn a_flag_beats_its_variable_and_an_empty_variable_is_unset() {
         .exits(2)
         .fails_with("CONNECT_TASK_TIMEOUT is not a number");
     program().env("CONNECT_TASK_TIMEOUT", "soon").words("--timeout 5").run().exits(0);
+    program().env("CONNECT_TASK_TIMEOUT", "2h").words("--request-timeout 1.5m --interval 30s").run().exits(0);
     program().env("CONNECT_REQUEST_TIMEOUT", "nan").run().exits(2).fails_with("CONNECT_REQUEST_TIMEOUT");
 }
 

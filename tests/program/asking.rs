@@ -33,6 +33,7 @@ impl AtTerminal {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, "sh"]).arg(plain.get_program()).args(plain.get_args());
         command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("NO_COLOR", "1");
         command.current_dir(home.path());
         let session = spawn_command(command, Some(PATIENCE_MS)).unwrap();
         Self { session, out: home.path().join("out"), _home: home }
@@ -73,8 +74,8 @@ fn shows_the_use_of_caches_before_it_asks() {
         Server::start(Config { content: vec![(1500, "4.3.0".into(), "".into())], ..Config::default() });
     let mut terminal = AtTerminal::start(&server, "purge --all --usage");
     let shown = terminal.session.exp_string("? [y/N] ").unwrap();
-    let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, 0.");
-    assert!(shown.starts_with(&live(0)) && shown.contains(&live(1000)), "{shown:?}");
+    let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, ");
+    assert!(shown.contains(&live(0)) && shown.contains(&live(1000)), "{shown:?}");
     let question = format!(
         "\r\x1b[KPython  3.7.6  Local  0\r\nR       4.3.0  Local  1500\r\n\
          2 runtime caches, used by 1500 content items, which rebuild their environments on the next visit\r\n\
@@ -158,7 +159,7 @@ fn without_a_terminal_on_both_sides_nobody_is_asked() {
 /// The times that the live line has shown behind `text`.
 fn times<'a>(shown: &'a str, text: &str) -> Vec<&'a str> {
     let begin = format!("\r\x1b[K{text}, ");
-    shown.split(begin.as_str()).skip(1).map(|rest| rest.split(['\r', '\n']).next().unwrap()).collect()
+    shown.split(begin.as_str()).skip(1).map(|rest| rest.split(['\r', '\n', '\x1b']).next().unwrap()).collect()
 }
 
 #[test]
@@ -207,4 +208,131 @@ fn a_task_shows_its_time_on_one_live_line() {
     let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
     assert!(!times(&ran.stderr, &format!("following task {id}")).is_empty(), "{ran:#?}");
     assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} has ended well\r\n")), "{ran:#?}");
+}
+
+/// The lines that stay on the terminal.
+fn lines(shown: &str) -> Vec<&str> {
+    shown.lines().map(|line| line.rsplit("\x1b[K").next().unwrap()).collect()
+}
+
+fn twelve_with_a_failure() -> Server {
+    let caches: Vec<Cache> = (10..22).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let plans = vec![(caches[4].clone(), Plan::failing(1, "disk on fire"))];
+    Server::start(Config { caches, plans, ..Config::default() })
+}
+
+#[test]
+fn a_purge_on_a_terminal_prints_one_line_for_each_cache() {
+    let server = twelve_with_a_failure();
+    let ran = AtTerminal::start_in_shell(&server, "purge --all --yes", "exec \"$@\"").end().exits(1);
+    let shown = lines(&ran.stderr);
+    assert!(shown[0].ends_with("not the tasks; then run: connect-cache list"), "{shown:#?}");
+    // Each success takes a line; the failure is preceded by its task's two lines.
+    let (body, end) = shown[1..].split_at(12 + 2);
+    let failed = body.iter().position(|line| line.starts_with("error: ")).unwrap();
+    assert_eq!(body[failed - 2], "R 4.14.0 Local: Deleting runtime cache...");
+    assert!(body[failed].contains("R 4.14.0 Local failed: disk on fire (task "), "{shown:#?}");
+    assert_eq!(body.iter().filter(|line| line.starts_with("deleted R 4.")).count(), 11, "{shown:#?}");
+    assert!(end[0].starts_with("failed: R 4.14.0 Local (task ") && end[0].ends_with(')'), "{shown:#?}");
+    assert_eq!(end[1..], ["11 deleted, 1 failed"]);
+}
+
+#[test]
+fn a_verbose_purge_on_a_terminal_shows_task_output() {
+    let server = twelve_with_a_failure();
+    let ran = AtTerminal::start_in_shell(&server, "purge --all --yes -v", "exec \"$@\"").end().exits(1);
+    for n in 10..22 {
+        assert!(ran.stderr.contains(&format!("R 4.{n}.0 Local: Deleting runtime cache...\r\n")), "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("R 4.{n}.0 Local: task ")), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_purge_counts_each_caches_time_from_its_own_start() {
+    let server = server_with_tasks_of(Duration::from_millis(1200));
+    let ran = run(&server, "purge --all -y --max-running 1").exits(0);
+    for cache in ["Python 3.7.6 Local", "R 4.3.0 Local"] {
+        assert!(ran.stderr.contains(&format!("deleted {cache}, after 1.")), "{ran:#?}");
+    }
+}
+
+#[test]
+fn the_time_to_answer_does_not_count() {
+    let server = Server::start(Config::default());
+    let mut terminal = AtTerminal::start(&server, "purge -l R --timeout 1.5");
+    terminal.session.exp_string("[y/N] ").unwrap();
+    // Only time can show it.
+    std::thread::sleep(Duration::from_millis(1600));
+    terminal.session.send_line("y").unwrap();
+    let ran = terminal.end().exits(0);
+    assert!(times(&ran.stderr, "0 of 1 done, 1 running, 0 failed").iter().all(|time| time.starts_with("0.")));
+}
+
+#[test]
+fn the_live_line_is_not_wrapped() {
+    let server = server_with_tasks_of(Duration::from_millis(1200));
+    let ran = AtTerminal::start(&server, "delete -l R -V 4.3.0").end().exits(0);
+    let drawn = ran.stderr.matches("\r\x1b[Kdeleting, ").count();
+    assert!(drawn > 0 && ran.stderr.matches("\x1b[?7l\r\x1b[Kdeleting, ").count() == drawn, "{ran:#?}");
+    assert_eq!(ran.stderr.matches(" s\x1b[?7h").count(), drawn, "{ran:#?}");
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_control_sequences() {
+    let server = server_with_tasks_of(Duration::from_millis(1200));
+    let script = "unset NO_COLOR; TERM=dumb exec \"$@\"";
+    let ran = AtTerminal::start_in_shell(&server, "delete -l R -V 4.3.0", script).end().exits(0);
+    assert!(!ran.stderr.contains('\x1b') && !ran.stderr.replace("\r\n", "").contains('\r'), "{ran:#?}");
+    let ran = AtTerminal::start_in_shell(&server, "delete -l R -V 9.9.9", script).end().exits(4);
+    assert!(!ran.stderr.contains('\x1b'), "{ran:#?}");
+}
+
+#[test]
+fn errors_and_warnings_have_colors_on_a_terminal() {
+    let server = Server::start(Config::default());
+    let colored = |words: &str, script: &str| {
+        AtTerminal::start_in_shell(&server, words, &format!("unset NO_COLOR; {script} exec \"$@\" >out"))
+            .end()
+    };
+    let failing = "delete -i -l R -V 9.9.9";
+    colored(failing, "")
+        .says("\x1b[31merror:\x1b[0m R 9.9.9 Local: ")
+        .says("\x1b[33mwarning:\x1b[0m the server");
+    colored("lst", "").says("\x1b[31merror:\x1b[0m there is no command");
+    colored(failing, "NO_COLOR= TERM=xterm").says("\x1b[31merror:\x1b[0m ");
+    colored(failing, "NO_COLOR=1").says("error: R 9.9.9 Local: ").never_says("\x1b[3");
+    run(&server, failing).says("error: R 9.9.9 Local: ").never_says("\x1b");
+}
+
+#[test]
+fn an_interrupt_is_explained_when_the_wait_begins() {
+    let server = server_with_tasks_of(Duration::from_millis(300));
+    let words = format!("delete -l R -V 4.3.0 -s {}", server.url());
+    let ran = AtTerminal::start(&server, &words).end().exits(0);
+    let started = lines(&ran.stderr)[1].to_owned();
+    let id = started.split(' ').nth(1).unwrap();
+    let resume = format!("resume with: connect-cache task {id} --wait -s {}", server.url());
+    assert_eq!(started, format!("task {id} started; Ctrl-C stops following, not the task; {resume}"));
+    let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
+    assert_eq!(lines(&ran.stderr)[0], format!("following task {id}; Ctrl-C stops following, not the task"));
+    AtTerminal::start(&server, "delete -l Python -V 3.7.6 --no-wait").end().exits(0).never_says("Ctrl-C");
+    run(&server, &format!("task {id} --wait")).exits(0).never_says("Ctrl-C");
+}
+
+#[test]
+fn a_purge_from_a_file_asks_for_what_is_listed() {
+    let server = Server::start(Config::default());
+    let script = "echo 'R 4.3.0 Local' >f; echo 'R 9.9.9 Local' >>f; exec \"$@\" >out";
+    let mut terminal = AtTerminal::start_in_shell(&server, "purge --from f", script);
+    let question = format!("R  4.3.0  Local\r\nDelete this runtime cache on {}? [y/N] ", server.url());
+    let before = terminal.session.exp_string(&question).unwrap();
+    assert!(before.starts_with("error: no runtime cache R 9.9.9 Local; "), "{before}");
+    terminal.session.send_line("n").unwrap();
+    terminal.end().exits(2);
+    assert_eq!(caches(&server).len(), 2);
+    // No question is left if none of them is listed.
+    AtTerminal::start_in_shell(&server, "purge --from f", "echo 'R 9.9.9 Local' >f; exec \"$@\" >out")
+        .end()
+        .exits(4)
+        .never_says("[y/N]");
 }

@@ -25,6 +25,16 @@ fn deletes_and_shows_the_tasks_output_once() {
 }
 
 #[test]
+fn shows_the_language_as_the_server_spells_it() {
+    let server = Server::start(Config::default());
+    let ran =
+        run(&server, "delete -l pYTHON -V 3.7.6 --json").exits(0).says("deleting Python 3.7.6 Local on ");
+    assert_eq!(ran.json()["language"], "Python");
+    run(&server, "delete -l r -V 4.3.0").exits(0).says("\ndeleted R 4.3.0 Local, after ");
+    run(&server, "delete -l quarto -V 1.4.0").exits(5).says("deleting quarto 1.4.0 Local");
+}
+
+#[test]
 fn quiet_leaves_the_results() {
     let server = Server::start(Config::default());
     run(&server, "delete -q -l Python -V 3.7.6").exits(0).prints(OUTPUT).says_nothing();
@@ -67,7 +77,7 @@ fn no_such_cache() {
         .says(
             "error: R 9.9.9 Local: cannot delete the runtime cache: Cache does not exist (HTTP 404, code 4)",
         )
-        .says("connect-cache list shows the caches there are");
+        .says("; list the caches with: connect-cache list\n");
     run(&server, "delete -l R -V 9.9.9 --ignore-not-found")
         .exits(0)
         .prints("")

@@ -46,6 +46,25 @@ fn nothing_selected_is_a_note_and_a_success() {
     run(&server, "list -V 9.9.9").exits(0).prints("").says("no runtime cache is selected");
     run(&server, "list -q -V 9.9.9").exits(0).prints("").says_nothing();
     run(&server, "list --json -V 9.9.9").exits(0).prints("{\"caches\":[]}\n");
+    for (version, glob) in [("4.3", "'4.3.*'"), ("4", "'4.*'"), ("4.", "'4.*'")] {
+        let says = format!("a version has three parts; use a glob: -V {glob}\n");
+        run(&server, &format!("list -V {version}")).exits(0).says(&says);
+        run(&server, &format!("purge -y -V {version}")).exits(0).says(&says);
+    }
+    for version in ["9.9.9", "9.*", "9.x", "?"] {
+        run(&server, &format!("list -V {version}")).exits(0).never_says("use a glob");
+    }
+}
+
+#[test]
+fn says_that_a_server_has_no_runtime_caches() {
+    let server = Server::start(Config { caches: vec![], ..Config::default() });
+    let says = format!("there are no runtime caches on {}\n", server.url());
+    for words in ["list", "list -l R", "list --orphaned"] {
+        let ran = run(&server, words).exits(0).prints("");
+        assert_eq!(ran.stderr, says, "{words}");
+    }
+    run(&server, "list -q").exits(0).prints("").says_nothing();
 }
 
 #[test]

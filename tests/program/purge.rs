@@ -150,7 +150,7 @@ fn nothing_selected_is_a_success() {
     }
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
     let empty = Server::start(Config { caches: vec![], ..Config::default() });
-    run(&empty, "purge --all -y").exits(0).says("no runtime cache is selected");
+    run(&empty, "purge --all -y").exits(0).says(&format!("there are no runtime caches on {}\n", empty.url()));
 }
 
 #[test]
@@ -248,7 +248,10 @@ fn a_refused_key_or_role_stops_new_deletions() {
         );
         assert_eq!(requests_to(&server, Endpoint::Delete).len(), 3);
         assert_eq!(caches(&server).len(), 6);
-        assert_eq!(ran.stderr.lines().last(), Some("2 deleted, 1 refused, 5 not started"));
+        assert_eq!(
+            ran.stderr.lines().last(),
+            Some("2 deleted, 1 refused, 5 not started: the key was refused")
+        );
         assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:#?}");
     }
     // Where the list is refused already, there is nothing to account for.
@@ -265,7 +268,7 @@ fn the_time_ends_new_deletions() {
     assert_eq!(ends[..2], ["4.0.0 running", "4.1.0 running"]);
     assert_eq!(ends[2..], [2, 3, 4, 5].map(|n| format!("4.{n}.0 not-started")));
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
-    assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started"));
+    assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started: the time ran out"));
     for record in records(&ran) {
         assert_eq!(record["task_id"].is_string(), record["status"] == "running", "{record}");
         if let Some(id) = record["task_id"].as_str() {
@@ -284,7 +287,7 @@ fn no_deletion_starts_once_the_time_is_over() {
     server.fault(Fault::new(Endpoint::Delete, slow).with_effect());
     let ran = run(&server, "purge --all -y --json --timeout 1").exits(7);
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1, "{ran:#?}");
-    assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started"));
+    assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started: the time ran out"));
     assert_eq!(sorted_ends(&ran)[0], "4.0.0 running");
 }
 
@@ -298,9 +301,19 @@ fn the_worst_end_is_the_exit_status() {
     let words = "purge --all -y --timeout 1 --retries 0 --max-running 1";
     for (plans, fault, status, summary) in [
         ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 gone already"),
-        ([Plan::default(), long.clone(), long.clone()], None, 7, "1 deleted, 1 still running, 1 not started"),
+        (
+            [Plan::default(), long.clone(), long.clone()],
+            None,
+            7,
+            "1 deleted, 1 still running, 1 not started: the time ran out",
+        ),
         ([long.clone(), gone, long.clone()], Some(lost()), 6, "1 gone already, 1 unknown, 1 still running"),
-        ([failing.clone(), long.clone(), long.clone()], None, 1, "1 failed, 1 still running, 1 not started"),
+        (
+            [failing.clone(), long.clone(), long.clone()],
+            None,
+            1,
+            "1 failed, 1 still running, 1 not started: the time ran out",
+        ),
         (
             [long.clone(), failing.clone(), long.clone()],
             Some(lost()),

@@ -2,7 +2,6 @@
 
 use connect_cache::{Error, ErrorKind, ExitStatus, Json, RuntimeCache, User};
 
-use crate::cli::advice::explained;
 use crate::cli::options::Check;
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
@@ -78,7 +77,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     let failed = |check| {
         move |error: Error| Failure {
             check,
-            explanation: explained(&error, session.server()),
+            explanation: session.explained(&error),
             status: error.exit_status(),
         }
     };

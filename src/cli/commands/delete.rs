@@ -9,7 +9,9 @@ use crate::cli::session::Session;
 
 pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     let image_name = delete.image_name.as_deref().unwrap_or("Local");
-    let cache = RuntimeCache::new(&delete.language, &delete.version, image_name);
+    // The server accepts any case, and spells them like this.
+    let known = ["Python", "R"].into_iter().find(|known| known.eq_ignore_ascii_case(&delete.language));
+    let cache = RuntimeCache::new(known.unwrap_or(&delete.language), &delete.version, image_name);
     for (name, word) in
         [("language", &cache.language), ("version", &cache.version), ("image name", &cache.image_name)]
     {
@@ -30,6 +32,10 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
         Progress::Line(line) if delete.json => lines.push(line.to_owned()),
         Progress::Line(line) => session.output.line(line),
         Progress::Waiting => session.output.live(doing),
+        Progress::Started(task) if mode == Mode::Wait && session.output.interactive() => {
+            let interrupt = messages::interrupt(task, session);
+            session.output.note(&format!("task {task} started; {interrupt}"));
+        }
         other => messages::progress(None, &other, &session.output),
     });
     if outcome.status == Status::NotFound && delete.ignore_not_found {

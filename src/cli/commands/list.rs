@@ -34,8 +34,5 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
     } else if !caches.is_empty() {
         session.output.print(&super::table(&caches, usage));
     }
-    if caches.is_empty() {
-        super::none_selected(&selection, session);
-    }
     ExitStatus::Success
 }

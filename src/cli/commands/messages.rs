@@ -2,16 +2,15 @@
 
 use connect_cache::{Outcome, Progress, RuntimeCache, Status, TaskId};
 
-use crate::cli::advice::explained;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, in_words};
 use crate::cli::session::Session;
 
 /// Returns the command that resumes a task.
-pub(crate) fn resume_command(id: &TaskId) -> String {
+pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
     // An ID may begin with a dash, as options do.
     match id.as_str().starts_with('-') {
-        true => format!("connect-cache task --wait -- {id}"),
-        false => format!("connect-cache task {id} --wait"),
+        true => format!("{} -- {id}", session.command("task --wait")),
+        false => session.command(&format!("task {id} --wait")),
     }
 }
 
@@ -23,13 +22,13 @@ pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session
         Status::Deleted if gone => {
             output.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
         }
-        Status::Deleted => output.note(&format!("deleted {cache}, after {}", output.elapsed())),
+        Status::Deleted => output.note(&format!("deleted {cache}, after {}", in_words(outcome.elapsed))),
         Status::WouldDelete => {
             output.note(&format!("would delete {cache}: this was a dry run, nothing is deleted"));
         }
         Status::Started => {
-            let command = outcome.task_id.as_ref().map(resume_command).unwrap_or_default();
-            output.note(&format!("follow it with: {command}"));
+            let command = outcome.task_id.as_ref().map(|id| resume_command(id, session));
+            output.note(&format!("follow it with: {}", command.unwrap_or_default()));
         }
         Status::Absent if gone => {
             output.note(&format!("{cache} is gone; it is not known whether this run deleted it"));
@@ -41,8 +40,8 @@ pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session
 
 /// Returns the error of a deletion that did not succeed: what happened, why, and the next step.
 fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String {
-    let cause = outcome.cause.as_ref().map(|error| explained(error, session.server()));
-    let resume = outcome.task_id.as_ref().map(|id| format!("; resume with: {}", resume_command(id)));
+    let cause = outcome.cause.as_ref().map(|error| session.explained(error));
+    let resume = outcome.task_id.as_ref().map(|id| format!("; resume with: {}", resume_command(id, session)));
     match outcome.status {
         Status::Failed => {
             let words = outcome.error.as_deref().filter(|words| !words.is_empty());
@@ -65,26 +64,35 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
             Some(cause) => format!("cannot tell whether {cache} exists: {cause}"),
             None => format!(
                 "cannot tell whether {cache} exists: a dry run proves nothing on this server, and its list may \
-                 spell the image in another way; see connect-cache list"
+                 spell the image in another way; list the caches with: {}",
+                session.command("list")
             ),
         },
         Status::Unknown => {
             let there = if outcome.still_there == Some(true) { ", which still exists" } else { "" };
             let cause = cause.or_else(|| outcome.error.clone()).unwrap_or_default();
             let next = resume.unwrap_or_else(|| {
-                "; a task may still be deleting it: check with connect-cache list".to_owned()
+                format!(
+                    "; a task may still be deleting it; list the caches with: {}",
+                    session.command("list")
+                )
             });
             format!("outcome unknown for {cache}{there}: {cause}{next}")
         }
         Status::NotFound => match cause {
             Some(cause) => format!("{cache}: {cause}"),
-            None => format!("no runtime cache {cache}; connect-cache list shows the caches there are"),
+            None => format!("no runtime cache {cache}; list the caches with: {}", session.command("list")),
         },
         _ => match cause {
             Some(cause) => format!("{cache}: {cause}"),
             None => format!("the deletion of {cache} was not started"),
         },
     }
+}
+
+/// Returns the note on an interrupt for a person who waits for a task.
+pub(crate) fn interrupt(id: &TaskId, session: &Session) -> String {
+    format!("Ctrl-C stops following, not the task; resume with: {}", resume_command(id, session))
 }
 
 /// Prints what happens to the only cache, or to `cache` among several.

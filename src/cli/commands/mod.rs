@@ -15,7 +15,7 @@ use super::selection::{self, Selection};
 use super::session::Session;
 
 /// Returns the selected caches, in order, and if it is `wanted` or needed, the usage by content; if they are
-/// not known, the exit status.
+/// not known, the exit status. Prints a note if there are none.
 fn selected(
     selection: &Selection,
     wanted: bool,
@@ -26,7 +26,12 @@ fn selected(
         false => None,
     };
     let fail = |error: Error| session.fail(&error);
-    let mut caches = selection.of(session.client.runtime_caches().map_err(fail)?);
+    let caches = session.client.runtime_caches().map_err(fail)?;
+    if caches.is_empty() {
+        session.output.note(&format!("there are no runtime caches on {}", session.server()));
+        return Ok((caches, usage));
+    }
+    let mut caches = selection.of(caches);
     if let Some(usage) = usage.as_ref().filter(|_| selection.unused) {
         caches.retain(|cache| usage.of(std::slice::from_ref(cache)) == Some(0));
     }
@@ -36,6 +41,9 @@ fn selected(
             session.output.note(note);
         }
         caches = orphans.caches;
+    }
+    if caches.is_empty() {
+        none_selected(selection, session);
     }
     Ok((caches, usage))
 }
@@ -83,6 +91,13 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
 /// Prints that no cache is selected, and why that may be.
 fn none_selected(selection: &Selection, session: &Session) {
     session.output.note("no runtime cache is selected");
+    let is_short = |version: &&str| {
+        version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
+    };
+    if let Some(version) = selection.version.as_deref().filter(is_short) {
+        let version = version.trim_end_matches('.');
+        session.output.note(&format!("a version has three parts; use a glob: -V '{version}.*'"));
+    }
     // A literal name cannot match if the list spells it in another way.
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
     if let Some(image) = selection.image_name.as_deref().filter(is_literal) {

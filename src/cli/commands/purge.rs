@@ -6,27 +6,16 @@ use connect_cache::{ContentUsage, ExitStatus, Mode, Outcome, Progress, RuntimeCa
 
 use crate::cli::commands::record::record;
 use crate::cli::commands::{messages, table};
-use crate::cli::options;
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 use crate::cli::settings::count;
+use crate::cli::{named, options};
 
 const MAX_RUNNING: u32 = 4;
 /// The largest value of --max-running.
 const MAX_MAX_RUNNING: u32 = 100;
 
 pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    let filtered = options.language.is_some()
-        || options.version.is_some()
-        || options.image_name.is_some()
-        || options.orphaned
-        || options.unused;
-    if options.all == filtered {
-        return session.misused(match options.all {
-            true => "--all goes with no other selection: it means every cache there is",
-            false => "nothing is selected; pass --language, --version, --image-name, --orphaned or --unused, or --all for every cache",
-        });
-    }
     let max_running = match &options.max_running {
         Some(text) => match count("--max-running", text, 1, MAX_MAX_RUNNING) {
             Ok(number) => number,
@@ -35,11 +24,13 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         None => MAX_RUNNING,
     };
     let ask = !options.yes && !options.dry_run;
-    if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return session.misused(
-            "there is no terminal to ask on, so nothing is deleted; pass --yes, or look with --dry-run",
-        );
+    if let Some(problem) = misuse(options, ask) {
+        return session.misused(problem);
     }
+    let named = match options.from.as_deref().map(named::read).transpose() {
+        Ok(named) => named,
+        Err(problem) => return session.misused(&problem),
+    };
 
     let selection = Selection {
         language: options.language.clone(),
@@ -48,35 +39,79 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
         orphaned: options.orphaned,
         unused: options.unused,
     };
-    let (caches, usage) = match super::selected(&selection, options.usage, session) {
+    let (listed, usage) = match super::selected(&selection, options.usage, session) {
         Ok(selected) => selected,
         Err(status) => return status,
     };
-    if caches.is_empty() {
-        super::none_selected(&selection, session);
+    let (caches, missing): (Vec<_>, Vec<_>) = match named {
+        Some(named) => selection.of(named).into_iter().partition(|cache| listed.contains(cache)),
+        None => (listed, Vec::new()),
+    };
+    if caches.is_empty() && missing.is_empty() {
         return ExitStatus::Success;
     }
-    let impact = usage.as_ref().map(|usage| impact(&caches, usage));
-    if ask {
-        let mut table = table(&caches, usage.as_ref());
-        if let Some(impact) = impact {
-            table.push_str(&format!("{impact}\n"));
-        }
-        if !confirmed(&table, caches.len(), session) {
-            session.output.error("not confirmed: nothing is deleted");
-            return ExitStatus::Usage;
-        }
-    } else if let Some(impact) = impact {
-        session.output.note(&impact);
-    }
 
-    let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
-    let mut purge = Purge::new(caches.len(), options.json, session);
-    let outcomes = session.client.delete_all(&caches, mode, max_running as usize, |cache, progress| {
-        purge.report(cache, &progress);
-    });
+    let mut purge = Purge::new(caches.len() + missing.len(), options.json, session);
+    let status = if options.ignore_not_found { Status::Absent } else { Status::NotFound };
+    let mut outcomes: Vec<Outcome> = missing.iter().map(|_| Outcome::new(status)).collect();
+    for (cache, outcome) in missing.iter().zip(&outcomes) {
+        purge.ended(cache, outcome);
+    }
+    if !caches.is_empty() {
+        let impact = usage.as_ref().map(|usage| impact(&caches, usage));
+        if ask {
+            let mut table = table(&caches, usage.as_ref());
+            if let Some(impact) = impact {
+                table.push_str(&format!("{impact}\n"));
+            }
+            if !confirmed(&table, caches.len(), session) {
+                session.output.error("not confirmed: nothing is deleted");
+                return ExitStatus::Usage;
+            }
+        } else if let Some(impact) = impact {
+            session.output.note(&impact);
+        }
+        if session.output.interactive() && !options.dry_run {
+            let list = session.command("list");
+            session.output.note(&format!("Ctrl-C stops following, not the tasks; then run: {list}"));
+        }
+        let mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
+        outcomes.extend(session.client.delete_all(&caches, mode, max_running as usize, |cache, progress| {
+            purge.report(cache, &progress);
+        }));
+    }
+    purge.name_failures();
     session.output.note(&summary(&outcomes));
     exit_status(&outcomes)
+}
+
+/// Returns what is wrong with the options together; `ask` tells whether a person has to confirm.
+fn misuse(options: &options::Purge, ask: bool) -> Option<&'static str> {
+    let filtered = options.language.is_some()
+        || options.version.is_some()
+        || options.image_name.is_some()
+        || options.orphaned
+        || options.unused;
+    Some(match options.from.as_deref() {
+        Some(_) if options.all || filtered || options.usage => {
+            "--from cannot be combined with filters, --usage or --all"
+        }
+        None if options.ignore_not_found => "--ignore-not-found requires --from",
+        None if options.all && filtered => {
+            "--all goes with no other selection: it means every cache there is"
+        }
+        None if !options.all && !filtered => {
+            "nothing is selected; pass --language, --version, --image-name, --orphaned or --unused, --from FILE, or \
+             --all for every cache"
+        }
+        Some("-") if ask => {
+            "cannot ask for confirmation: standard input names the caches; use --yes, or preview with --dry-run"
+        }
+        _ if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) => {
+            "there is no terminal to ask on, so nothing is deleted; pass --yes, or look with --dry-run"
+        }
+        _ => return None,
+    })
 }
 
 /// Returns what the deletion of these caches means for content.
@@ -106,6 +141,7 @@ fn confirmed(table: &str, number: usize, session: &Session) -> bool {
         // The input ended without a line: what follows goes on a line of its own.
         session.output.ask("\n");
     }
+    session.restart_clocks();
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
@@ -115,26 +151,34 @@ struct Purge<'a> {
     json: bool,
     selected: usize,
     ended: usize,
-    failed: usize,
-    /// The caches being deleted, with the lines of their tasks, which only JSON records need.
+    /// What failed, as it is named at the end.
+    failures: Vec<String>,
+    /// Whether the lines of a task are kept until it ends: for its record, or to show them on a terminal if it fails.
+    keeps_lines: bool,
+    /// The caches being deleted, with the lines that are kept.
     running: Vec<(RuntimeCache, Vec<String>)>,
 }
 
 impl<'a> Purge<'a> {
     fn new(selected: usize, json: bool, session: &'a Session) -> Self {
-        Self { session, json, selected, ended: 0, failed: 0, running: Vec::new() }
+        let keeps_lines = json || session.output.brief() && io::stdout().is_terminal();
+        Self { session, json, selected, ended: 0, failures: Vec::new(), keeps_lines, running: Vec::new() }
     }
 
     fn report(&mut self, cache: &RuntimeCache, progress: &Progress<'_>) {
         let output = &self.session.output;
         match progress {
             Progress::Ended(outcome) => self.ended(cache, outcome),
-            Progress::Line(line) if self.json => self.lines(cache).push((*line).to_owned()),
+            Progress::Line(line) if self.keeps_lines => self.lines(cache).push((*line).to_owned()),
             Progress::Line(line) => output.line(&format!("{cache}: {line}")),
             Progress::Waiting => output.live(&self.so_far()),
             other => {
                 self.lines(cache);
-                messages::progress(Some(cache), other, output);
+                // A terminal gets one line for each cache, unless a reply is lost.
+                let usual = matches!(other, Progress::Started(_) | Progress::Resolving);
+                if !(usual && output.brief()) {
+                    messages::progress(Some(cache), other, output);
+                }
             }
         }
     }
@@ -151,26 +195,41 @@ impl<'a> Purge<'a> {
     fn ended(&mut self, cache: &RuntimeCache, outcome: &Outcome) {
         let at = self.running.iter().position(|(known, _)| known == cache);
         let lines = at.map(|at| self.running.swap_remove(at).1).unwrap_or_default();
+        let output = &self.session.output;
         self.ended += 1;
-        self.failed += usize::from(is_failure(outcome));
+        if is_failure(outcome) {
+            let task = outcome.task_id.as_ref().map(|id| format!(" (task {id})")).unwrap_or_default();
+            self.failures.push(format!("{}: {cache}{task}", outcome.status.as_str()));
+            if !self.json {
+                lines.iter().for_each(|line| output.line(&format!("{cache}: {line}")));
+            }
+        }
         // The summary counts the caches whose turn did not come: a line for each would bury the rest.
         if outcome.status != Status::NotStarted || outcome.cause.is_some() {
             messages::outcome(cache, outcome, self.session);
         }
         if self.json {
-            self.session.output.json(&record(cache, outcome, lines));
+            output.json(&record(cache, outcome, lines));
+        }
+    }
+
+    /// Names on a terminal what failed: the errors may have scrolled away.
+    fn name_failures(&self) {
+        if self.session.output.brief() && self.selected > 1 {
+            self.failures.iter().for_each(|failure| self.session.output.note(failure));
         }
     }
 
     fn so_far(&self) -> String {
-        let Self { ended, selected, failed, running, .. } = self;
-        format!("{ended} of {selected} done, {} running, {failed} failed", running.len())
+        let Self { ended, selected, failures, running, .. } = self;
+        format!("{ended} of {selected} done, {} running, {} failed", running.len(), failures.len())
     }
 }
 
 /// Reports whether a deletion failed, as the live line counts it.
 fn is_failure(outcome: &Outcome) -> bool {
-    matches!(outcome.status, Status::Failed | Status::Refused | Status::Unknown) || outcome.cause.is_some()
+    let failed = [Status::Failed, Status::Refused, Status::Unknown, Status::NotFound];
+    failed.contains(&outcome.status) || outcome.cause.is_some() && outcome.status != Status::Absent
 }
 
 fn summary(outcomes: &[Outcome]) -> String {
@@ -178,6 +237,7 @@ fn summary(outcomes: &[Outcome]) -> String {
         (Status::Deleted, "deleted"),
         (Status::WouldDelete, "would be deleted"),
         (Status::Absent, "gone already"),
+        (Status::NotFound, "not found"),
         (Status::Failed, "failed"),
         (Status::Refused, "refused"),
         (Status::Unknown, "unknown"),
@@ -191,7 +251,10 @@ fn summary(outcomes: &[Outcome]) -> String {
             count => parts.push(format!("{count} {words}")),
         }
     }
-    parts.join(", ")
+    // The deletions whose turn did not come, which are counted last, have an error without a cause.
+    let why = outcomes.iter().find(|outcome| outcome.status == Status::NotStarted && outcome.cause.is_none());
+    let why = why.and_then(|outcome| outcome.error.as_ref());
+    format!("{}{}", parts.join(", "), why.map(|why| format!(": {why}")).unwrap_or_default())
 }
 
 fn exit_status(outcomes: &[Outcome]) -> ExitStatus {
@@ -204,6 +267,8 @@ fn exit_status(outcomes: &[Outcome]) -> ExitStatus {
         ExitStatus::NoAnswer
     } else if any(Status::Running) || any(Status::NotStarted) {
         ExitStatus::StillRunning
+    } else if any(Status::NotFound) {
+        ExitStatus::NotFound
     } else {
         ExitStatus::Success
     }

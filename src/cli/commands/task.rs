@@ -13,6 +13,9 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
         Ok(id) => id,
         Err(problem) => return session.misused(&problem.to_string()),
     };
+    if options.wait && session.output.interactive() {
+        session.output.note(&format!("following task {id}; Ctrl-C stops following, not the task"));
+    }
     let mut lines = Vec::new();
     let mut on_line = |line: &str| match options.json {
         true => lines.push(line.to_owned()),
@@ -46,7 +49,10 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
 fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) -> ExitStatus {
     let output = &session.output;
     if !finished {
-        output.note(&format!("task {id} still runs; follow it with: {}", messages::resume_command(id)));
+        output.note(&format!(
+            "task {id} still runs; follow it with: {}",
+            messages::resume_command(id, session)
+        ));
         ExitStatus::StillRunning
     } else if *code == 0 && error.is_empty() {
         output.note(&format!("task {id} has ended well"));

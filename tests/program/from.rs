@@ -1,0 +1,230 @@
+//! `connect-cache purge --from FILE`
+
+use std::time::Duration;
+
+use connect_test_server::{Cache, Config, Endpoint, Fault, Plan, Server};
+use serde_json::Value;
+
+use crate::support::{Ran, caches, connect_cache, requests_to, run};
+
+const JAMMY: &str = "ghcr-io-example-r-jammy";
+
+fn server() -> Server {
+    let rows = [
+        ("Python", "3.9.18", "Local"),
+        ("Python", "3.10.1", "Local"),
+        ("R", "4.1.0", "Local"),
+        ("R", "4.1.0", JAMMY),
+        ("R", "4.3.0", "my"),
+    ];
+    let caches = rows.map(|(language, version, image)| Cache::new(language, version, image)).to_vec();
+    Server::start(Config { caches, ..Config::default() })
+}
+
+/// Runs `purge --from -` with these words and this input.
+fn purge(server: &Server, words: &str, input: &str) -> Ran {
+    connect_cache(server).words("purge --from -").words(words).stdin(input).run()
+}
+
+/// The caches that are no longer on the server.
+fn deleted(server: &Server) -> Vec<String> {
+    let left = caches(server);
+    caches(&self::server()).into_iter().filter(|cache| !left.contains(cache)).collect()
+}
+
+#[test]
+fn deletes_the_named_caches_and_no_others() {
+    let pretty = r#"{
+      "language": "R",
+      "version": "4.1.0",
+      "image_name": "ghcr-io-example-r-jammy"
+    }"#;
+    let both = ["Python 3.9.18 Local", "R 4.1.0 ghcr-io-example-r-jammy"];
+    for (input, expected) in [
+        ("Python  3.9.18  Local\nR       4.1.0   ghcr-io-example-r-jammy\n", &both[..]),
+        ("Python 3.9.18 Local\r\n\r\n  R\t4.1.0\tghcr-io-example-r-jammy", &both),
+        ("Python  3.9.18  Local                    0\nR       4.1.0   ghcr-io-example-r-jammy  12\n", &both),
+        ("\u{feff}Python  3.9.18  Local  -\n", &both[..1]),
+        ("R  4.3.0  my  3\n", &["R 4.3.0 my"]),
+        (
+            r#"{"caches":[{"language":"Python","version":"3.9.18","image_name":"Local","content":0}]}"#,
+            &both[..1],
+        ),
+        (
+            "{\"language\":\"Python\",\"version\":\"3.9.18\",\"image_name\":\"Local\"}\n\
+             {\"image_name\":\"ghcr-io-example-r-jammy\",\"version\":\"4.1.0\",\"language\":\"R\",\"more\":[{}]}\n",
+            &both,
+        ),
+        ("\u{feff}{\"language\":\"Python\",\"version\":\"3.9.18\",\"image_name\":\"Local\"}", &both[..1]),
+        (pretty, &both[1..]),
+        (&format!("[{pretty}]"), &both[1..]),
+    ] {
+        let server = server();
+        purge(&server, "-y", input).exits(0).says(&format!("{} deleted\n", expected.len()));
+        assert_eq!(deleted(&server), expected, "{input}");
+    }
+}
+
+#[test]
+fn reads_what_the_program_prints() {
+    let server = server();
+    for words in ["list -I Local", "list -I Local --json", "purge -I Local --dry-run --json"] {
+        let shown = run(&server, words).exits(0).stdout;
+        let ran = purge(&server, "--dry-run --json", &shown).exits(0).says("3 would be deleted\n");
+        assert_eq!(ran.stdout, run(&server, "purge -I Local --dry-run --json").stdout, "{words}");
+    }
+    let record = run(&server, "delete -l r -V 4.1.0 --json").exits(0).stdout;
+    purge(&server, "-y", &record).exits(4).says("no runtime cache R 4.1.0 Local; ");
+    assert!(requests_to(&server, Endpoint::Delete).len() == 1);
+}
+
+#[test]
+fn does_not_split_an_image_name_at_a_space() {
+    let server = server();
+    for input in ["R  4.3.0  my 3\n", "R       4.3.0  my 3  7\n"] {
+        purge(&server, "-y", input).exits(4).says("error: no runtime cache R 4.3.0 my 3; ");
+    }
+    assert_eq!(deleted(&server), Vec::<String>::new());
+}
+
+#[test]
+fn reads_a_file() {
+    let server = server();
+    let program = connect_cache(&server);
+    let file = program.file("chosen", "R  4.1.0  Local\n");
+    program.words("purge -y --from").arg(file).run().exits(0).says("1 deleted");
+    assert_eq!(deleted(&server), ["R 4.1.0 Local"]);
+}
+
+#[test]
+fn counts_a_cache_that_is_named_twice_once() {
+    let server = server();
+    purge(&server, "-y", "R 4.1.0 Local\nR  4.1.0  Local\nR 4.1.0 Local 3\n").exits(0).says("1 deleted\n");
+    purge(&server, "-y", "R 9 x\nR 9 x\n").exits(4).says("1 not found\n");
+}
+
+#[test]
+fn deletes_nothing_if_the_input_is_not_understood() {
+    let row = r#"{"language":"R","version":"4.1.0","image_name":"Local"}"#;
+    let server = server();
+    for (input, says) in [
+        ("", "cannot read the caches in -: no cache is named"),
+        (" \n\n", "cannot read the caches in -: no cache is named"),
+        ("{\"caches\":[]}\n", "cannot read the caches in -: no cache is named"),
+        ("R 4.1.0 Local\nS3cret\n", "entry 2 is not understood; use"),
+        ("R  4.1.0  Local\nR  4.1.0\n", "entry 2 is not understood; use"),
+        ("R  4.1.0  Local  x\n", "entry 1 is not understood; use"),
+        ("R  4.1.0  Local  1  2\n", "entry 1 is not understood; use"),
+        ("R  4.1.0  Local\n{}\n", "entry 2 is not understood; use"),
+        (&format!("R  4.1.0  Local\n{row}\n"), "entry 2 is not understood; use"),
+        (&format!("{row}\nR  4.1.0  Local\n"), "entry 2 is not understood; use"),
+        (&format!("{row}\n{{\"language\":\"R\",\"vers"), "entry 2 is not understood; use"),
+        (&format!("{row}\n[\"R\",\"4.1.0\",\"Local\"]\n"), "entry 2 is not understood; use"),
+        (&format!("{row}\n{{}}\n"), "entry 2 is not understood; use"),
+        (&format!("{row}\nnull\n"), "entry 2 is not understood; use"),
+        (&format!("[{row},1]\n"), "entry 1 is not understood; use"),
+        ("[]", "cannot read the caches in -: no cache is named"),
+        (&format!("{{\"caches\":[{row},[\"R\",\"4.1.0\",\"Local\"]]}}"), "entry 1 is not understood; use"),
+        (&format!("{{\"caches\":[{row},null]}}"), "entry 1 is not understood; use"),
+        ("{\"caches\":null}", "cannot read the caches in -: no cache is named"),
+        (
+            r#"{"language":"R","language":"R","version":"4.1.0","image_name":"Local"}"#,
+            "entry 1 is not understood; use",
+        ),
+        (
+            r#"{"language":"R","version":"","image_name":"Local"}"#,
+            "cannot read the caches in -: no cache is named",
+        ),
+        (r#"{"language":"R","version":4.1,"image_name":"Local"}"#, "entry 1 is not understood; use"),
+        (r#"{"language":"R","version":"4.1.0","image_name":null}"#, "entry 1 is not understood; use"),
+        (&"R  4.1.0  Local\n".repeat(70_000), "larger than 1 MiB"),
+    ] {
+        purge(&server, "-y --ignore-not-found", input)
+            .exits(2)
+            .prints("")
+            .fails_with(says)
+            .never_says("S3cret");
+    }
+    for file in ["/nonexistent", "/", ""] {
+        let ran = connect_cache(&server).words("purge -y --from").arg(file).run();
+        ran.exits(2).prints("").fails_with(&format!("cannot read the caches in {file}: "));
+    }
+    let program = connect_cache(&server);
+    std::fs::write(program.home().join("latin1"), b"R  4.1.0  Local\n\xff").unwrap();
+    program
+        .words("purge -y --from latin1")
+        .run()
+        .exits(2)
+        .prints("")
+        .fails_with("cannot read the caches in latin1: entry 1 is");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn reports_caches_that_are_not_listed() {
+    let input = "R  4.1.0  Local\nr  4.1.0  Local\nR  4.1.0  local\nR  4.1  Local\nR  4.1.*  *\n";
+    let server = server();
+    let ran = purge(&server, "-y --json", input).exits(4);
+    let ends: Vec<String> = (ran.stdout.lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|r| {
+            format!("{} {} {} {}", r["language"], r["version"], r["image_name"], r["status"]).replace('"', "")
+        })
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            "R 4.1 Local not-found",
+            "R 4.1.0 local not-found",
+            "R 4.1.* * not-found",
+            "r 4.1.0 Local not-found",
+            "R 4.1.0 Local deleted"
+        ]
+    );
+    let ran = ran.says("error: no runtime cache r 4.1.0 Local; list the caches with: connect-cache list\n");
+    assert_eq!(ran.stderr.lines().last(), Some("1 deleted, 4 not found"));
+    assert_eq!(deleted(&server), ["R 4.1.0 Local"]);
+
+    let ran =
+        purge(&server, "-y --json --ignore-not-found", "R 4.1.0 Local\nR 4.1.0 ghcr-io-example-r-jammy\n");
+    let ran = ran.exits(0).says("R 4.1.0 Local is not there\n").says("\n1 deleted, 1 gone already\n");
+    assert!(ran.stdout.contains("\"status\":\"absent\""), "{ran:#?}");
+    purge(&server, "-y", "R 8.0.0 x\n").exits(4).prints("").says("\n1 not found\n");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
+    let empty = Server::start(Config { caches: vec![], ..Config::default() });
+    purge(&empty, "-y", "R 8.0.0 x\n")
+        .exits(4)
+        .says("there are no runtime caches on")
+        .says("\n1 not found\n");
+}
+
+#[test]
+fn reports_what_is_worse_than_a_cache_that_is_not_listed() {
+    for (plan, status) in
+        [(Plan::failing(1, "no"), 1), (Plan::lasting(Duration::from_secs(60)), 7), (Plan::default(), 4)]
+    {
+        let server = Server::start(Config { plan, ..Config::default() });
+        purge(&server, "-y --timeout 1", "R 4.3.0 Local\nR 9.9.9 Local\n").exits(status).says("1 not found");
+    }
+    let server = server();
+    server.fault(Fault::new(Endpoint::List, connect_test_server::Action::error(403, 22, "no")));
+    purge(&server, "-y", "R 9.9.9 Local\n").exits(3).prints("");
+}
+
+#[test]
+fn refuses_to_combine_a_file_with_filters() {
+    let server = server();
+    for words in ["-l R", "-V *", "-I *", "--orphaned", "--unused", "--usage", "--all"] {
+        let ran = purge(&server, &format!("-y {words}"), "R 4.1.0 Local\n");
+        ran.exits(2).fails_with("--from cannot be combined with filters, --usage or --all");
+    }
+    run(&server, "purge --all -y --ignore-not-found")
+        .exits(2)
+        .fails_with("--ignore-not-found requires --from");
+    purge(&server, "", "R 4.1.0 Local\n")
+        .exits(2)
+        .fails_with("cannot ask for confirmation: standard input names");
+    let ran = purge(&server, "-y --api-key-file -", "R 4.1.0 Local\n");
+    ran.exits(2).fails_with("--from and --api-key-file cannot both be -");
+    assert!(server.requests().is_empty());
+}
