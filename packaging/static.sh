@@ -60,7 +60,7 @@ for word in --icf=all -zpack-relative-relocs --no-eh-frame-hdr "-T$PWD/packaging
 done
 # Never add -Z fmt-debug: ureq prints the HTTP version of a request by Debug, and rustls the reason why it
 # rejected a certificate.
-silent=(-Z unstable-options -C panic=immediate-abort -Z location-detail=none)
+silent=(-Z unstable-options -C panic=immediate-abort -Z location-detail=none --cfg silent_panics)
 [ -z "${PANIC_MESSAGES:-}" ] || silent=()
 plain=(-C "link-arg=-Wl,--build-id=none")
 

@@ -376,7 +376,7 @@ impl fmt::Display for ErrorKind {
             }
             Self::InvalidHttp(problem) => write!(f, "the reply is not valid HTTP: {problem}"),
             Self::OutOfTime => f.write_str("the time is over"),
-            Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
+            Self::TimedOut(limit) => write!(f, "no answer within {}", seconds(*limit)),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
             Self::Foreign { status, start } | Self::HttpsRequired { status, start } => {
                 write!(f, "HTTP {status}, and not from Connect itself")?;
@@ -419,6 +419,12 @@ impl fmt::Display for CertificateProblem {
             Self::Other(text) => text,
         })
     }
+}
+
+/// Returns a limit for people: `30 s` or `0.25 s`. `Debug` of a duration takes 2 KB.
+pub(crate) fn seconds(limit: Duration) -> String {
+    let text = format!("{}.{:03}", limit.as_secs(), limit.subsec_millis());
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]

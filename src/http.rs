@@ -12,7 +12,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
 
-use crate::error::CertificateProblem;
+use crate::error::{CertificateProblem, seconds};
 use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
@@ -260,7 +260,7 @@ impl Http {
                 let limit = limit.or(limits.whole).unwrap_or_default();
                 match sent {
                     true => ErrorKind::TimedOut(limit),
-                    false => self.connect_failed(format!("no answer within {limit:?}")),
+                    false => self.connect_failed(format!("no answer within {}", seconds(limit))),
                 }
             }
             ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,

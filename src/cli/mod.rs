@@ -29,12 +29,8 @@ use session::Session;
 /// Runs the program with this process's arguments and environment.
 pub(crate) fn run() -> ExitStatus {
     let output = Output::new(false, 0);
-    let panicked = output.clone();
-    // No backtrace, which could show what the program holds; and one line, as for every error.
-    std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        panicked.error(&format!("internal error at {place}; please report it"));
-    }));
+    #[cfg(not(silent_panics))]
+    report_panics(output.clone());
     match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Asked::Run(common, command)) => run_command(&common, &command, &output),
         Ok(Asked::Help(topic)) => {
@@ -55,6 +51,16 @@ pub(crate) fn run() -> ExitStatus {
             ExitStatus::Usage
         }
     }
+}
+
+/// Reports a panic on one line, as every error, and without a backtrace, which could show what the program holds. The
+/// static binary has no use for it: there a panic only raises a signal.
+#[cfg(not(silent_panics))]
+fn report_panics(output: Output) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        output.error(&format!("internal error at {place}; please report it"));
+    }));
 }
 
 fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {

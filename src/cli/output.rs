@@ -146,7 +146,7 @@ impl Output {
             }
             Event::Request { method, url } if self.verbose > 1 => self.note(&format!("> {method} {url}")),
             Event::Reply { method, url, status, headers, body, length, elapsed, .. } if self.verbose > 0 => {
-                let ms = elapsed.as_millis();
+                let ms = elapsed.as_millis() as u64;
                 self.note(&format!("{method} {url}: {status}, {length} bytes in {ms} ms"));
                 if self.verbose > 1 {
                     for (name, value) in *headers {
@@ -158,7 +158,7 @@ impl Output {
                 }
             }
             Event::NoReply { method, url, reason, elapsed, .. } if self.verbose > 0 => {
-                self.note(&format!("{method} {url}: {reason}, after {} ms", elapsed.as_millis()));
+                self.note(&format!("{method} {url}: {reason}, after {} ms", elapsed.as_millis() as u64));
             }
             _ => {}
         }

@@ -508,7 +508,7 @@ fn a_connection_that_is_never_made_is_no_slow_server() {
     run(&server, &words)
         .exits(6)
         .fails_with("no connection to 127.0.0.1 port ")
-        .fails_with("no answer within 1s");
+        .fails_with("no answer within 1 s");
     drop(filled);
 }
 

@@ -147,7 +147,7 @@ fn limits_the_time_for_a_head() {
     let endless = b"HTTP/1.1 200 OK\r\n".iter().copied().chain(std::iter::repeat(b'x'));
     let program = dripping(endless, Duration::from_millis(50));
     let started_at = Instant::now();
-    program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no answer within 1s");
+    program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no answer within 1 s");
     assert!(started_at.elapsed() < Duration::from_secs(10));
 }
 

@@ -226,7 +226,7 @@ fn limits_the_pauses_of_a_content_list_and_not_its_length() {
     let words = "list --usage -l python --retries 0 --request-timeout";
     run(&server, &format!("{words} 0.6")).exits(0).prints("Python  3.11.4  Local  11\n");
     let server = answering(Action::Pauses(Duration::from_secs(60)), 1);
-    run(&server, &format!("{words} 0.1")).exits(6).fails_with("no answer within 100ms");
+    run(&server, &format!("{words} 0.1")).exits(6).fails_with("no answer within 0.1 s");
     // The whole run is limited, too.
     let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
     run(&server, &format!("{words} 0.3 --timeout 0.1"))
