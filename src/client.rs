@@ -169,15 +169,15 @@ impl Client {
     /// Sends a request, retrying while that is safe and may succeed.
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let (fields, start) = self.with_retries(&mut || self.object(&request))?;
-        endpoint.read(fields).map_err(|problem| misread(&request, Unreadable::Unexpected(problem), start))
+        let (fields, reply) = self.with_retries(&mut || self.object(&request))?;
+        endpoint.read(fields).map_err(|problem| unreadable(&request, &reply, Unreadable::Unexpected(problem)))
     }
 
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
-        let (fields, start) = self.object(&request)?;
-        endpoint.read(fields).map_err(|problem| misread(&request, Unreadable::Unexpected(problem), start))
+        let (fields, reply) = self.object(&request)?;
+        endpoint.read(fields).map_err(|problem| unreadable(&request, &reply, Unreadable::Unexpected(problem)))
     }
 
     /// Counts content items as they arrive, retrying as [`Client::send`] does; each try counts anew.
@@ -210,12 +210,12 @@ impl Client {
         }
     }
 
-    /// Sends a request once, and returns the object in the reply with the start of its text. Not generic over the
-    /// endpoint, so it is compiled once.
-    fn object(&self, request: &Request) -> Result<(Fields, String)> {
+    /// Sends a request once, and returns the object in the reply. Not generic over the endpoint, so it is compiled
+    /// once.
+    fn object(&self, request: &Request) -> Result<(Fields, Reply)> {
         let reply = self.perform(request, None)?;
         match Json::read(&reply.body).and_then(|json| json.try_into().map_err(Unreadable::Unexpected)) {
-            Ok(fields) => Ok((fields, start_of(&reply.body))),
+            Ok(fields) => Ok((fields, reply)),
             Err(problem) => Err(unreadable(request, &reply, problem)),
         }
     }
@@ -379,22 +379,15 @@ fn is_cut_short(reply: &Reply) -> bool {
     !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
 }
 
-/// Explains a whole reply with a status of success that cannot be read.
-fn unreadable(request: &Request, reply: &Reply, problem: Unreadable) -> Error {
-    match (&problem, encoded(reply)) {
-        (Unreadable::Cut | Unreadable::Malformed, Some(encoded)) => failure(request, encoded),
-        _ => misread(request, problem, start_of(&reply.body)),
-    }
-}
-
 /// Explains a whole reply with a status of success that is not the expected one.
-fn misread(request: &Request, problem: Unreadable, start: String) -> Error {
-    let is_json = matches!(problem, Unreadable::Unexpected(_));
-    let problem = match problem {
-        Unreadable::Unexpected(problem) => format!("got something else: {problem}"),
-        _ => "got no JSON".to_owned(),
+fn unreadable(request: &Request, reply: &Reply, problem: Unreadable) -> Error {
+    let (is_json, problem) = match problem {
+        Unreadable::Unexpected(problem) => (true, format!("got something else: {problem}")),
+        _ => (false, "got no JSON".to_owned()),
     };
-    failure(request, ErrorKind::Malformed { expected: request.expected, is_json, problem, start })
+    let (expected, start) = (request.expected, start_of(&reply.body));
+    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+    failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
 }
 
 /// Explains a reply with any other status.

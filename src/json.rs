@@ -324,6 +324,10 @@ impl<'a> Reader<'a> {
         // Half a character above U+FFFF, and where the text ended after the U+FFFD that stands for it.
         let mut half = (0, 0);
         loop {
+            let is_special = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\');
+            let plain = self.text.iter().position(is_special).ok_or(Unreadable::Cut)?;
+            text.extend_from_slice(&self.text[..plain]);
+            self.text = &self.text[plain..];
             match self.next()? {
                 b'"' => break,
                 b'\\' => {
@@ -353,8 +357,7 @@ impl<'a> Reader<'a> {
                     };
                     text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                ..b' ' => return Err(Unreadable::Malformed),
-                byte => text.push(byte),
+                _ => return Err(Unreadable::Malformed),
             }
         }
         Ok(String::from_utf8(text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
