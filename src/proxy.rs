@@ -4,6 +4,7 @@
 //! without a word, and knows no subdomains in `NO_PROXY`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::{InvalidConfig, ServerUrl};
 
@@ -20,18 +21,20 @@ impl Proxy {
     ///
     /// `var` looks a variable up. For an `https` server the first of `https_proxy`, `HTTPS_PROXY`,
     /// `all_proxy` and `ALL_PROXY` that is not empty, for an `http` one `http_proxy` and `HTTP_PROXY`
-    /// before these, unless `no_proxy` or `NO_PROXY` names the server.
+    /// before these, unless `no_proxy` or `NO_PROXY` names the server. A server on loopback has no proxy: it
+    /// would connect to its own host, and see the key.
     ///
     /// # Errors
-    /// [`InvalidConfig`] where the variable's value is no HTTP proxy's address: a direct connection is
-    /// never made in place of a proxy that was asked for.
+    /// [`InvalidConfig`] if the variable's value is not the address of an HTTP proxy: a direct
+    /// connection never replaces a proxy that is configured.
     pub fn for_server(
         server: &ServerUrl,
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InvalidConfig> {
         let set =
             |name: &&str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        if ["no_proxy", "NO_PROXY"].iter().find_map(set).is_some_and(|list| is_excepted(server, &list)) {
+        let excepted = || ["no_proxy", "NO_PROXY"].iter().find_map(set);
+        if server.is_loopback() || excepted().is_some_and(|list| is_excepted(server, &list)) {
             return Ok(None);
         }
         let names = match server.is_https() {
@@ -114,14 +117,15 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Whether `list`, the value of `NO_PROXY`, names `server`.
+/// Reports whether `list`, the value of `NO_PROXY`, names `server`.
 fn is_excepted(server: &ServerUrl, list: &str) -> bool {
     let host = server.host().trim_end_matches('.');
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+    let address = host.parse::<IpAddr>();
+    list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).any(|entry| {
         if entry == "*" {
             return true;
         }
-        // An IPv6 address has a port only behind brackets.
+        // An IPv6 address has a port only after brackets.
         let (name, port) = match entry.rsplit_once(':') {
             Some((name, port)) if name.ends_with(']') || !name.contains(':') => (name, Some(port)),
             _ => (entry, None),
@@ -129,12 +133,31 @@ fn is_excepted(server: &ServerUrl, list: &str) -> bool {
         if port.is_some_and(|port| port.parse() != Ok(server.port())) {
             return false;
         }
-        let name = name.trim_start_matches('[').trim_end_matches(']').trim_start_matches('*');
-        let name = name.trim_matches('.').to_ascii_lowercase();
+        let name = name.replace(['[', ']'], "");
+        if let Ok(address) = address {
+            return is_in(address, &name).unwrap_or(false);
+        }
+        let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
         let Some(subdomain) = host.strip_suffix(name.as_str()) else { return false };
-        let is_name = host.parse::<std::net::IpAddr>().is_err();
-        !name.is_empty() && (subdomain.is_empty() || is_name && subdomain.ends_with('.'))
+        !name.is_empty() && (subdomain.is_empty() || subdomain.ends_with('.'))
     })
+}
+
+/// Reports whether `address` is the address `block`, or in it if it ends in `/` and the length of its prefix;
+/// `None` if it is neither.
+fn is_in(address: IpAddr, block: &str) -> Option<bool> {
+    // The bits from the left, and how many there are.
+    let bits = |address| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let (network, prefix) = block.split_once('/').unwrap_or((block, ""));
+    let ((address, width), (network, network_width)) = (bits(address), bits(network.parse().ok()?));
+    let prefix = if prefix.is_empty() { width } else { prefix.parse().ok()? };
+    let rest = 128u32.checked_sub(prefix)?;
+    // An empty prefix shifts by all bits.
+    let differs = (address ^ network).checked_shr(rest).unwrap_or(0) != 0;
+    Some(width == network_width && prefix <= width && !differs)
 }
 
 fn percent_decode(text: &str) -> Option<String> {
@@ -195,6 +218,9 @@ mod tests {
             ("http://host", &[("http_proxy", " "), ("HTTP_PROXY", "p")], Some("http://p:80")),
             ("http://host", &[("http_proxy", "http://u:p%40ss@p:1")], Some("http://***@p:1")),
             ("http://host", &[("http_proxy", "[::1]:3128")], Some("http://[::1]:3128")),
+            ("https://localhost", &all[..], None),
+            ("http://127.1.2.3:3939", &all[..], None),
+            ("http://[::1]:3939", &all[..], None),
         ] {
             assert_eq!(chosen(server, vars).unwrap().as_deref(), expected, "{server} {vars:?}");
         }
@@ -231,10 +257,21 @@ mod tests {
             ("http://connect.example.com:3939", "connect.example.com:80", false),
             ("https://connect.example.com", "connect.example.com:443", true),
             ("http://10.1.2.3", "10.1.2.3", true),
-            ("http://10.1.2.3", "10.1.2,1.2.3,.2.3", false),
-            ("http://[::1]:3939", "::1", true),
-            ("http://[::1]:3939", "[::1]:3939", true),
-            ("http://[::1]:3939", "[::1]:80", false),
+            ("http://10.1.2.3", "10.1.2,1.2.3,.2.3,*.2.3", false),
+            ("http://10.1.2.3", "a b\t10.1.2.3", true),
+            ("http://10.1.2.3", "10.0.0.0/8", true),
+            ("http://10.1.2.3", "10.1.2.0/30", true),
+            ("http://10.1.2.3", "10.1.2.0/31,11.0.0.0/8,::/0", false),
+            ("http://10.1.2.3", "0.0.0.0/0", true),
+            ("http://10.1.2.3", "10.1.2.3/32:80", true),
+            ("http://10.1.2.3", "10.0.0.0/33,10.0.0.0/x,10.0.0.0/129,10.0.0.0/-1,x/8", false),
+            ("http://host", "0.0.0.0/0,::/0,/0", false),
+            ("http://[fd00::7]:3939", "fd00:0::7", true),
+            ("http://[fd00::7]:3939", "[fd00::7]:3939", true),
+            ("http://[fd00::7]:3939", "[fd00::7]:80,00::7", false),
+            ("http://[fd00::7]:3939", "fd00::/8", true),
+            ("http://[fd00::7]:3939", "[fd00::]/125", true),
+            ("http://[fd00::8]:3939", "fd00::/125,0.0.0.0/0", false),
             ("http://host", "*", true),
             ("http://host", " , .,", false),
         ] {
