@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use ureq::http::HeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::{Connector, DefaultConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
 
+use crate::dial::Dialer;
 use crate::error::CertificateProblem;
 use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
@@ -127,7 +128,11 @@ impl Http {
             }
         }
         let wire = Arc::new(wire);
-        let connector = DefaultConnector::new().chain(WireConnector(wire.clone()));
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(Dialer::default())
+                .chain(RustlsConnector::default())
+                .chain(WireConnector(wire.clone()));
         Ok(Self {
             agent: Agent::with_parts(agent.build(), connector, resolver),
             wire,

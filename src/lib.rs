@@ -39,6 +39,7 @@ mod client;
 mod config;
 mod cookies;
 mod deletion;
+mod dial;
 mod endpoints;
 mod error;
 mod event;
