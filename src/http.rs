@@ -112,14 +112,19 @@ impl Http {
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();
+        let mut dialer = Dialer::default();
         let mut proxy_authorization = None;
         if let Some(proxy) = &config.proxy {
-            if config.server.is_https() {
+            let leads_to_proxy = Some((proxy.host().to_owned(), proxy.port()));
+            if proxy.is_socks() {
+                resolver.proxy = leads_to_proxy;
+                dialer.socks = Some(proxy.clone());
+            } else if config.server.is_https() {
                 agent = agent.proxy(Some(tunnel(proxy)?));
                 wire.tunneled = true;
             } else {
+                resolver.proxy = leads_to_proxy;
                 wire.origin = Some(config.server.origin());
-                resolver.proxy = Some((proxy.host().to_owned(), proxy.port()));
                 proxy_authorization = proxy.authorization().and_then(|value| {
                     let mut value = HeaderValue::try_from(value).ok()?;
                     value.set_sensitive(true);
@@ -130,7 +135,7 @@ impl Http {
         let wire = Arc::new(wire);
         let connector =
             ().chain(ConnectProxyConnector::default())
-                .chain(Dialer::default())
+                .chain(dialer)
                 .chain(RustlsConnector::default())
                 .chain(WireConnector(wire.clone()));
         Ok(Self {
@@ -203,10 +208,15 @@ impl Http {
     fn classify(&self, error: ureq::Error, limits: Limits) -> ErrorKind {
         let sent = self.wire.sent();
         match error {
-            ureq::Error::Other(other) if other.is::<NameError>() => match &self.proxy {
-                Some(_) => self.connect_failed(format!("its name cannot be resolved: {other}")),
-                None => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
-            },
+            ureq::Error::Other(other) if other.is::<NameError>() => {
+                let host = other.downcast_ref::<NameError>().map(|error| error.host.as_str());
+                match &self.proxy {
+                    Some(proxy) if host == Some(proxy.host()) => {
+                        self.connect_failed(format!("its name cannot be resolved: {other}"))
+                    }
+                    _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
+                }
+            }
             // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
             ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
                 Some(proxy) if problem.contains("407") => {

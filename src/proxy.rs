@@ -1,4 +1,4 @@
-//! HTTP proxies, chosen from the environment by the rules that curl made common.
+//! Proxies, chosen from the environment by the rules that curl made common.
 //!
 //! ureq has a choice of its own, but it ignores the target's scheme, skips an address it cannot use
 //! without a word, and knows no subdomains in `NO_PROXY`.
@@ -8,9 +8,10 @@ use std::net::IpAddr;
 
 use crate::{InvalidConfig, ServerUrl};
 
-/// An HTTP proxy. `Debug` and `Display` show no credentials.
+/// An HTTP or SOCKS5 proxy. `Debug` and `Display` show no credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
+    scheme: &'static str,
     host: String,
     port: u16,
     credentials: Option<(String, String)>,
@@ -25,7 +26,7 @@ impl Proxy {
     /// would connect to its own host, and see the key.
     ///
     /// # Errors
-    /// [`InvalidConfig`] if the variable's value is not the address of an HTTP proxy: a direct
+    /// [`InvalidConfig`] if the variable's value is not the address of an HTTP or SOCKS5 proxy: a direct
     /// connection never replaces a proxy that is configured.
     pub fn for_server(
         server: &ServerUrl,
@@ -52,16 +53,16 @@ impl Proxy {
         }
     }
 
-    /// Reads `[http://][user[:password]@]host[:port][/]`.
+    /// Reads `[SCHEME://][user[:password]@]host[:port][/]`. The scheme is `http` by default; that of SOCKS
+    /// tells who resolves the server's name: this host (`socks5`) or the proxy (`socks5h`).
     fn parse(text: &str) -> Result<Self, &'static str> {
         const NO_ADDRESS: &str = "has an address that cannot be used";
-        let rest = match text.split_once("://") {
-            None => text,
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
-            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("socks") => {
-                return Err("is a SOCKS proxy, and only http:// proxies can be used");
-            }
-            Some(_) => return Err("is not an http:// proxy, and only those can be used"),
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => ("http", 80),
+            "socks5" | "socks" => ("socks5", 1080),
+            "socks5h" => ("socks5h", 1080),
+            _ => return Err("has another scheme than http://, socks5:// and socks5h://"),
         };
         let (user_info, address) = match rest.rsplit_once('@') {
             Some((user_info, address)) => (Some(user_info), address),
@@ -80,7 +81,21 @@ impl Proxy {
                 Some((percent_decode(user).ok_or(NO_ADDRESS)?, percent_decode(password).ok_or(NO_ADDRESS)?))
             }
         };
-        Ok(Self { host: server.host().to_owned(), port: server.port(), credentials })
+        // SOCKS5 sends the length of each in one byte.
+        let is_long = |(user, password): &(String, String)| user.len().max(password.len()) > 255;
+        if scheme != "http" && credentials.as_ref().is_some_and(is_long) {
+            return Err(NO_ADDRESS);
+        }
+        Ok(Self { scheme, host: server.host().to_owned(), port: server.port_or(default_port), credentials })
+    }
+
+    pub(crate) fn is_socks(&self) -> bool {
+        self.scheme != "http"
+    }
+
+    /// Reports whether the proxy, and not this host, resolves the server's name.
+    pub(crate) fn resolves(&self) -> bool {
+        self.scheme != "socks5"
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -107,7 +122,7 @@ impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let masked = if self.credentials.is_some() { "***@" } else { "" };
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        write!(f, "http://{masked}{open}{}{close}:{}", self.host, self.port)
+        write!(f, "{}://{masked}{open}{}{close}:{}", self.scheme, self.host, self.port)
     }
 }
 
@@ -218,6 +233,9 @@ mod tests {
             ("http://host", &[("http_proxy", " "), ("HTTP_PROXY", "p")], Some("http://p:80")),
             ("http://host", &[("http_proxy", "http://u:p%40ss@p:1")], Some("http://***@p:1")),
             ("http://host", &[("http_proxy", "[::1]:3128")], Some("http://[::1]:3128")),
+            ("http://host", &[("http_proxy", "socks5h://p:80")], Some("socks5h://p:80")),
+            ("https://host", &[("ALL_PROXY", "SOCKS5://u:secret@[::1]")], Some("socks5://***@[::1]:1080")),
+            ("https://host", &[("ALL_PROXY", "socks://p/")], Some("socks5://p:1080")),
             ("https://localhost", &all[..], None),
             ("http://127.1.2.3:3939", &all[..], None),
             ("http://[::1]:3939", &all[..], None),
@@ -229,8 +247,10 @@ mod tests {
     #[test]
     fn a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable() {
         for (value, says) in [
-            ("socks5://p:1080", "SOCKS"),
-            ("https://p:443", "only those"),
+            ("socks4://p:1080", "another scheme than http://, socks5:// and socks5h://"),
+            ("https://p:443", "another scheme"),
+            ("socks5://p:1/secret", "cannot be used"),
+            (&format!("socks5://u:{}secret@p", "x".repeat(255)), "cannot be used"),
             ("http://user:secret@", "cannot be used"),
             ("http://secret@p:99999", "cannot be used"),
             ("http://p:1/secret", "cannot be used"),

@@ -323,11 +323,11 @@ fn a_proxy_that_is_not_there_is_said_so() {
 fn a_proxy_that_cannot_be_used_never_makes_way_for_a_direct_connection() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for (value, says) in [
-        ("socks5://127.0.0.1:1080", "is a SOCKS proxy"),
-        ("socks5h://u:hunter2@127.0.0.1:1080", "is a SOCKS proxy"),
-        ("SOCKS4://127.0.0.1:1080", "is a SOCKS proxy"),
-        ("https://127.0.0.1:3128", "is not an http:// proxy"),
-        ("ftp://127.0.0.1", "is not an http:// proxy"),
+        ("SOCKS4://127.0.0.1:1080", "has another scheme than http://, socks5:// and socks5h://"),
+        ("socks4a://u:hunter2@127.0.0.1:1080", "has another scheme"),
+        ("https://127.0.0.1:3128", "has another scheme"),
+        ("ftp://127.0.0.1", "has another scheme"),
+        ("socks5h://u:hunter2@127.0.0.1:1080/x", "has an address that cannot be used"),
         ("http://", "has an address that cannot be used"),
         ("http://hunter2@127.0.0.1:99999", "has an address that cannot be used"),
         ("http://127.0.0.1:x", "has an address that cannot be used"),
