@@ -161,14 +161,14 @@ impl Client {
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
         let reply = self.perform_with_retries(&request)?;
-        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+        endpoint.read(&reply.body).map_err(|error| self.misread(&request, &reply, &error))
     }
 
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
         let reply = self.perform(&request)?;
-        endpoint.read(&reply.body).map_err(|error| misread(&request, &reply, &error))
+        endpoint.read(&reply.body).map_err(|error| self.misread(&request, &reply, &error))
     }
 
     fn perform_with_retries(&self, request: &Request) -> Result<Reply> {
@@ -237,7 +237,7 @@ impl Client {
             let stale = broken.reused
                 && matches!(broken.kind, ErrorKind::Lost(_))
                 && sent_at.elapsed() < STALE_WITHIN;
-            Error { stale, sent: broken.sent, ..failure(request, broken.kind) }
+            Error { stale, sent: broken.sent, ..self.failure(request, broken.kind) }
         })?;
 
         self.answered.set(true);
@@ -247,18 +247,16 @@ impl Client {
         }
         if (200..300).contains(&reply.status) {
             return match is_cut_short(&reply) {
-                true => Err(failure(request, ErrorKind::Lost("it ended early".to_owned()))),
+                true => Err(self.failure(request, ErrorKind::Lost("it ended early".to_owned()))),
                 false => Ok(reply),
             };
         }
         let retry_after = reply.header("retry-after").and_then(seconds);
         let kind = match &self.config.proxy {
-            Some(proxy) if reply.status == 407 => {
-                ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem: "HTTP 407".to_owned() }
-            }
+            Some(proxy) if reply.status == 407 && !proxy.is_socks() => self.http.credentials_refused(proxy),
             _ => refusal(&reply, &url),
         };
-        let error = Error { retry_after, ..failure(request, kind) };
+        let error = Error { retry_after, ..self.failure(request, kind) };
         if error.attempt == Attempt::CheckRuntimeCache && error.is_no_such_cache() {
             self.dry_runs.set(DryRuns::Tell);
         }
@@ -276,7 +274,7 @@ impl Client {
         }
         match (timeout + limit).checked_sub(self.started_at.elapsed()) {
             Some(left) if !left.is_zero() => Ok(Some(left.min(limit))),
-            _ => Err(Error { sent: false, ..failure(request, ErrorKind::OutOfTime) }),
+            _ => Err(Error { sent: false, ..self.failure(request, ErrorKind::OutOfTime) }),
         }
     }
 
@@ -309,6 +307,34 @@ impl Client {
         });
         result
     }
+
+    /// Returns the error of a request that was sent. It names the proxy, which may have answered in Connect's
+    /// place.
+    fn failure(&self, request: &Request, kind: ErrorKind) -> Error {
+        let Request { attempt, repeatable, .. } = *request;
+        let is_clear = matches!(
+            kind,
+            ErrorKind::Api { .. }
+                | ErrorKind::Proxy { .. }
+                | ErrorKind::ProxyAuthentication { .. }
+                | ErrorKind::OutOfTime
+        );
+        let proxy = self.config.proxy.as_ref().filter(|_| !is_clear);
+        let proxy = proxy.map(|proxy| proxy.to_string().into());
+        Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false, proxy }
+    }
+
+    /// Explains a whole reply with a status of success that is not the expected one.
+    fn misread(&self, request: &Request, reply: &Reply, error: &serde_json::Error) -> Error {
+        let is_json = error.is_data();
+        let problem = match is_json {
+            true => format!("got something else: {error}"),
+            false => "got no JSON".to_owned(),
+        };
+        let (expected, start) = (request.expected, start_of(&reply.body));
+        let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+        self.failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
+    }
 }
 
 impl fmt::Debug for Client {
@@ -317,28 +343,10 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Returns the error of a request that was sent.
-fn failure(request: &Request, kind: ErrorKind) -> Error {
-    let Request { attempt, repeatable, .. } = *request;
-    Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false }
-}
-
 /// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
 fn is_cut_short(reply: &Reply) -> bool {
     let json: serde_json::Result<IgnoredAny> = serde_json::from_slice(without_mark(&reply.body));
     !reply.framed && json.is_err_and(|error| error.is_eof())
-}
-
-/// Explains a whole reply with a status of success that is not the expected one.
-fn misread(request: &Request, reply: &Reply, error: &serde_json::Error) -> Error {
-    let is_json = error.is_data();
-    let problem = match is_json {
-        true => format!("got something else: {error}"),
-        false => "got no JSON".to_owned(),
-    };
-    let (expected, start) = (request.expected, start_of(&reply.body));
-    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
-    failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
 }
 
 /// Explains a reply with any other status.

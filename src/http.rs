@@ -219,9 +219,7 @@ impl Http {
             }
             // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
             ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
-                Some(proxy) if problem.contains("407") => {
-                    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem }
-                }
+                Some(proxy) if problem.contains("407") => self.credentials_refused(proxy),
                 _ => self.connect_failed(problem),
             },
             ureq::Error::Timeout(reason) if !sent => {
@@ -255,6 +253,15 @@ impl Http {
             ureq::Error::Protocol(problem) => self.connect_failed(format!("it is not HTTP: {problem}")),
             error if sent => ErrorKind::Lost(error.to_string()),
             error => self.connect_failed(error.to_string()),
+        }
+    }
+
+    /// Returns what a proxy's demand for credentials (407) means.
+    pub(crate) fn credentials_refused(&self, proxy: &Proxy) -> ErrorKind {
+        ErrorKind::ProxyAuthentication {
+            proxy: proxy.to_string(),
+            basic: !self.wire.refuses_basic(),
+            refused: proxy.credentials().is_some(),
         }
     }
 

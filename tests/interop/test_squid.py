@@ -196,7 +196,9 @@ def test_refused_credentials(program, squid, connect, https, authority, scheme, 
     words = ("list", "-vv", "--retries", "0", "-c", authority.ca)
     run = program(*words, server=url, **squid.environment(credentials))
     assert run.status == 6, run
-    assert "407" in run.stderr, run
+    assert "HTTP 407" in run.stderr, run
+    advice = "the proxy refuses the user name and password" if credentials else "the proxy wants credentials"
+    assert advice in run.stderr.splitlines()[-1], run
     assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run
     assert base64.b64encode(b"robot:wrong-pass").decode() not in run.stderr, run
     assert run.stderr.splitlines()[-1].startswith("error: "), run

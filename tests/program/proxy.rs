@@ -265,7 +265,8 @@ fn credentials_are_sent_decoded_and_never_shown() {
         };
         run(USER_INFO).exits(0).prints(CACHES);
         let before = server.requests().len();
-        run("us%20er:wrong").exits(6).says("407");
+        let ran = run("us%20er:wrong").exits(6).says("does not let us through: HTTP 407");
+        ran.says("the proxy refuses the user name and password in its address");
         assert_eq!(server.requests().len(), before);
     }
     let with = proxy.asked().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
@@ -439,4 +440,61 @@ fn contacts_servers_on_loopback_directly() {
             assert_eq!(connections(&server, &proxy, &url, &[(variable, &proxy.url())]), (1, 0), "{host}");
         }
     }
+}
+
+#[test]
+fn reports_that_only_basic_credentials_can_be_sent() {
+    for (challenges, says) in [
+        ("Negotiate\r\nProxy-Authenticate: NTLM", "accepts no Basic credentials, and only those can be sent"),
+        ("Digest realm=\"x\", nonce=\"y\"", "accepts no Basic credentials, and only those can be sent"),
+        ("Negotiate\r\nProxy-Authenticate: basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
+        ("Negotiate, Basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
+    ] {
+        let reply =
+            format!("HTTP/1.1 407 No\r\nProxy-Authenticate: {challenges}\r\nContent-Length: 0\r\n\r\n");
+        let (proxy, plain) = (answers(reply), Server::start(Config::default()));
+        for server in [format!("https://{NAME}"), named(&plain)] {
+            let program = connect_cache(&plain).env("ALL_PROXY", &proxy).words("list --retries 0 -s");
+            let ran = program.arg(server).run().exits(6);
+            ran.fails_with(&format!("the proxy {proxy} does not let us through: HTTP 407")).fails_with(says);
+        }
+    }
+}
+
+#[test]
+fn names_the_proxy_that_may_have_answered() {
+    let page = "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n";
+    for (reply, says) in [
+        (page, "HTTP 502, and not from Connect itself"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "got no JSON"),
+        ("HTTP/1.1 302 Moved\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n", "a redirect"),
+        ("", "the answer was lost"),
+        ("what?\r\n\r\n", "the reply is not HTTP"),
+    ] {
+        let proxy = answers(reply.to_owned());
+        let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTP_PROXY", &proxy);
+        let ran = program.words("list -q --retries 0 -s http://connect.test:3939").run().exits(6);
+        ran.fails_with(&format!("cannot list the runtime caches through the proxy {proxy}: "))
+            .fails_with(says);
+    }
+    // Connect's own words are not the proxy's.
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    let ran = list(&server).env("HTTP_PROXY", proxy.url()).env("CONNECT_API_KEY", "wrong").run().exits(3);
+    ran.fails_with("check the API key").never_says("proxy");
+}
+
+/// Starts a proxy that gives every request this answer, and returns its address.
+pub fn answers(reply: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            // The whole request is read first: the end of the connection must not overtake the answer.
+            if let Ok(Some(_)) = read_head(&mut BufReader::new(&client)) {
+                let _ = (&client).write_all(reply.as_bytes());
+            }
+        }
+    });
+    format!("http://{address}")
 }

@@ -238,3 +238,13 @@ fn gives_up_on_a_proxy_that_stalls() {
         .exits(6)
         .fails_with(&format!("the proxy {proxy} does not let us through: no answer within"));
 }
+
+#[test]
+fn reports_a_407_of_the_server_as_its_own() {
+    let server = Server::start(Config::default());
+    let page = connect_test_server::Action::html(407);
+    server.fault(connect_test_server::Fault::new(connect_test_server::Endpoint::List, page));
+    let proxy = Proxy::start(Lets::All);
+    let program = list(&server, &named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+    program.run().exits(6).fails_with("HTTP 407, and not from Connect itself");
+}
