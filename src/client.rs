@@ -170,14 +170,18 @@ impl Client {
     pub(crate) fn send<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
         let (fields, reply) = self.with_retries(&mut || self.object(&request))?;
-        endpoint.read(fields).map_err(|problem| unreadable(&request, &reply, Unreadable::Unexpected(problem)))
+        endpoint
+            .read(fields)
+            .map_err(|problem| self.unreadable(&request, &reply, Unreadable::Unexpected(problem)))
     }
 
     /// Sends a request once.
     pub(crate) fn attempt<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
         let request = endpoint.request();
         let (fields, reply) = self.object(&request)?;
-        endpoint.read(fields).map_err(|problem| unreadable(&request, &reply, Unreadable::Unexpected(problem)))
+        endpoint
+            .read(fields)
+            .map_err(|problem| self.unreadable(&request, &reply, Unreadable::Unexpected(problem)))
     }
 
     /// Counts content items as they arrive, retrying as [`Client::send`] does; each try counts anew.
@@ -191,8 +195,8 @@ impl Client {
             progress(0);
             let reply = self.perform(request, Some(&mut |part| items.take(part, progress)))?;
             items.finish().map_err(|problem| match problem {
-                Unreadable::Cut if !reply.framed => failure(request, ErrorKind::Lost(CUT.to_owned())),
-                problem => unreadable(request, &reply, problem),
+                Unreadable::Cut if !reply.framed => self.failure(request, ErrorKind::Lost(CUT.to_owned())),
+                problem => self.unreadable(request, &reply, problem),
             })
         })
     }
@@ -216,7 +220,7 @@ impl Client {
         let reply = self.perform(request, None)?;
         match Json::read(&reply.body).and_then(|json| json.try_into().map_err(Unreadable::Unexpected)) {
             Ok(fields) => Ok((fields, reply)),
-            Err(problem) => Err(unreadable(request, &reply, problem)),
+            Err(problem) => Err(self.unreadable(request, &reply, problem)),
         }
     }
 
@@ -283,7 +287,7 @@ impl Client {
             let stale = broken.reused
                 && matches!(broken.kind, ErrorKind::Lost(_))
                 && sent_at.elapsed() < STALE_WITHIN;
-            Error { stale, sent: broken.sent, ..failure(request, broken.kind) }
+            Error { stale, sent: broken.sent, ..self.failure(request, broken.kind) }
         })?;
 
         self.answered.set(true);
@@ -293,18 +297,16 @@ impl Client {
         }
         if (200..300).contains(&reply.status) {
             return match !streamed && is_cut_short(&reply) {
-                true => Err(failure(request, ErrorKind::Lost(CUT.to_owned()))),
+                true => Err(self.failure(request, ErrorKind::Lost(CUT.to_owned()))),
                 false => Ok(reply),
             };
         }
         let retry_after = reply.header("retry-after").and_then(seconds);
         let kind = match &self.config.proxy {
-            Some(proxy) if reply.status == 407 => {
-                ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem: "HTTP 407".to_owned() }
-            }
+            Some(proxy) if reply.status == 407 && !proxy.is_socks() => self.http.credentials_refused(proxy),
             _ => refusal(&reply, &url),
         };
-        let error = Error { retry_after, ..failure(request, kind) };
+        let error = Error { retry_after, ..self.failure(request, kind) };
         if error.attempt == Attempt::CheckRuntimeCache && error.is_no_such_cache() {
             self.dry_runs.set(DryRuns::Tell);
         }
@@ -322,7 +324,7 @@ impl Client {
         }
         match (timeout + limit).checked_sub(self.elapsed()) {
             Some(left) if !left.is_zero() => Ok(Some(left.min(limit))),
-            _ => Err(Error { sent: false, ..failure(request, ErrorKind::OutOfTime) }),
+            _ => Err(Error { sent: false, ..self.failure(request, ErrorKind::OutOfTime) }),
         }
     }
 
@@ -360,6 +362,33 @@ impl Client {
         });
         result
     }
+
+    /// Returns the error of a request that was sent. It names the proxy, which may have answered in Connect's
+    /// place.
+    fn failure(&self, request: &Request, kind: ErrorKind) -> Error {
+        let Request { attempt, repeatable, .. } = *request;
+        let is_clear = matches!(
+            kind,
+            ErrorKind::Api { .. }
+                | ErrorKind::Proxy { .. }
+                | ErrorKind::ProxyAuthentication { .. }
+                | ErrorKind::OutOfTime
+        );
+        let proxy = self.config.proxy.as_ref().filter(|_| !is_clear);
+        let proxy = proxy.map(|proxy| proxy.to_string().into());
+        Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false, proxy }
+    }
+
+    /// Explains a whole reply with a status of success that is not the expected one.
+    fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
+        let (is_json, problem) = match problem {
+            Unreadable::Unexpected(problem) => (true, format!("got something else: {problem}")),
+            _ => (false, "got no JSON".to_owned()),
+        };
+        let (expected, start) = (request.expected, start_of(&reply.body));
+        let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+        self.failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
+    }
 }
 
 impl fmt::Debug for Client {
@@ -368,26 +397,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Returns the error of a request that was sent.
-fn failure(request: &Request, kind: ErrorKind) -> Error {
-    let Request { attempt, repeatable, .. } = *request;
-    Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false }
-}
-
 /// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
 fn is_cut_short(reply: &Reply) -> bool {
     !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
-}
-
-/// Explains a whole reply with a status of success that is not the expected one.
-fn unreadable(request: &Request, reply: &Reply, problem: Unreadable) -> Error {
-    let (is_json, problem) = match problem {
-        Unreadable::Unexpected(problem) => (true, format!("got something else: {problem}")),
-        _ => (false, "got no JSON".to_owned()),
-    };
-    let (expected, start) = (request.expected, start_of(&reply.body));
-    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
-    failure(request, encoded(reply).filter(|_| !is_json).unwrap_or(malformed))
 }
 
 /// Explains a reply with any other status.

@@ -52,6 +52,8 @@ pub struct Error {
     pub(crate) repeatable: bool,
     /// Whether a kept connection failed as soon as it was reused: the server had just closed it.
     pub(crate) stale: bool,
+    /// The proxy that the request went through, without credentials: it may be what failed.
+    pub(crate) proxy: Option<Box<str>>,
 }
 
 /// What a request attempts. `Display` completes the sentence "cannot …".
@@ -119,12 +121,14 @@ pub enum ErrorKind {
         /// The proxy's or the system's message.
         problem: String,
     },
-    /// The proxy requires credentials (407).
+    /// The proxy requires credentials, or other ones (407).
     ProxyAuthentication {
         /// The proxy's address, without credentials.
         proxy: String,
-        /// The proxy's message.
-        problem: String,
+        /// Whether it accepts Basic credentials, the only ones that can be sent.
+        basic: bool,
+        /// Whether it has refused the credentials in its address.
+        refused: bool,
     },
     /// The server's certificate was rejected.
     Certificate(CertificateProblem),
@@ -345,7 +349,11 @@ impl ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.attempt, self.kind)
+        write!(f, "cannot {}", self.attempt)?;
+        if let Some(proxy) = &self.proxy {
+            write!(f, " through the proxy {proxy}")?;
+        }
+        write!(f, ": {}", self.kind)
     }
 }
 
@@ -356,8 +364,11 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::Name { host, problem } => write!(f, "the name {host} cannot be resolved: {problem}"),
             Self::Connect { to, problem } => write!(f, "no connection to {to}: {problem}"),
-            Self::Proxy { proxy, problem } | Self::ProxyAuthentication { proxy, problem } => {
+            Self::Proxy { proxy, problem } => {
                 write!(f, "the proxy {proxy} does not let us through: {problem}")
+            }
+            Self::ProxyAuthentication { proxy, .. } => {
+                write!(f, "the proxy {proxy} does not let us through: HTTP 407")
             }
             Self::Certificate(problem) => write!(f, "the server's certificate is refused: {problem}"),
             Self::ClientCertificateRequired(problem) => {
@@ -433,7 +444,7 @@ mod tests {
 
     fn error(kind: ErrorKind, sent: bool, repeatable: bool) -> Error {
         let attempt = if repeatable { Attempt::PollTask } else { Attempt::DeleteRuntimeCache };
-        Error { attempt, kind, retry_after: None, sent, repeatable, stale: false }
+        Error { attempt, kind, retry_after: None, sent, repeatable, stale: false, proxy: None }
     }
 
     fn foreign(status: u16) -> ErrorKind {

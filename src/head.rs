@@ -127,6 +127,16 @@ pub(crate) fn read(input: &[u8], max_headers: usize) -> Result<Head, BadHead> {
     Ok(Head::Whole { length, rewritten })
 }
 
+/// Reports whether a rewritten head asks for a proxy's credentials (407), but not for Basic.
+pub(crate) fn refuses_basic(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let offered = |scheme: &str| {
+        let mut lines = head.lines().filter_map(|line| line.strip_prefix("proxy-authenticate:"));
+        lines.any(|line| line.contains(scheme))
+    };
+    head.get(9..12) == Some("407") && offered("") && !offered("basic")
+}
+
 /// Takes a line off the input and returns it without its end; `None` if its end has not arrived.
 fn take_line<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
     let end = input.iter().position(|&b| b == b'\n')?;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use ureq::http::HeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::{Connector, DefaultConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
 
+use crate::dial::Dialer;
 use crate::error::{CertificateProblem, seconds};
 use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
@@ -121,14 +122,19 @@ impl Http {
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();
+        let mut dialer = Dialer::default();
         let mut proxy_authorization = None;
         if let Some(proxy) = &config.proxy {
-            if config.server.is_https() {
+            let leads_to_proxy = Some((proxy.host().to_owned(), proxy.port()));
+            if proxy.is_socks() {
+                resolver.proxy = leads_to_proxy;
+                dialer.socks = Some(proxy.clone());
+            } else if config.server.is_https() {
                 agent = agent.proxy(Some(tunnel(proxy)?));
                 wire.tunneled = true;
             } else {
+                resolver.proxy = leads_to_proxy;
                 wire.origin = Some(config.server.origin());
-                resolver.proxy = Some((proxy.host().to_owned(), proxy.port()));
                 proxy_authorization = proxy.authorization().and_then(|value| {
                     let mut value = HeaderValue::try_from(value).ok()?;
                     value.set_sensitive(true);
@@ -137,7 +143,11 @@ impl Http {
             }
         }
         let wire = Arc::new(wire);
-        let connector = DefaultConnector::new().chain(WireConnector(wire.clone()));
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(dialer)
+                .chain(RustlsConnector::default())
+                .chain(WireConnector(wire.clone()));
         Ok(Self {
             agent: Agent::with_parts(agent.build(), connector, resolver),
             wire,
@@ -240,15 +250,18 @@ impl Http {
     fn classify(&self, error: ureq::Error, limits: Limits) -> ErrorKind {
         let sent = self.wire.sent();
         match error {
-            ureq::Error::Other(other) if other.is::<NameError>() => match &self.proxy {
-                Some(_) => self.connect_failed(format!("its name cannot be resolved: {other}")),
-                None => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
-            },
+            ureq::Error::Other(other) if other.is::<NameError>() => {
+                let host = other.downcast_ref::<NameError>().map(|error| error.host.as_str());
+                match &self.proxy {
+                    Some(proxy) if host == Some(proxy.host()) => {
+                        self.connect_failed(format!("its name cannot be resolved: {other}"))
+                    }
+                    _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
+                }
+            }
             // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
             ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
-                Some(proxy) if problem.contains("407") => {
-                    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem }
-                }
+                Some(proxy) if problem.contains("407") => self.credentials_refused(proxy),
                 _ => self.connect_failed(problem),
             },
             ureq::Error::Timeout(reason) => {
@@ -288,6 +301,15 @@ impl Http {
             ureq::Error::Protocol(problem) => self.connect_failed(format!("it is not HTTP: {problem}")),
             error if sent => ErrorKind::Lost(error.to_string()),
             error => self.connect_failed(error.to_string()),
+        }
+    }
+
+    /// Returns what a proxy's demand for credentials (407) means.
+    pub(crate) fn credentials_refused(&self, proxy: &Proxy) -> ErrorKind {
+        ErrorKind::ProxyAuthentication {
+            proxy: proxy.to_string(),
+            basic: !self.wire.refuses_basic(),
+            refused: proxy.credentials().is_some(),
         }
     }
 

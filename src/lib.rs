@@ -40,6 +40,7 @@ mod config;
 mod content;
 mod cookies;
 mod deletion;
+mod dial;
 mod endpoints;
 mod error;
 mod event;

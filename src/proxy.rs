@@ -1,15 +1,17 @@
-//! HTTP proxies, chosen from the environment by the rules that curl made common.
+//! Proxies, chosen from the environment by the rules that curl made common.
 //!
 //! ureq has a choice of its own, but it ignores the target's scheme, skips an address it cannot use
 //! without a word, and knows no subdomains in `NO_PROXY`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::{InvalidConfig, ServerUrl};
 
-/// An HTTP proxy. `Debug` and `Display` show no credentials.
+/// An HTTP or SOCKS5 proxy. `Debug` and `Display` show no credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
+    scheme: &'static str,
     host: String,
     port: u16,
     credentials: Option<(String, String)>,
@@ -20,18 +22,20 @@ impl Proxy {
     ///
     /// `var` looks a variable up. For an `https` server the first of `https_proxy`, `HTTPS_PROXY`,
     /// `all_proxy` and `ALL_PROXY` that is not empty, for an `http` one `http_proxy` and `HTTP_PROXY`
-    /// before these, unless `no_proxy` or `NO_PROXY` names the server.
+    /// before these, unless `no_proxy` or `NO_PROXY` names the server. A server on loopback has no proxy: it
+    /// would connect to its own host, and see the key.
     ///
     /// # Errors
-    /// [`InvalidConfig`] where the variable's value is no HTTP proxy's address: a direct connection is
-    /// never made in place of a proxy that was asked for.
+    /// [`InvalidConfig`] if the variable's value is not the address of an HTTP or SOCKS5 proxy: a direct
+    /// connection never replaces a proxy that is configured.
     pub fn for_server(
         server: &ServerUrl,
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InvalidConfig> {
         let set =
             |name: &&str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        if ["no_proxy", "NO_PROXY"].iter().find_map(set).is_some_and(|list| is_excepted(server, &list)) {
+        let excepted = || ["no_proxy", "NO_PROXY"].iter().find_map(set);
+        if server.is_loopback() || excepted().is_some_and(|list| is_excepted(server, &list)) {
             return Ok(None);
         }
         let names = match server.is_https() {
@@ -49,16 +53,16 @@ impl Proxy {
         }
     }
 
-    /// Reads `[http://][user[:password]@]host[:port][/]`.
+    /// Reads `[SCHEME://][user[:password]@]host[:port][/]`. The scheme is `http` by default; that of SOCKS
+    /// tells who resolves the server's name: this host (`socks5`) or the proxy (`socks5h`).
     fn parse(text: &str) -> Result<Self, &'static str> {
         const NO_ADDRESS: &str = "has an address that cannot be used";
-        let rest = match text.split_once("://") {
-            None => text,
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
-            Some((scheme, _)) if scheme.to_ascii_lowercase().starts_with("socks") => {
-                return Err("is a SOCKS proxy, and only http:// proxies can be used");
-            }
-            Some(_) => return Err("is not an http:// proxy, and only those can be used"),
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => ("http", 80),
+            "socks5" | "socks" => ("socks5", 1080),
+            "socks5h" => ("socks5h", 1080),
+            _ => return Err("has another scheme than http://, socks5:// and socks5h://"),
         };
         let (user_info, address) = match rest.rsplit_once('@') {
             Some((user_info, address)) => (Some(user_info), address),
@@ -77,7 +81,21 @@ impl Proxy {
                 Some((percent_decode(user).ok_or(NO_ADDRESS)?, percent_decode(password).ok_or(NO_ADDRESS)?))
             }
         };
-        Ok(Self { host: server.host().to_owned(), port: server.port(), credentials })
+        // SOCKS5 sends the length of each in one byte.
+        let is_long = |(user, password): &(String, String)| user.len().max(password.len()) > 255;
+        if scheme != "http" && credentials.as_ref().is_some_and(is_long) {
+            return Err(NO_ADDRESS);
+        }
+        Ok(Self { scheme, host: server.host().to_owned(), port: server.port_or(default_port), credentials })
+    }
+
+    pub(crate) fn is_socks(&self) -> bool {
+        self.scheme != "http"
+    }
+
+    /// Reports whether the proxy, and not this host, resolves the server's name.
+    pub(crate) fn resolves(&self) -> bool {
+        self.scheme != "socks5"
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -104,7 +122,7 @@ impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let masked = if self.credentials.is_some() { "***@" } else { "" };
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        write!(f, "http://{masked}{open}{}{close}:{}", self.host, self.port)
+        write!(f, "{}://{masked}{open}{}{close}:{}", self.scheme, self.host, self.port)
     }
 }
 
@@ -114,14 +132,15 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Whether `list`, the value of `NO_PROXY`, names `server`.
+/// Reports whether `list`, the value of `NO_PROXY`, names `server`.
 fn is_excepted(server: &ServerUrl, list: &str) -> bool {
     let host = server.host().trim_end_matches('.');
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+    let address = host.parse::<IpAddr>();
+    list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).any(|entry| {
         if entry == "*" {
             return true;
         }
-        // An IPv6 address has a port only behind brackets.
+        // An IPv6 address has a port only after brackets.
         let (name, port) = match entry.rsplit_once(':') {
             Some((name, port)) if name.ends_with(']') || !name.contains(':') => (name, Some(port)),
             _ => (entry, None),
@@ -129,12 +148,31 @@ fn is_excepted(server: &ServerUrl, list: &str) -> bool {
         if port.is_some_and(|port| port.parse() != Ok(server.port())) {
             return false;
         }
-        let name = name.trim_start_matches('[').trim_end_matches(']').trim_start_matches('*');
-        let name = name.trim_matches('.').to_ascii_lowercase();
+        let name = name.replace(['[', ']'], "");
+        if let Ok(address) = address {
+            return is_in(address, &name).unwrap_or(false);
+        }
+        let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
         let Some(subdomain) = host.strip_suffix(name.as_str()) else { return false };
-        let is_name = host.parse::<std::net::IpAddr>().is_err();
-        !name.is_empty() && (subdomain.is_empty() || is_name && subdomain.ends_with('.'))
+        !name.is_empty() && (subdomain.is_empty() || subdomain.ends_with('.'))
     })
+}
+
+/// Reports whether `address` is the address `block`, or in it if it ends in `/` and the length of its prefix;
+/// `None` if it is neither.
+fn is_in(address: IpAddr, block: &str) -> Option<bool> {
+    // The bits from the left, and how many there are.
+    let bits = |address| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let (network, prefix) = block.split_once('/').unwrap_or((block, ""));
+    let ((address, width), (network, network_width)) = (bits(address), bits(network.parse().ok()?));
+    let prefix = if prefix.is_empty() { width } else { prefix.parse().ok()? };
+    let rest = 128u32.checked_sub(prefix)?;
+    // An empty prefix shifts by all bits.
+    let differs = (address ^ network).checked_shr(rest).unwrap_or(0) != 0;
+    Some(width == network_width && prefix <= width && !differs)
 }
 
 fn percent_decode(text: &str) -> Option<String> {
@@ -195,6 +233,12 @@ mod tests {
             ("http://host", &[("http_proxy", " "), ("HTTP_PROXY", "p")], Some("http://p:80")),
             ("http://host", &[("http_proxy", "http://u:p%40ss@p:1")], Some("http://***@p:1")),
             ("http://host", &[("http_proxy", "[::1]:3128")], Some("http://[::1]:3128")),
+            ("http://host", &[("http_proxy", "socks5h://p:80")], Some("socks5h://p:80")),
+            ("https://host", &[("ALL_PROXY", "SOCKS5://u:secret@[::1]")], Some("socks5://***@[::1]:1080")),
+            ("https://host", &[("ALL_PROXY", "socks://p/")], Some("socks5://p:1080")),
+            ("https://localhost", &all[..], None),
+            ("http://127.1.2.3:3939", &all[..], None),
+            ("http://[::1]:3939", &all[..], None),
         ] {
             assert_eq!(chosen(server, vars).unwrap().as_deref(), expected, "{server} {vars:?}");
         }
@@ -203,8 +247,10 @@ mod tests {
     #[test]
     fn a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable() {
         for (value, says) in [
-            ("socks5://p:1080", "SOCKS"),
-            ("https://p:443", "only those"),
+            ("socks4://p:1080", "another scheme than http://, socks5:// and socks5h://"),
+            ("https://p:443", "another scheme"),
+            ("socks5://p:1/secret", "cannot be used"),
+            (&format!("socks5://u:{}secret@p", "x".repeat(255)), "cannot be used"),
             ("http://user:secret@", "cannot be used"),
             ("http://secret@p:99999", "cannot be used"),
             ("http://p:1/secret", "cannot be used"),
@@ -231,10 +277,21 @@ mod tests {
             ("http://connect.example.com:3939", "connect.example.com:80", false),
             ("https://connect.example.com", "connect.example.com:443", true),
             ("http://10.1.2.3", "10.1.2.3", true),
-            ("http://10.1.2.3", "10.1.2,1.2.3,.2.3", false),
-            ("http://[::1]:3939", "::1", true),
-            ("http://[::1]:3939", "[::1]:3939", true),
-            ("http://[::1]:3939", "[::1]:80", false),
+            ("http://10.1.2.3", "10.1.2,1.2.3,.2.3,*.2.3", false),
+            ("http://10.1.2.3", "a b\t10.1.2.3", true),
+            ("http://10.1.2.3", "10.0.0.0/8", true),
+            ("http://10.1.2.3", "10.1.2.0/30", true),
+            ("http://10.1.2.3", "10.1.2.0/31,11.0.0.0/8,::/0", false),
+            ("http://10.1.2.3", "0.0.0.0/0", true),
+            ("http://10.1.2.3", "10.1.2.3/32:80", true),
+            ("http://10.1.2.3", "10.0.0.0/33,10.0.0.0/x,10.0.0.0/129,10.0.0.0/-1,x/8", false),
+            ("http://host", "0.0.0.0/0,::/0,/0", false),
+            ("http://[fd00::7]:3939", "fd00:0::7", true),
+            ("http://[fd00::7]:3939", "[fd00::7]:3939", true),
+            ("http://[fd00::7]:3939", "[fd00::7]:80,00::7", false),
+            ("http://[fd00::7]:3939", "fd00::/8", true),
+            ("http://[fd00::7]:3939", "[fd00::]/125", true),
+            ("http://[fd00::8]:3939", "fd00::/125,0.0.0.0/0", false),
             ("http://host", "*", true),
             ("http://host", " , .,", false),
         ] {

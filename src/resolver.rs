@@ -1,7 +1,7 @@
 //! Name resolution in the calling thread: ureq's own resolver starts another one once there is a timeout.
 
 use std::fmt;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -13,7 +13,7 @@ const MAX_ADDRESSES: usize = 16;
 /// Resolves the host of each request, or always the same proxy.
 #[derive(Debug, Default)]
 pub(crate) struct CallingThreadResolver {
-    /// Where to connect whatever the request's host is: a proxy that takes requests in absolute form.
+    /// Where to connect whatever the request's host is: a proxy, unless it opens tunnels.
     pub(crate) proxy: Option<(String, u16)>,
 }
 
@@ -31,27 +31,39 @@ impl Resolver for CallingThreadResolver {
                 (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(default))
             }
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let fail = |problem: String| ureq::Error::Other(Box::new(NameError(problem)));
         let mut found = self.empty();
-        let addresses = (host, port).to_socket_addrs().map_err(|e| fail(e.to_string()))?;
-        for address in addresses.take(MAX_ADDRESSES) {
+        for address in lookup(host.trim_start_matches('[').trim_end_matches(']'), port)? {
             found.push(address);
         }
-        match found.is_empty() {
-            true => Err(fail("it has no address".to_owned())),
-            false => Ok(found),
-        }
+        Ok(found)
     }
+}
+
+/// Returns the addresses of a host, of which there is at least one.
+pub(crate) fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, ureq::Error> {
+    let problem = match (host, port).to_socket_addrs() {
+        Ok(addresses) => {
+            let addresses: Vec<_> = addresses.take(MAX_ADDRESSES).collect();
+            if !addresses.is_empty() {
+                return Ok(addresses);
+            }
+            "it has no address".to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(ureq::Error::Other(Box::new(NameError { host: host.to_owned(), problem })))
 }
 
 /// A name that could not be resolved. ureq's own error for that does not carry the system's message.
 #[derive(Debug)]
-pub(crate) struct NameError(String);
+pub(crate) struct NameError {
+    pub(crate) host: String,
+    problem: String,
+}
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.problem)
     }
 }
 

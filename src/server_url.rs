@@ -43,7 +43,12 @@ impl ServerUrl {
 
     /// The port, 80 or 443 where the address names none.
     pub fn port(&self) -> u16 {
-        self.port.unwrap_or(if self.https { 443 } else { 80 })
+        self.port_or(if self.https { 443 } else { 80 })
+    }
+
+    /// Returns the port, or this one if the address names none.
+    pub(crate) fn port_or(&self, default: u16) -> u16 {
+        self.port.unwrap_or(default)
     }
 
     /// Whether what is sent there cannot leave this host.

@@ -23,6 +23,8 @@ pub(crate) struct Wire {
     at_head: AtomicBool,
     /// The number of connections made so far.
     connections: AtomicU32,
+    /// Whether the proxy has asked for credentials, but not for Basic.
+    refuses_basic: AtomicBool,
     /// Whether requests use a tunnel that a proxy opens on CONNECT.
     pub(crate) tunneled: bool,
     /// For a proxy that takes requests in absolute form: what their targets start with.
@@ -39,6 +41,11 @@ impl Wire {
     /// Reports whether any of the current request was sent.
     pub(crate) fn sent(&self) -> bool {
         self.sent.load(Relaxed)
+    }
+
+    /// Reports whether the proxy has asked for credentials (407), but not for Basic.
+    pub(crate) fn refuses_basic(&self) -> bool {
+        self.refuses_basic.load(Relaxed)
     }
 
     pub(crate) fn connections(&self) -> u32 {
@@ -64,15 +71,16 @@ impl<In: Transport> Connector<In> for WireConnector {
         if carries_requests && chained.is_some() {
             self.0.connections.fetch_add(1, Relaxed);
         }
-        let wire = carries_requests.then(|| self.0.clone());
-        Ok(chained.map(|inner| WireTransport { inner, wire, at_reply: true }))
+        let wire = self.0.clone();
+        Ok(chained.map(|inner| WireTransport { inner, wire, carries_requests, at_reply: true }))
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct WireTransport<T> {
     inner: T,
-    wire: Option<Arc<Wire>>,
+    wire: Arc<Wire>,
+    carries_requests: bool,
     /// Whether the next input is the head of a reply.
     at_reply: bool,
 }
@@ -80,7 +88,7 @@ pub(crate) struct WireTransport<T> {
 impl<T: Transport> WireTransport<T> {
     /// Replaces the head at the start of the input by one that ureq can read; reports whether it has arrived.
     fn rewrite_head(&mut self) -> Result<bool, ureq::Error> {
-        let max_headers = if self.wire.is_some() { MAX_HEADERS } else { MAX_CONNECT_HEADERS };
+        let max_headers = if self.carries_requests { MAX_HEADERS } else { MAX_CONNECT_HEADERS };
         let buffers = self.inner.buffers();
         loop {
             let input = buffers.input();
@@ -97,6 +105,7 @@ impl<T: Transport> WireTransport<T> {
                 // ureq would read the reply after it before this function can.
                 Head::Interim { .. } => buffers.input_consume(length),
                 Head::Whole { mut rewritten, .. } => {
+                    self.wire.refuses_basic.store(head::refuses_basic(&rewritten), Relaxed);
                     rewritten.extend_from_slice(&input[length..]);
                     let all = input.len();
                     buffers.input_consume(all);
@@ -115,7 +124,8 @@ impl<T: Transport> Transport for WireTransport<T> {
     }
 
     fn transmit_output(&mut self, mut amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if let Some(wire) = &self.wire {
+        if self.carries_requests {
+            let wire = &self.wire;
             // Even a failed write may have sent a part.
             wire.sent.store(true, Relaxed);
             if wire.at_head.swap(false, Relaxed) {

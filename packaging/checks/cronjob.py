@@ -19,7 +19,7 @@ assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]
 assert limits["readOnlyRootFilesystem"] is True and limits["allowPrivilegeEscalation"] is False
 assert limits["capabilities"]["drop"] == ["ALL"]
 assert container["resources"]["limits"]["memory"] == "16Mi"
-assert container["args"] == ["purge", "--orphaned", "--yes"]
+assert container["args"] == ["purge", "--orphaned", "--yes", "--retries", "6"]
 # The key is a file from a secret, of no other user's; 0440 in YAML is octal.
 assert "CONNECT_API_KEY" not in env and env["CONNECT_API_KEY_FILE"].startswith(mounts["key"]["mountPath"] + "/")
 assert volumes["key"]["secret"]["defaultMode"] == 0o440

@@ -24,6 +24,12 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
     let step = match &error.kind {
         ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
         ErrorKind::Connect { .. } => "check that the server runs, and its address and port",
+        ErrorKind::ProxyAuthentication { basic: false, .. } => {
+            "the proxy accepts no Basic credentials, and only those can be sent"
+        }
+        ErrorKind::ProxyAuthentication { refused: true, .. } => {
+            "the proxy refuses the user name and password in its address"
+        }
         ErrorKind::ProxyAuthentication { .. } | ErrorKind::Foreign { status: 407, .. } => {
             "the proxy wants credentials: http://USER:PASSWORD@HOST:PORT"
         }

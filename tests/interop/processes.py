@@ -90,6 +90,13 @@ class Service:
             os.killpg(self.process.pid, number)
 
 
+def with_hosts(hosts, words):
+    """The words of a command that runs with another /etc/hosts, in a namespace of its own."""
+    become_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    mount = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    return ["unshare", "--mount", *become_root, "sh", "-c", mount, hosts, *words]
+
+
 class Connect:
     """A test server, in a process of its own."""
 
@@ -153,13 +160,17 @@ class Program:
         self.home = home
         self.runs = []
 
-    def start(self, *words, server=None, key="admin-key", **environment):
+    def start(self, *words, server=None, key="admin-key", hosts=None, **environment):
         environment["HOME"] = str(self.home)
         if server:
             environment |= {"CONNECT_SERVER": server, "CONNECT_API_KEY": key}
+        command = [os.environ["CONNECT_CACHE_BIN"], *map(str, words)]
+        if hosts:
+            command = with_hosts(hosts, command)
+            environment["PATH"] = os.environ["PATH"]
         run = Run(
             subprocess.Popen(
-                [os.environ["CONNECT_CACHE_BIN"], *map(str, words)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -21,13 +21,24 @@ CREDENTIALS = "robot:p%40ss%3Aw%2Frd%25"
 OUTPUT = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n"
 
 
+# Names that only squid resolves: a server on loopback has no proxy. The second is that of the https server.
+NAME, TLS_NAME = "connect.test", "tls.connect.test"
+
+
+def named(server):
+    """The address of a plain http server by its name."""
+    return server.url.replace("127.0.0.1", NAME)
+
+
 class Squid:
-    def __init__(self, folder, port, auth, https_port):
+    def __init__(self, folder, port, auth, https_host, https_port):
         self.folder, self.port = folder, port
+        (folder / "hosts").write_text(f"127.0.0.1 {NAME}\n{https_host} {TLS_NAME}\n")
         rules = "\n".join(stock_rules(auth, https_port, folder))
         (folder / "squid.conf").write_text(f"""\
 {rules}
 http_port 127.0.0.1:{port}
+hosts_file {folder}/hosts
 pid_filename none
 coredump_dir {folder}
 cache_log {folder}/cache.log
@@ -93,9 +104,11 @@ def https_address(ports):
 def https(connect, authority, ports):
     """A server on https, its port, and how squid names it."""
     host, port = https_address(ports)
-    identity = authority.issue("squid", names=[host])
+    identity = authority.issue("squid", names=[TLS_NAME, host])
     server = connect("--task-seconds", "3", identity=identity, listen=f"{host}:{port}")
-    server.name = f"{host}:{port}"
+    server.host, server.direct_url = host, server.url
+    server.name = f"{TLS_NAME}:{port}"
+    server.url = f"https://{server.name}"
     return server
 
 
@@ -104,9 +117,10 @@ def squid(ports):
     """Starts squid, in a folder that squid's own user can write to."""
     started = []
 
-    def start(auth=False, https_port=443):
+    def start(auth=False, https=None):
         folder = Path(tempfile.mkdtemp(prefix="squid-"))
-        started.append(Squid(folder, ports(), auth, https_port))
+        host, port = (https.host, https.port) if https else ("127.0.0.1", 443)
+        started.append(Squid(folder, ports(), auth, host, port))
         return started[-1]
 
     yield start
@@ -118,7 +132,7 @@ def squid(ports):
 @pytest.fixture(params=[False, True], ids=["open", "basic authentication"])
 def proxy(request, squid, https):
     """Squid, and the environment of someone whom it lets through."""
-    squid = squid(request.param, https.port)
+    squid = squid(request.param, https)
     return squid, squid.environment(CREDENTIALS if request.param else None)
 
 
@@ -145,7 +159,7 @@ def test_plain_http_goes_in_absolute_form(program, proxy, connect, ports):
     squid, environment = proxy
     # A port like Connect's own 3939, to which the stock rules deny CONNECT.
     server = connect("--task-seconds", "3", listen=f"127.0.0.1:{ports()}")
-    run = program("delete", "-lR", "-V4.3.0", "-vv", server=server.url, **environment)
+    run = program("delete", "-lR", "-V4.3.0", "-vv", server=named(server), **environment)
     assert run.status == 0, run
     assert run.stdout == OUTPUT, run
     assert_secret(run)
@@ -156,7 +170,7 @@ def test_plain_http_goes_in_absolute_form(program, proxy, connect, ports):
         return requests if len(requests) == len(server.requests()) else None
 
     requests = wait_until(logged, "squid has logged all requests")
-    api = f"{server.url}/__api__/v1"
+    api = f"{named(server)}/__api__/v1"
     assert requests[0] == ("TCP_MISS/200", "DELETE", f"{api}/system/caches/runtime")
     assert len(requests) > 2
     for result, method, target in requests[1:]:
@@ -168,7 +182,7 @@ def test_other_commands_pass_too(program, proxy, connect, https, authority):
     squid, environment = proxy
     server = connect()
     for words in (["list"], ["check"], ["purge", "--orphaned", "-d"]):
-        assert (run := program(*words, server=server.url, **environment)).status == 0, run
+        assert (run := program(*words, server=named(server), **environment)).status == 0, run
         run = program(*words, "-c", authority.ca, server=https.url, **environment)
         assert run.status == 0, run
 
@@ -177,11 +191,14 @@ def test_other_commands_pass_too(program, proxy, connect, https, authority):
 @pytest.mark.parametrize("credentials", [None, "robot:wrong-pass", "nobody:p%40ss"])
 def test_refused_credentials(program, squid, connect, https, authority, scheme, credentials):
     server = https if scheme == "https" else connect()
-    squid = squid(True, https.port)
+    url = https.url if scheme == "https" else named(server)
+    squid = squid(True, https)
     words = ("list", "-vv", "--retries", "0", "-c", authority.ca)
-    run = program(*words, server=server.url, **squid.environment(credentials))
+    run = program(*words, server=url, **squid.environment(credentials))
     assert run.status == 6, run
-    assert "407" in run.stderr, run
+    assert "HTTP 407" in run.stderr, run
+    advice = "the proxy refuses the user name and password" if credentials else "the proxy wants credentials"
+    assert advice in run.stderr.splitlines()[-1], run
     assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run
     assert base64.b64encode(b"robot:wrong-pass").decode() not in run.stderr, run
     assert run.stderr.splitlines()[-1].startswith("error: "), run
@@ -193,33 +210,38 @@ def test_connect_to_a_port_that_is_denied(program, squid, connect, identity, aut
     squid = squid()
     server = connect(identity=identity)
     words = ("delete", "-lR", "-V4.3.0", "--retries", "0", "-c", authority.ca)
-    run = program(*words, server=server.url, **squid.environment())
+    run = program(*words, server=named(server), **squid.environment())
     assert run.status == 6, run
     assert f"the proxy http://127.0.0.1:{squid.port} does not let us through" in run.stderr, run
     assert "403" in run.stderr, run
     assert server.requests() == []
 
 
-def test_no_proxy_goes_around(program, squid, connect, https, authority):
-    squid = squid()
-    plain = connect()
-    for server in (plain, https):
-        host = server.url.partition("://")[2]
-        for exceptions in ("*", f"example.com, {host}", host.partition(":")[0]):
-            environment = squid.environment() | {"NO_PROXY": exceptions}
-            run = program("list", "-c", authority.ca, server=server.url, **environment)
-            assert run.status == 0, run
+def test_no_proxy_goes_around(program, squid, connect):
+    squid, server = squid(), connect()
+    # A name of this host that is not recognized as such.
+    url = server.url.replace("127.0.0.1", "127.1")
+    for exceptions in ("*", f"example.com, 127.1:{server.port}", "example.com 127.1"):
+        run = program("list", server=url, **squid.environment() | {"NO_PROXY": exceptions})
+        assert run.status == 0, run
     assert squid.requests() == []
     # Another name is no exception.
-    environment = squid.environment() | {"NO_PROXY": "example.com"}
-    assert program("list", server=plain.url, **environment).status == 0
+    assert program("list", server=url, **squid.environment() | {"NO_PROXY": "example.com"}).status == 0
     wait_until(squid.requests, "squid has logged the request")
+
+
+def test_servers_on_loopback_are_contacted_directly(program, squid, connect, https, authority):
+    squid = squid(False, https)
+    for url in (connect().url, https.direct_url):
+        run = program("list", "-c", authority.ca, server=url, **squid.environment())
+        assert run.status == 0 and not run.stderr, run
+    assert squid.requests() == []
 
 
 def test_without_its_proxy_nothing_is_sent(program, squid, connect):
     squid, server = squid(), connect()
     squid.service.stop()
-    run = program("list", "--retries", "0", server=server.url, **squid.environment(CREDENTIALS))
+    run = program("list", "--retries", "0", server=named(server), **squid.environment(CREDENTIALS))
     assert run.status == 6, run
     assert f"the proxy http://***@127.0.0.1:{squid.port} does not let us through" in run.stderr, run
     assert_secret(run)

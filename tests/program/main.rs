@@ -22,6 +22,7 @@ mod purge;
 mod replies;
 mod saved;
 mod secrets;
+mod socks;
 mod streams;
 mod support;
 mod task;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use connect_test_server::pki::Ca;
 use connect_test_server::{Config, Plan, Server};
 
-use crate::support::{Program, caches, connect_cache, server_over_tls};
+use crate::support::{self, Program, caches, server_over_tls};
 
 const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 /// `us er:p@ss:w%rd` as it is sent, and as it is written in an address.
@@ -105,7 +105,7 @@ fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
         let words: Vec<&str> = asked.line.split(' ').collect();
         let [method, target, version] = words[..] else { return Ok(()) };
         if method == "CONNECT" {
-            let upstream = TcpStream::connect(target)?;
+            let upstream = TcpStream::connect(resolved(target))?;
             (&*client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
             return tunnel(client, &upstream);
         }
@@ -113,7 +113,7 @@ fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let upstream = match &server {
             Some(upstream) => upstream,
-            None => server.insert(TcpStream::connect(authority)?),
+            None => server.insert(TcpStream::connect(resolved(authority))?),
         };
         let mut head = format!("{method} {path} {version}\r\n");
         for (name, value) in asked.headers.iter().filter(|(name, _)| name != "proxy-authorization") {
@@ -155,8 +155,25 @@ fn length(message: &Asked) -> usize {
     message.header("content-length").map_or(0, |length| length.parse().unwrap())
 }
 
+/// The name of every server that only proxies resolve: a server on loopback has no proxy.
+pub const NAME: &str = "connect.test";
+
+fn resolved(authority: &str) -> String {
+    authority.replace(NAME, "127.0.0.1")
+}
+
+/// The server's address, by the name that only proxies resolve.
+pub fn named(server: &Server) -> String {
+    server.url().replace("127.0.0.1", NAME)
+}
+
+/// The program, set up for a server by that name, without the warning that plain http is not encrypted.
+fn connect_cache(server: &Server) -> Program {
+    support::connect_cache(server).env("CONNECT_SERVER", named(server)).words("-q")
+}
+
 /// Both ways, until either end closes.
-fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+pub fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     let copy = |mut from: &TcpStream, mut to: &TcpStream| {
         let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);
@@ -185,7 +202,7 @@ fn https_goes_through_a_tunnel() {
     program.words("delete -l R -V 4.3.0").run().exits(0);
     // One tunnel, one connection in it, and nothing of the key outside of it.
     let asked = proxy.asked();
-    let authority = server.url().replace("https://", "");
+    let authority = named(&server).replace("https://", "");
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].line, format!("CONNECT {authority} HTTP/1.1"));
     assert_eq!(asked[0].header("host"), Some(authority.as_str()));
@@ -204,10 +221,10 @@ fn plain_http_goes_in_absolute_form_over_one_connection() {
     let asked = proxy.asked();
     assert!(asked.len() >= 3, "{asked:?}");
     assert_eq!(asked.len(), server.requests().len());
-    let base = format!("{}/__api__/v1", server.url());
+    let base = format!("{}/__api__/v1", named(&server));
     assert_eq!(asked[0].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
     assert!(asked[1].line.starts_with(&format!("GET {base}/tasks/")), "{asked:?}");
-    let host = server.url().replace("http://", "").replace("/rsc", "");
+    let host = named(&server).replace("http://", "").replace("/rsc", "");
     for request in &asked {
         assert_eq!(request.header("host"), Some(host.as_str()));
         assert_eq!(request.header("authorization"), Some("Key admin-key"));
@@ -237,8 +254,9 @@ fn credentials_are_sent_decoded_and_never_shown() {
     let proxy = Proxy::start(Lets::WithCredentials);
     for server in [&tls, &plain] {
         let run = |user_info: &str| {
-            let program = connect_cache(server).trusting(&ca).env("ALL_PROXY", proxy.url_with(user_info));
-            let ran = program.words("list -vv --retries 0").run();
+            let program = support::connect_cache(server).env("CONNECT_SERVER", named(server));
+            let program = program.trusting(&ca).env("ALL_PROXY", proxy.url_with(user_info));
+            let ran = program.words("list -vv --retries 0").run().says("> GET ");
             ran.never_says("w%rd")
                 .never_says("w%25rd")
                 .never_says("dXMg")
@@ -247,7 +265,8 @@ fn credentials_are_sent_decoded_and_never_shown() {
         };
         run(USER_INFO).exits(0).prints(CACHES);
         let before = server.requests().len();
-        run("us%20er:wrong").exits(6).says("407");
+        let ran = run("us%20er:wrong").exits(6).says("does not let us through: HTTP 407");
+        ran.says("the proxy refuses the user name and password in its address");
         assert_eq!(server.requests().len(), before);
     }
     let with = proxy.asked().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
@@ -305,11 +324,11 @@ fn a_proxy_that_is_not_there_is_said_so() {
 fn a_proxy_that_cannot_be_used_never_makes_way_for_a_direct_connection() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for (value, says) in [
-        ("socks5://127.0.0.1:1080", "is a SOCKS proxy"),
-        ("socks5h://u:hunter2@127.0.0.1:1080", "is a SOCKS proxy"),
-        ("SOCKS4://127.0.0.1:1080", "is a SOCKS proxy"),
-        ("https://127.0.0.1:3128", "is not an http:// proxy"),
-        ("ftp://127.0.0.1", "is not an http:// proxy"),
+        ("SOCKS4://127.0.0.1:1080", "has another scheme than http://, socks5:// and socks5h://"),
+        ("socks4a://u:hunter2@127.0.0.1:1080", "has another scheme"),
+        ("https://127.0.0.1:3128", "has another scheme"),
+        ("ftp://127.0.0.1", "has another scheme"),
+        ("socks5h://u:hunter2@127.0.0.1:1080/x", "has an address that cannot be used"),
         ("http://", "has an address that cannot be used"),
         ("http://hunter2@127.0.0.1:99999", "has an address that cannot be used"),
         ("http://127.0.0.1:x", "has an address that cannot be used"),
@@ -351,7 +370,7 @@ fn the_servers_scheme_decides_and_lower_case_comes_first() {
         (&tls, vec![("https_proxy", ""), ("ALL_PROXY", &bare)]),
         (&plain, vec![("http_proxy", &url), ("HTTP_PROXY", NOBODY)]),
         (&plain, vec![("HTTP_PROXY", &url), ("https_proxy", NOBODY), ("ALL_PROXY", NOBODY)]),
-        (&plain, vec![("all_proxy", &bare), ("ALL_PROXY", NOBODY), ("HTTPS_PROXY", "socks5://x")]),
+        (&plain, vec![("all_proxy", &bare), ("ALL_PROXY", NOBODY), ("HTTPS_PROXY", "socks4://x")]),
     ] {
         let before = good.asked().len();
         let mut program = list(server).trusting(&ca);
@@ -363,34 +382,119 @@ fn the_servers_scheme_decides_and_lower_case_comes_first() {
     }
 }
 
+/// Sends a request to `url`, and returns how many connections the server and the proxy then had.
+fn connections(server: &Server, proxy: &Proxy, url: &str, environment: &[(&str, &str)]) -> (usize, usize) {
+    let before = (server.connections(), proxy.connections());
+    let mut program = support::connect_cache(server).words("list -q --retries 0 -s").arg(url);
+    for (name, value) in environment {
+        program = program.env(name, value);
+    }
+    let ran = program.run();
+    let found = (server.connections() - before.0, proxy.connections() - before.1);
+    assert_eq!(ran.status == Some(0), found == (1, 0), "{ran:#?}");
+    found
+}
+
 #[test]
 fn exceptions_go_around_the_proxy() {
     let server = Server::start(Config::default());
-    let port = server.url().rsplit(':').next().unwrap().to_owned();
     let proxy = Proxy::start(Lets::Nobody(403));
-    let by_name = server.url().replace("127.0.0.1", "localhost");
-    for (url, variable, value, direct) in [
-        (server.url(), "NO_PROXY", "127.0.0.1".to_owned(), true),
-        (server.url(), "no_proxy", " example.com , 127.0.0.1 ".to_owned(), true),
-        (server.url(), "NO_PROXY", "*".to_owned(), true),
-        (server.url(), "NO_PROXY", format!("127.0.0.1:{port}"), true),
-        (server.url(), "NO_PROXY", "127.0.0.1:1".to_owned(), false),
-        (server.url(), "NO_PROXY", "27.0.0.1,7.0.0.1,0.0.1".to_owned(), false),
-        (server.url(), "NO_PROXY", "localhost".to_owned(), false),
-        (server.url(), "NO_PROXY", String::new(), false),
-        (by_name.clone(), "NO_PROXY", "LOCALHOST".to_owned(), true),
-        (by_name.clone(), "NO_PROXY", ".localhost".to_owned(), true),
-        (by_name.clone(), "NO_PROXY", "host,calhost".to_owned(), false),
-        (by_name, "NO_PROXY", "127.0.0.1".to_owned(), false),
+    // A name of this host that is not recognized as such.
+    let url = server.url().replace("127.0.0.1", "127.1");
+    let with_port = url.replace("http://", "");
+    for (variable, value, direct) in [
+        ("NO_PROXY", "127.1", true),
+        ("no_proxy", " example.com , 127.1 ", true),
+        ("NO_PROXY", "example.com 127.1", true),
+        ("NO_PROXY", "*", true),
+        ("NO_PROXY", &with_port, true),
+        ("NO_PROXY", ".1", true),
+        ("NO_PROXY", "127.1:1", false),
+        ("NO_PROXY", "27.1,7.1", false),
+        ("NO_PROXY", "127.0.0.1,127.0.0.0/8", false),
+        ("NO_PROXY", "", false),
     ] {
-        let program = connect_cache(&server).env("HTTP_PROXY", proxy.url()).env(variable, &value);
-        let before = (server.connections(), proxy.connections());
-        let ran = program.words("list --retries 0 -s").arg(&url).run();
-        let after = (server.connections() - before.0, proxy.connections() - before.1);
-        assert_eq!(after, if direct { (1, 0) } else { (0, 1) }, "{url} {value:?}: {ran:#?}");
-        assert_eq!(ran.status == Some(0), direct, "{ran:#?}");
+        let found = connections(&server, &proxy, &url, &[("HTTP_PROXY", &proxy.url()), (variable, value)]);
+        assert_eq!(found, if direct { (1, 0) } else { (0, 1) }, "{value:?}");
     }
-    // What is excepted does not even need an address that can be used.
-    let program = list(&server).env("HTTP_PROXY", "socks5://x").env("NO_PROXY", "127.0.0.1");
-    program.run().exits(0).prints(CACHES);
+    // An address is in a block of addresses. This one is never contacted.
+    for (list, direct) in [("192.0.2.0/24", true), ("192.0.2.0/30,192.0.3.0/24 ::/0", false)] {
+        let program = support::connect_cache(&server).env("HTTPS_PROXY", "socks4://x").env("NO_PROXY", list);
+        let program = program.words("list -s https://192.0.2.7 --retries 0 --request-timeout 0.01");
+        program.run().exits(if direct { 6 } else { 2 });
+    }
+    // An exception does not even need an address that can be used.
+    assert_eq!(
+        connections(&server, &proxy, &url, &[("HTTP_PROXY", "socks4://x"), ("NO_PROXY", "127.1")]),
+        (1, 0)
+    );
+}
+
+#[test]
+fn contacts_servers_on_loopback_directly() {
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    for host in ["127.0.0.1", "localhost", "LOCALHOST"] {
+        let url = server.url().replace("127.0.0.1", host);
+        for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+            assert_eq!(connections(&server, &proxy, &url, &[(variable, &proxy.url())]), (1, 0), "{host}");
+        }
+    }
+}
+
+#[test]
+fn reports_that_only_basic_credentials_can_be_sent() {
+    for (challenges, says) in [
+        ("Negotiate\r\nProxy-Authenticate: NTLM", "accepts no Basic credentials, and only those can be sent"),
+        ("Digest realm=\"x\", nonce=\"y\"", "accepts no Basic credentials, and only those can be sent"),
+        ("Negotiate\r\nProxy-Authenticate: basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
+        ("Negotiate, Basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
+    ] {
+        let reply =
+            format!("HTTP/1.1 407 No\r\nProxy-Authenticate: {challenges}\r\nContent-Length: 0\r\n\r\n");
+        let (proxy, plain) = (answers(reply), Server::start(Config::default()));
+        for server in [format!("https://{NAME}"), named(&plain)] {
+            let program = connect_cache(&plain).env("ALL_PROXY", &proxy).words("list --retries 0 -s");
+            let ran = program.arg(server).run().exits(6);
+            ran.fails_with(&format!("the proxy {proxy} does not let us through: HTTP 407")).fails_with(says);
+        }
+    }
+}
+
+#[test]
+fn names_the_proxy_that_may_have_answered() {
+    let page = "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n";
+    for (reply, says) in [
+        (page, "HTTP 502, and not from Connect itself"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "got no JSON"),
+        ("HTTP/1.1 302 Moved\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n", "a redirect"),
+        ("", "the answer was lost"),
+        ("what?\r\n\r\n", "the reply is not HTTP"),
+    ] {
+        let proxy = answers(reply.to_owned());
+        let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTP_PROXY", &proxy);
+        let ran = program.words("list -q --retries 0 -s http://connect.test:3939").run().exits(6);
+        ran.fails_with(&format!("cannot list the runtime caches through the proxy {proxy}: "))
+            .fails_with(says);
+    }
+    // Connect's own words are not the proxy's.
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    let ran = list(&server).env("HTTP_PROXY", proxy.url()).env("CONNECT_API_KEY", "wrong").run().exits(3);
+    ran.fails_with("check the API key").never_says("proxy");
+}
+
+/// Starts a proxy that gives every request this answer, and returns its address.
+pub fn answers(reply: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            // The whole request is read first: the end of the connection must not overtake the answer.
+            if let Ok(Some(_)) = read_head(&mut BufReader::new(&client)) {
+                let _ = (&client).write_all(reply.as_bytes());
+            }
+        }
+    });
+    format!("http://{address}")
 }

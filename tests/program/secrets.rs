@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use connect_test_server::pki::Ca;
 use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Role, Server, User};
 
+use crate::proxy::answers;
 use crate::support::{Program, Ran, connect_cache, run, server_over_tls};
 
 const KEY: &str = "hunter2-is-the-key";
@@ -281,5 +282,57 @@ fn a_task_that_echoes_what_is_secret_shows_it_to_nobody() {
     for words in ["delete -l R -V 4.3.0", "delete --json -l R -V 4.3.0", "purge --all -y", "list"] {
         let ran = connect_cache(&server).env("CONNECT_API_KEY", KEY).words(words).run();
         ran.never_says(KEY).says("***");
+    }
+}
+
+#[test]
+fn masks_a_key_before_json_is_read_or_written() {
+    let key = r#"hunter2"is\the<key"#;
+    let (plain, escaped) = (serde_json::to_string(key).unwrap(), r"hunter2\u0022is\u005Cthe\u003ckey");
+    for spelled in [plain.trim_matches('"'), escaped] {
+        let task = format!(
+            r#"{{"id":"abcdefgh","output":["{spelled}"],"finished":true,"code":1,"error":"{spelled}","last":1}}"#
+        );
+        let server =
+            Server::start(Config { users: vec![User::new(key, "a", Role::Administrator)], ..config() });
+        let reply = |status, body| Action::Reply { status, headers: Vec::new(), body };
+        server.fault(Fault::new(Endpoint::Task, reply(200, task)).times(usize::MAX));
+        let error = format!(r#"{{"code":25,"error":"{spelled}"}}"#);
+        server.fault(Fault::new(Endpoint::List, reply(400, error)).times(usize::MAX));
+        for words in ["task abcdefgh", "task abcdefgh --json", "list -vv", "delete -vv --json -l R -V 4.3.0"]
+        {
+            let ran = connect_cache(&server).env("CONNECT_API_KEY", key).words(words).run();
+            assert!(format!("{}{}", ran.stdout, ran.stderr).contains("***"), "{ran:#?}");
+            shows_no_key(ran.never_says("the<key").never_says("the\\u003ckey"));
+        }
+    }
+}
+
+#[test]
+fn masks_a_key_before_a_trace_is_cut() {
+    let server = Server::start(config());
+    // A trace shows 1000 characters of the body: all but the last one of the key.
+    for before in 980..1000 {
+        let body = format!("{}{KEY}", "x".repeat(before));
+        server.fault(Fault::new(Endpoint::List, Action::Reply { status: 404, headers: Vec::new(), body }));
+        shows_no_key(program(&server).words("list -vv").run().exits(6).says("< xxx"));
+    }
+}
+
+#[test]
+fn masks_the_credentials_of_a_proxy() {
+    let (password, basic) = ("hunter2\"is\\it", "dXNlcjpodW50ZXIyImlzXGl0");
+    let json = serde_json::to_string(password).unwrap();
+    for page in [
+        format!("<html>{password} {basic}</html>"),
+        format!(r#"{{"code":25,"error":{json}}}"#),
+        format!("{}{password}", "x".repeat(90)),
+        format!("{}{basic}", "x".repeat(990)),
+    ] {
+        let head = format!("HTTP/1.1 400 No\r\nX-Echo: {basic}\r\nContent-Length: {}", page.len());
+        let proxy = answers(format!("{head}\r\n\r\n{page}")).replace("//", "//user:hunter2%22is%5Cit@");
+        let program = Program::new().env("CONNECT_API_KEY", KEY).env("http_proxy", proxy);
+        let ran = program.words("list -vv -s http://connect.test").run();
+        shows_no_key(ran.says("< x-echo: ***\n").never_says("is\\it").never_says(&basic[..6]));
     }
 }

@@ -19,7 +19,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A certificate that signs itself, good for 127.0.0.1, localhost and ::1. With `ca_true` it
+    /// A certificate that signs itself, good for the names of [`Leaf::default`]. With `ca_true` it
     /// also says that it is an authority, as those of `openssl req -x509` do.
     pub fn self_signed(ca_true: bool) -> Identity {
         let leaf = Leaf { is_ca: ca_true, ..Leaf::default() };
@@ -32,7 +32,7 @@ impl Identity {
 /// What the certificate of a server says. By default all is well with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// DNS names and IP addresses; with none the certificate has no subject alternative name.
+    /// DNS names and IP addresses, by default this host's and `connect.test`; with none the certificate has no subject alternative name.
     pub names: Vec<String>,
     /// When it begins to be valid, in days from now.
     pub not_before: i64,
@@ -47,7 +47,7 @@ pub struct Leaf {
 impl Default for Leaf {
     fn default() -> Leaf {
         Leaf {
-            names: ["127.0.0.1", "localhost", "::1"].map(String::from).to_vec(),
+            names: ["127.0.0.1", "localhost", "::1", "connect.test"].map(String::from).to_vec(),
             not_before: -1,
             not_after: 30,
             is_ca: false,

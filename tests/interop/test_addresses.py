@@ -1,0 +1,42 @@
+"""A server with several addresses, of which some do not answer."""
+
+import re
+import socket
+
+import pytest
+
+
+@pytest.fixture
+def silent():
+    """Makes a port of ::1 silent: its queue is full, so the system drops what arrives."""
+    sockets = []
+
+    def start(port):
+        listener = socket.socket(socket.AF_INET6)
+        sockets.append(listener)
+        listener.bind(("::1", port))
+        listener.listen(0)
+        with pytest.raises(TimeoutError):
+            for _ in range(10):
+                sockets.append(socket.create_connection(("::1", port), timeout=0.2))
+
+    yield start
+    for each in sockets:
+        each.close()
+
+
+def test_only_the_first_connection_waits_for_a_silent_address(program, connect, silent, tmp_path):
+    server = connect()
+    silent(server.port)
+    # IPv6 comes first by RFC 6724.
+    hosts = tmp_path / "hosts"
+    hosts.write_text("::1 connect.test\n127.0.0.1 connect.test\n")
+    url = server.url.replace("127.0.0.1", "connect.test")
+    # A task that no node knows is looked up on new connections.
+    words = ("task", "unknown", "--wait", "-v", "--request-timeout", "2")
+    run = program(*words, server=url, hosts=hosts)
+    assert run.status == 4, run
+    [first, *others] = [int(ms) for ms in re.findall(r" bytes in (\d+) ms", run.stderr)]
+    # Half of the time is for the first address.
+    assert first >= 1000, run
+    assert len(others) == 10 and max(others) < 1000, run

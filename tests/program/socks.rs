@@ -1,0 +1,250 @@
+//! SOCKS5 proxies: what they are asked, and the errors if they do not connect.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Config, Server};
+
+use crate::proxy::{NAME, named, tunnel};
+use crate::support::{Program, connect_cache, server_over_tls};
+
+const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
+
+/// A SOCKS5 proxy that connects every client to the port it asks for on loopback.
+struct Proxy {
+    address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// What the proxy answers.
+#[derive(Clone, Copy)]
+enum Lets {
+    All,
+    WithCredentials,
+    /// This answer to the greeting, then the end of the connection.
+    Greets(&'static [u8]),
+    /// This answer to the request, then the end of the connection.
+    Answers(&'static [u8]),
+}
+
+impl Proxy {
+    fn start(lets: Lets) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, log) = (listener.local_addr().unwrap(), Arc::<Mutex<_>>::default());
+        let proxy = Self { address, log: log.clone() };
+        // These threads end with the test program.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let log = log.clone();
+                thread::spawn(move || serve(&client, lets, &log));
+            }
+        });
+        proxy
+    }
+
+    /// The clients' requests: the credentials, if any, and the target with the kind of its address.
+    fn asked(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+fn take<const N: usize>(mut stream: &TcpStream) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Text after its length in one byte.
+fn take_text(mut stream: &TcpStream) -> io::Result<String> {
+    let mut text = vec![0; take::<1>(stream)?[0].into()];
+    stream.read_exact(&mut text)?;
+    Ok(String::from_utf8(text).unwrap())
+}
+
+fn serve(mut client: &TcpStream, lets: Lets, log: &Mutex<Vec<String>>) -> io::Result<()> {
+    let [version, methods] = take(client)?;
+    assert_eq!(version, 5);
+    let mut offered = vec![0; methods.into()];
+    client.read_exact(&mut offered)?;
+    let mut asked = String::new();
+    match lets {
+        Lets::Greets(greeting) => return client.write_all(greeting),
+        Lets::WithCredentials if !offered.contains(&2) => return client.write_all(&[5, 255]),
+        Lets::WithCredentials => {
+            client.write_all(&[5, 2])?;
+            assert_eq!(take(client)?, [1]);
+            asked = format!("{}:{} ", take_text(client)?, take_text(client)?);
+            if asked != "us er:p@ss:w%rd " {
+                return client.write_all(&[1, 1]);
+            }
+            client.write_all(&[1, 0])?;
+        }
+        Lets::All | Lets::Answers(_) => client.write_all(&[5, 0])?,
+    }
+    let [version, command, reserved, kind] = take(client)?;
+    assert_eq!([version, command, reserved], [5, 1, 0]);
+    asked += &match kind {
+        1 => format!("address {}", std::net::Ipv4Addr::from(take::<4>(client)?)),
+        4 => format!("address {}", std::net::Ipv6Addr::from(take::<16>(client)?)),
+        _ => format!("name {}", take_text(client)?),
+    };
+    let port = u16::from_be_bytes(take(client)?);
+    log.lock().unwrap().push(asked);
+    if let Lets::Answers(answer) = lets {
+        return client.write_all(answer);
+    }
+    let upstream = TcpStream::connect(("127.0.0.1", port))?;
+    // A name is the longest form of the address that the proxy connects from.
+    client.write_all(&[&[5, 0, 0, 3, 9], &b"somewhere"[..], &[1, 2]].concat())?;
+    tunnel(client, &upstream)
+}
+
+fn list(server: &Server, url: &str) -> Program {
+    connect_cache(server).words("list -q --retries 0 -s").arg(url)
+}
+
+#[test]
+fn carries_https_and_plain_http() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    let proxy = Proxy::start(Lets::All);
+    for (server, variable) in [(&tls, "HTTPS_PROXY"), (&plain, "http_proxy"), (&plain, "ALL_PROXY")] {
+        let before = server.requests().len();
+        let program = connect_cache(server).env("CONNECT_SERVER", named(server)).trusting(&ca);
+        let program = program.env(variable, format!("socks5h://{}", proxy.address));
+        program.words("list -q").run().exits(0).says_nothing().prints(CACHES);
+        // Not in absolute form, and without the header of HTTP proxies.
+        let request = &server.requests()[before];
+        assert!(request.header("host").unwrap().starts_with(NAME), "{request:?}");
+        assert_eq!(request.header("proxy-authorization"), None);
+    }
+    assert_eq!(proxy.asked(), ["name connect.test"; 3]);
+}
+
+#[test]
+fn uses_one_connection_for_a_run() {
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    let program = connect_cache(&server).env("CONNECT_SERVER", named(&server));
+    let program = program.env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+    program.words("delete -q -l R -V 4.3.0").run().exits(0);
+    assert!(server.requests().len() > 1);
+    assert_eq!((proxy.asked().len(), server.connections()), (1, 1));
+}
+
+#[test]
+fn warns_of_plain_http() {
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    let program = connect_cache(&server).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+    program.words("list -s").arg(named(&server)).run().exits(0).says("travels unencrypted");
+}
+
+#[test]
+fn resolves_the_name_where_the_scheme_says() {
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::All);
+    // The first is a name, and the system resolves it to 127.0.0.1.
+    for (scheme, host, expected) in [
+        ("socks5", "127.1", "address 127.0.0.1"),
+        ("socks", "127.1", "address 127.0.0.1"),
+        ("socks5h", "127.1", "name 127.1"),
+        ("socks5", "192.0.2.7", "address 192.0.2.7"),
+        ("socks5h", "192.0.2.7", "address 192.0.2.7"),
+        ("socks5h", "[fd00::7]", "address fd00::7"),
+    ] {
+        let url = server.url().replace("127.0.0.1", host);
+        let program = list(&server, &url).env("ALL_PROXY", format!("{scheme}://{}", proxy.address));
+        program.run().exits(0).prints(CACHES);
+        assert_eq!(proxy.asked().pop().as_deref(), Some(expected), "{scheme} {host}");
+    }
+    let program =
+        list(&server, "http://connect.invalid").env("ALL_PROXY", format!("socks5://{}", proxy.address));
+    program.run().exits(6).fails_with("the name connect.invalid cannot be resolved");
+    assert_eq!(proxy.asked().len(), 6);
+}
+
+#[test]
+fn sends_credentials_decoded_and_never_shows_them() {
+    let server = Server::start(Config::default());
+    let proxy = Proxy::start(Lets::WithCredentials);
+    let run = |user_info: &str| {
+        let program = connect_cache(&server).words("list -vv --retries 0 -s").arg(named(&server));
+        let ran = program.env("ALL_PROXY", format!("socks5h://{user_info}{}", proxy.address)).run();
+        ran.never_says("w%rd").never_says("w%25rd").never_says("us er").never_says("wrong")
+    };
+    run("us%20er:p%40ss:w%25rd@").exits(0).prints(CACHES);
+    assert_eq!(proxy.asked(), ["us er:p@ss:w%rd name connect.test"]);
+    let through = |masked: &str| format!("the proxy socks5h://{masked}{}", proxy.address);
+    run("us%20er:wrong@").exits(6).says(&through("***@")).says("it refuses the user name and password");
+    run("").exits(6).says(&through("")).says("it requires a user name and password");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn names_a_proxy_that_does_not_connect() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    for (lets, says) in [
+        (Lets::Greets(b""), "it closed the connection"),
+        (Lets::Greets(b"\x05"), "it closed the connection"),
+        (Lets::Greets(b"\x05\x01"), "it requires a user name and password"),
+        (Lets::Greets(b"\x05\xff"), "it requires a user name and password"),
+        (Lets::Greets(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
+        (Lets::Answers(b""), "it closed the connection"),
+        (Lets::Answers(b"\x05\x01\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
+        (Lets::Answers(b"\x05\x02\0\x01\0\0\0\0\0\0"), "its rules do not allow the connection"),
+        (Lets::Answers(b"\x05\x04\0\x01\0\0\0\0\0\0"), "the server is unreachable from there"),
+        (Lets::Answers(b"\x05\x05\0\x01\0\0\0\0\0\0"), "the server refuses the connection"),
+        (Lets::Answers(b"\x05\x09\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
+        (Lets::Answers(b"\x04\0\0\x01\0\0\0\0\0\0"), "it does not speak SOCKS5"),
+        (Lets::Answers(b"\x05\0\0\x01\0\0\0"), "it closed the connection"),
+    ] {
+        let proxy = Proxy::start(lets);
+        for server in [&tls, &plain] {
+            let variable = format!("socks5h://{}", proxy.address);
+            let ran = list(server, &named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
+            ran.fails_with(&format!("the proxy {variable} does not let us through: {says}")).prints("");
+            // Nothing was sent, so a deletion is not in doubt.
+            let program = connect_cache(server).words("delete -l R -V 4.3.0 --json -q --retries 0 -s");
+            let ran = program.arg(named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
+            assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
+        }
+    }
+    let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://127.0.0.1:1");
+    program.run().exits(6).fails_with("the proxy socks5h://127.0.0.1:1 does not let us through");
+    let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5://proxy.invalid");
+    program
+        .run()
+        .exits(6)
+        .fails_with("the proxy socks5://proxy.invalid:1080")
+        .fails_with("name cannot be resolved");
+    assert_eq!((tls.connections(), plain.connections()), (0, 0));
+}
+
+#[test]
+fn gives_up_on_a_proxy_that_stalls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("socks5h://{}", listener.local_addr().unwrap());
+    let server = Server::start(Config::default());
+    let program = list(&server, &named(&server)).within(Duration::from_secs(9));
+    let program = program.words("--request-timeout 0.1").env("ALL_PROXY", &proxy);
+    program
+        .run()
+        .exits(6)
+        .fails_with(&format!("the proxy {proxy} does not let us through: no answer within"));
+}
+
+#[test]
+fn reports_a_407_of_the_server_as_its_own() {
+    let server = Server::start(Config::default());
+    let page = connect_test_server::Action::html(407);
+    server.fault(connect_test_server::Fault::new(connect_test_server::Endpoint::List, page));
+    let proxy = Proxy::start(Lets::All);
+    let program = list(&server, &named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+    program.run().exits(6).fails_with("HTTP 407, and not from Connect itself");
+}
