@@ -23,6 +23,9 @@ impl Session {
         let interactive = io::stderr().is_terminal() && !common.quiet;
         let settings = settings::settle(common, interactive)?;
         let output = Output::new(started_at, common.quiet, common.verbose, interactive);
+        if let Some(note) = &settings.note {
+            output.note(note);
+        }
         for warning in &settings.warnings {
             output.warn(warning);
         }
