@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
 use super::files::{read_file, read_stdin, text};
 use super::options::Common;
@@ -67,6 +67,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
             saved.as_ref().ok_or(no_key)?.key()?
         }
     };
+    let headers = headers(common, &mut warnings)?;
     let trust = trust(common, variables, saved.as_ref())?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
@@ -87,6 +88,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     let mut config = Config::new(server, key);
     config.trust = trust;
     config.proxy = proxy;
+    config.headers = headers;
     config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
     config.interval = interval.unwrap_or(config.interval);
     config.request_timeout = match request_timeout {
@@ -123,6 +125,25 @@ fn key(common: &Common, variables: bool, warnings: &mut Vec<String>) -> Result<O
         Some(path) => file(&path, warnings),
         None => Ok(None),
     }
+}
+
+fn headers(common: &Common, warnings: &mut Vec<String>) -> Result<Vec<Header>, String> {
+    let mut headers = Vec::new();
+    for header in &common.header {
+        let text = header.reveal();
+        match text.strip_prefix('@') {
+            Some(path) => {
+                let lines = secret_file("header", path, warnings)?;
+                for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+                    headers.push(
+                        line.parse().map_err(|e: InvalidConfig| format!("in the header file {path}, {e}"))?,
+                    );
+                }
+            }
+            None => headers.push(text.parse().map_err(|e: InvalidConfig| format!("--header: {e}"))?),
+        }
+    }
+    Ok(headers)
 }
 
 /// Reads a file that holds a secret.

@@ -11,6 +11,7 @@ mod cluster;
 mod delete;
 mod faults;
 mod following;
+mod headers;
 mod heads;
 mod help;
 mod list;
