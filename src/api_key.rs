@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 4096;
 /// ```
 /// use connect_cache::ApiKey;
 ///
-/// let key: ApiKey = "a secret".parse()?;
+/// let key: ApiKey = "a-secret".parse()?;
 /// assert_eq!(format!("{key:?}"), "ApiKey(***)");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
@@ -37,20 +37,33 @@ impl ApiKey {
 impl FromStr for ApiKey {
     type Err = InvalidConfig;
 
-    /// Takes printable ASCII without whitespace around it. The error never shows the key.
+    /// Takes printable ASCII without whitespace. Quotes, `Key ` or `NAME_OF_THE_KEY=` around it, and a byte order
+    /// mark, are dropped. The error never shows the key.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let invalid = |problem| Err(InvalidConfig::new(format!("the API key {problem}; copy it again")));
-        if text.is_empty() {
-            return invalid("is empty");
-        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.contains(['\r', '\n']) {
             return invalid("has a line break in it");
         }
         if text.trim() != text {
-            return invalid("has white space around it");
+            return invalid("has whitespace around it");
+        }
+        let text = bare(text);
+        if text.is_empty() {
+            return invalid("is empty");
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             return invalid("has characters in it that no key has");
+        }
+        if text.contains(' ') {
+            return invalid("has a space in it");
+        }
+        if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+            return invalid("has a quote on one side only");
+        }
+        // Base64 may end in it.
+        if text.trim_end_matches('=').contains('=') {
+            return invalid("has an equals sign in it, as if a name stood before it");
         }
         if text.len() > MAX_BYTES {
             return invalid("is longer than any key");
@@ -65,6 +78,29 @@ impl FromStr for ApiKey {
     }
 }
 
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+
+/// Returns the key without what people copy with it: quotes, `Key `, `Authorization:`, `export CONNECT_API_KEY=`.
+fn bare(mut text: &str) -> &str {
+    let ends_with = |text: &str, word: &str| {
+        let start = text.len().checked_sub(word.len());
+        start.and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    loop {
+        let quoted = QUOTES.iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));
+        let named = text.split_once(['=', ':', ' ']).filter(|(name, _)| {
+            // No key has any of these before its end.
+            ends_with(name, "key")
+                || ends_with(name, "authorization")
+                || ["export", "set", "$env"].contains(name)
+        });
+        match quoted.or(named.map(|(_, rest)| rest.trim_start_matches(['=', ':', ' ']))) {
+            Some(rest) => text = rest.trim(),
+            None => return text,
+        }
+    }
+}
+
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(***)")
@@ -74,6 +110,45 @@ impl fmt::Debug for ApiKey {
 #[cfg(test)]
 mod tests {
     use super::ApiKey;
+
+    #[test]
+    fn drops_what_is_copied_with_a_key() {
+        for text in [
+            "k3y",
+            "\u{feff}k3y",
+            "\"k3y\"",
+            "'k3y'",
+            "Key k3y",
+            "\"Key k3y\"",
+            "CONNECT_API_KEY=k3y",
+            "\u{feff}export CONNECT_API_KEY='k3y'",
+            "set CONNECT_API_KEY=k3y",
+            "$env:CONNECT_API_KEY = \"k3y\"",
+            "api_key: k3y",
+            "Authorization: Key k3y",
+        ] {
+            assert_eq!(text.parse::<ApiKey>().unwrap().text(), "k3y", "{text}");
+        }
+        assert_eq!("a/b+k3y==".parse::<ApiKey>().unwrap().text(), "a/b+k3y==");
+    }
+
+    #[test]
+    fn refuses_what_may_be_more_than_a_key() {
+        for (text, says) in [
+            ("CONNECT_API_KEY=", "is empty"),
+            ("\"\"", "is empty"),
+            ("\"k3y", "quote on one side"),
+            ("k3y'", "quote on one side"),
+            ("TOKEN=k3y", "equals sign"),
+            ("k3y=k3y", "equals sign"),
+            ("Bearer k3y", "a space in it"),
+            ("k3y k3y", "a space in it"),
+            ("\u{201c}k3y\u{201d}", "characters"),
+        ] {
+            let error = text.parse::<ApiKey>().unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("k3y"), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn refuses_what_cannot_be_a_header_without_showing_it() {

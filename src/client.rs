@@ -92,7 +92,7 @@ impl Client {
         };
         Ok(Self {
             http: Http::new(&config, roots)?,
-            secrets: Secrets::new(&config.key, config.proxy.as_ref()),
+            secrets: Secrets::new(&config.key, config.proxy.as_ref(), &config.headers),
             trust_source: source.filter(|_| config.server.is_https()),
             config,
             observer: Box::new(|_| {}),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ApiKey, Proxy, ServerUrl, Trust};
+use crate::{ApiKey, Header, Proxy, ServerUrl, Trust};
 
 /// A server, how to reach it, and how patient to be. [`Config::new`] sets the defaults.
 #[derive(Clone, Debug)]
@@ -16,6 +16,9 @@ pub struct Config {
     pub trust: Trust,
     /// The proxy to use, if any; [`Proxy::for_server`] selects one from the environment. Default: none.
     pub proxy: Option<Proxy>,
+    /// Headers to send with every request, as a gateway may require. If one is `Authorization`, the key is sent as
+    /// `X-RSC-Authorization`. Default: none.
+    pub headers: Vec<Header>,
     /// Limit for one request, excluding the time it asks the server to hold. `None` for no limit. For the
     /// content list it counts from the last byte received.
     /// Default: 30 s.
@@ -41,6 +44,7 @@ impl Config {
             key,
             trust: Trust::default(),
             proxy: None,
+            headers: Vec::new(),
             request_timeout: Some(Duration::from_secs(30)),
             retries: None,
             interval: Duration::from_secs(1),

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
@@ -17,15 +17,17 @@ use crate::error::{CertificateProblem, seconds};
 use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
-use crate::{Config, ErrorKind, InvalidConfig, Proxy, ServerUrl, Trust};
+use crate::{Config, ErrorKind, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
 /// A longer body is not a reply of Connect's, unless it is read as it arrives.
 const MAX_BODY: usize = 32 << 20;
 /// How much is read at once, and kept of a body that is read as it arrives.
 const PART: usize = 8 << 10;
 const INPUT_BUFFER: usize = 32 << 10;
-/// The longest header line must fit: the key's or the cookies'.
-const OUTPUT_BUFFER: usize = 12 << 10;
+/// The longest header line must fit, and for a proxy that takes requests in absolute form the whole head.
+const OUTPUT_BUFFER: usize = 20 << 10;
+/// For all headers of the configuration.
+const MAX_HEADERS: usize = 8 << 10;
 /// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
@@ -39,6 +41,10 @@ pub(crate) struct Http {
     proxy: Option<Proxy>,
     /// For a proxy that takes requests in absolute form.
     proxy_authorization: Option<HeaderValue>,
+    headers: Vec<Header>,
+    /// The header of the key: the other one that Connect reads if a gateway wants `Authorization` for itself
+    /// (connectapi, rsconnect and Posit's vip send it so).
+    key_header: HeaderName,
 }
 
 /// How long an exchange may take.
@@ -103,6 +109,11 @@ pub(crate) struct Broken {
 
 impl Http {
     pub(crate) fn new(config: &Config, roots: Option<RootCerts>) -> Result<Self, InvalidConfig> {
+        let bytes: usize =
+            config.headers.iter().map(|header| header.name.as_str().len() + header.value.len() + 4).sum();
+        if bytes > MAX_HEADERS {
+            return Err(InvalidConfig::new("the headers to send are longer than 8 KiB together"));
+        }
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -154,6 +165,11 @@ impl Http {
             server: config.server.clone(),
             proxy: config.proxy.clone(),
             proxy_authorization,
+            key_header: match config.headers.iter().any(|header| header.name == header::AUTHORIZATION) {
+                true => HeaderName::from_static("x-rsc-authorization"),
+                false => header::AUTHORIZATION,
+            },
+            headers: config.headers.clone(),
         })
     }
 
@@ -183,7 +199,7 @@ impl Http {
             None => self.prepare(self.agent.get(outgoing.url), outgoing, limits).call(),
             Some(body) => {
                 let request = self.agent.delete(outgoing.url).force_send_body();
-                self.prepare(request, outgoing, limits).header("content-type", "application/json").send(body)
+                self.prepare(request, outgoing, limits).send(body)
             }
         }?;
         let (head, mut body) = response.into_parts();
@@ -235,14 +251,29 @@ impl Http {
         if outgoing.fresh_connection {
             config = config.max_idle_age(Duration::ZERO);
         }
-        let mut request = config.build().header("authorization", outgoing.authorization);
-        if let Some(cookies) = &outgoing.cookies {
-            request = request.header("cookie", cookies);
-        }
-        if let Some(authorization) = &self.proxy_authorization {
-            request = request.header("proxy-authorization", authorization);
+        let mut request = config.build();
+        if let Some(headers) = request.headers_mut() {
+            self.fill(headers, outgoing);
         }
         request
+    }
+
+    fn fill(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+        for Header { name, value } in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        headers.append(self.key_header.clone(), outgoing.authorization.clone());
+        if let Some(Ok(cookies)) =
+            outgoing.cookies.as_ref().map(|cookies| HeaderValue::from_bytes(cookies.as_bytes()))
+        {
+            headers.append(header::COOKIE, cookies);
+        }
+        if let Some(authorization) = &self.proxy_authorization {
+            headers.append(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
+        if outgoing.body.is_some() {
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
     }
 
     /// Returns what an error of ureq's means. Whether the request was sent is not inferred from it: the same

@@ -1,20 +1,25 @@
 //! The secrets of a run, masked in everything that a reply may echo.
 
-use crate::{ApiKey, Proxy};
+use crate::{ApiKey, Header, Proxy};
 
 /// A shorter text would be masked by coincidence, and protects nothing.
 const MIN_BYTES: usize = 6;
 const MASK: &[u8] = b"***";
 
-/// The API key and the proxy's credentials.
+/// The API key, the proxy's credentials and the values of headers.
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(crate) fn new(key: &ApiKey, proxy: Option<&Proxy>) -> Self {
+    pub(crate) fn new(key: &ApiKey, proxy: Option<&Proxy>, headers: &[Header]) -> Self {
         let mut secrets = vec![key.text().to_owned()];
         if let Some(proxy) = proxy {
             secrets.extend(proxy.credentials().map(|(_, password)| password.to_owned()));
             secrets.extend(proxy.authorization().map(|basic| basic.trim_start_matches("Basic ").to_owned()));
+        }
+        for value in headers.iter().filter_map(|header| header.value.to_str().ok()) {
+            secrets.push(value.to_owned());
+            // A reply may show the credentials without their scheme.
+            secrets.extend(value.split_once(' ').map(|(_, credentials)| credentials.to_owned()));
         }
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
         Self(secrets)
@@ -81,7 +86,9 @@ mod tests {
     fn secrets(key: &str) -> Secrets {
         let proxy = |name: &str| (name == "http_proxy").then(|| "http://user:hunt\u{e9}r2@proxy".to_owned());
         let proxy = Proxy::for_server(&"http://host".parse().unwrap(), &proxy).unwrap();
-        Secrets::new(&key.parse().unwrap(), proxy.as_ref())
+        let headers =
+            ["X-Gate: g4te-secret", "Authorization: Bearer t0ken-x"].map(|line| line.parse().unwrap());
+        Secrets::new(&key.parse().unwrap(), proxy.as_ref(), &headers)
     }
 
     #[test]
@@ -89,6 +96,7 @@ mod tests {
         let echo = "Key secret-key, Basic dXNlcjpodW50w6lyMg==, hunt\u{e9}r2; and secret-key again";
         assert_eq!(secrets("secret-key").masked(echo), "Key ***, Basic ***, ***; and *** again");
         assert_eq!(secrets("k").masked("a kiwi"), "a kiwi");
+        assert_eq!(secrets("k").masked("g4te-secret, Bearer t0ken-x, a t0ken-x"), "***, ***, a ***");
         assert_eq!(secrets("secret-key").masked("secret-ke"), "secret-ke");
         assert_eq!(secrets("secret-key").masked(""), "");
     }

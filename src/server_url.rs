@@ -10,7 +10,7 @@ use crate::InvalidConfig;
 
 /// A server's address: `http` or `https`, a host, perhaps a port and a path prefix.
 ///
-/// Parsing drops a trailing `/` and a trailing `/__api__`, and refuses user info, a query and a
+/// Parsing drops a trailing `/` and everything from `/__api__` on, and refuses user info, a query and a
 /// fragment, so that neither a key nor a request ends up where nobody meant it.
 ///
 /// ```
@@ -92,23 +92,55 @@ impl FromStr for ServerUrl {
     type Err = InvalidConfig;
 
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        let text = text.trim();
-        let invalid = |problem: &str| InvalidConfig::new(format!("the server's address {problem}"));
-        // An @ tells user info from the host only where an authority is all that is before it; elsewhere,
-        // what is before it may be a password, and no address is offered.
-        let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#']).next();
-        let clear = match text.matches('@').count() {
-            0 => true,
-            ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
-        };
-        let meant = |problem: &str, address: &str| match clear {
-            true => invalid(&format!("{problem}; use {address}")),
-            false => invalid(problem),
-        };
+        Self::read(text.trim()).map_err(|Misread { problem, instead }| {
+            // An @ tells user info from the host only where an authority is all that is before it;
+            // elsewhere, what is before it may be a password, and no address is offered.
+            let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
+            let authority = authority.split(['/', '?', '#', '\\']).next();
+            let is_clear = match text.matches('@').count() {
+                0 => true,
+                ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
+            };
+            match is_clear && !instead.is_empty() {
+                true => InvalidConfig::new(format!("the server's address {problem}; use {instead}")),
+                false => InvalidConfig::new(format!("the server's address {problem}")),
+            }
+        })
+    }
+}
 
+/// Why a text is no address, and the address that is meant, or nothing if that is not known.
+struct Misread {
+    problem: &'static str,
+    instead: String,
+}
+
+fn invalid(problem: &'static str) -> Misread {
+    Misread { problem, instead: String::new() }
+}
+
+/// Returns the problem and the address meant: `text`, in which there may be more to correct.
+fn meant(problem: &'static str, text: &str) -> Misread {
+    let instead = match ServerUrl::read(text) {
+        Ok(server) => server.to_string(),
+        Err(misread) => misread.instead,
+    };
+    Misread { problem, instead }
+}
+
+impl ServerUrl {
+    fn read(text: &str) -> Result<Self, Misread> {
+        // Each call to `meant` removes what it names, so that this ends.
+        const QUOTES: [char; 6] = ['"', '\'', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+        if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+            return Err(meant("has quotes around it", text.trim_matches(QUOTES).trim()));
+        }
+        if text.contains('\\') {
+            return Err(meant("has backslashes in it", &text.replace('\\', "/")));
+        }
         let Some((scheme, rest)) = text.split_once("://") else {
             // User info may be a password; what follows it is the address meant.
-            let address = without_user_info(text.split(['?', '#']).next().unwrap_or_default());
+            let address = without_user_info(text);
             // A colon or a slash may be all that its scheme lacks.
             let slip = ["https", "http"].iter().find_map(|scheme| {
                 address.strip_prefix(scheme).filter(|rest| rest.starts_with([':', '/']) && rest.contains('/'))
@@ -119,35 +151,31 @@ impl FromStr for ServerUrl {
             }
             return Err(meant("has no scheme", &format!("https://{address}")));
         };
-        let https = match scheme.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
-            _ => {
-                let address = without_user_info(rest.split(['?', '#']).next().unwrap_or_default());
-                return Err(meant("has another scheme than http or https", &format!("https://{address}")));
-            }
-        };
-        let scheme = if https { "https://" } else { "http://" };
-
-        let (plain, has_tail) = match rest.find(['?', '#']) {
-            Some(at) => (&rest[..at], true),
-            None => (rest, false),
-        };
-        let address = without_user_info(plain);
-        if address.len() != plain.len() {
-            return Err(meant(
-                "has user info in it, which Connect does not use",
-                &format!("{scheme}{address}"),
-            ));
+        let https = scheme.eq_ignore_ascii_case("https");
+        if !https && !scheme.eq_ignore_ascii_case("http") {
+            return Err(meant("has another scheme than http or https", &format!("https://{rest}")));
         }
-        if has_tail {
+        let address = without_user_info(rest);
+        if address.len() != rest.len() {
+            let address = format!("{scheme}://{address}");
+            return Err(meant("has user info in it, which Connect does not use", &address));
+        }
+        if let Some(at) = rest.find(['?', '#']) {
+            let (address, tail) = rest.split_at(at);
             let address = address.trim_end_matches('/');
-            return Err(meant("has a query or a fragment", &format!("{scheme}{address}")));
+            // The dashboard's pages are fragments below /connect/.
+            let server = address.strip_suffix("/connect").filter(|_| tail.starts_with('#'));
+            let address = format!("{scheme}://{}", server.unwrap_or(address));
+            return Err(meant("has a query or a fragment", &address));
         }
 
         let (authority, path) = address.split_at(address.find('/').unwrap_or(address.len()));
         let path = path.trim_end_matches('/');
-        let prefix = path.strip_suffix("/__api__").unwrap_or(path).trim_end_matches('/');
+        let api = path.match_indices("/__api__").find(|(at, api)| {
+            let rest = &path[at + api.len()..];
+            rest.is_empty() || rest.starts_with('/')
+        });
+        let prefix = api.map_or(path, |(at, _)| &path[..at]).trim_end_matches('/');
         // Behind the brackets of an IPv6 address, if any: the colons in them part no port.
         let (host, port) = match authority[authority.find(']').unwrap_or(0)..].rfind(':') {
             Some(_) => authority.rsplit_once(':').unwrap_or((authority, "")),
@@ -161,6 +189,11 @@ impl FromStr for ServerUrl {
                 _ => return Err(invalid("has a port that is not a number from 1 to 65535")),
             },
         };
+        if !host.is_ascii() {
+            let labels: Vec<String> = host.split('.').map(ascii_label).collect();
+            let address = format!("{scheme}://{}{}{path}", labels.join("."), &authority[host.len()..]);
+            return Err(meant("has an international host name", &address));
+        }
         let server = Self { https, host: host.to_ascii_lowercase(), port, prefix: prefix.to_owned() };
         if host.is_empty() {
             return Err(invalid("names no host"));
@@ -181,11 +214,67 @@ impl FromStr for ServerUrl {
 
 /// `address` (host, port, path) without the `user:password@` in front of its host.
 fn without_user_info(address: &str) -> &str {
-    let authority = address.find('/').unwrap_or(address.len());
+    let authority = address.find(['/', '?', '#']).unwrap_or(address.len());
     match address[..authority].rfind('@') {
         Some(at) => &address[at + 1..],
         None => address,
     }
+}
+
+/// Returns a label of a host name as DNS has it: what is not ASCII in Punycode (RFC 3492, section 6.3).
+fn ascii_label(label: &str) -> String {
+    let chars = || label.chars().map(u32::from);
+    let total = chars().count() as u32;
+    // No label of more than 63 bytes exists.
+    if label.is_ascii() || total > 63 {
+        return label.to_owned();
+    }
+    let mut ascii: String = label.chars().filter(char::is_ascii).collect();
+    let basic = ascii.len() as u32;
+    if basic > 0 {
+        ascii.push('-');
+    }
+    let (mut n, mut delta, mut bias, mut handled) = (128, 0, 72, basic);
+    while handled < total {
+        let next = chars().filter(|&c| c >= n).min().unwrap_or(n);
+        delta += (next - n) * (handled + 1);
+        n = next;
+        for c in chars() {
+            delta += u32::from(c < n);
+            if c != n {
+                continue;
+            }
+            let (mut rest, mut k) = (delta, 36_u32);
+            loop {
+                let threshold = k.saturating_sub(bias).clamp(1, 26);
+                if rest < threshold {
+                    break;
+                }
+                rest -= threshold;
+                ascii.push(punycode_digit(threshold + rest % (36 - threshold)));
+                rest /= 36 - threshold;
+                k += 36;
+            }
+            ascii.push(punycode_digit(rest));
+            delta /= if handled == basic { 700 } else { 2 };
+            handled += 1;
+            delta += delta / handled;
+            bias = 0;
+            while delta > 455 {
+                delta /= 35;
+                bias += 36;
+            }
+            bias += 36 * delta / (delta + 38);
+            delta = 0;
+        }
+        delta += 1;
+        n += 1;
+    }
+    format!("xn--{ascii}")
+}
+
+fn punycode_digit(digit: u32) -> char {
+    char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[digit as usize % 36])
 }
 
 #[cfg(test)]
@@ -203,6 +292,8 @@ mod tests {
             ("https://example.com/Rsc/__api__", "https://example.com/Rsc"),
             ("http://[::1]:3939", "http://[::1]:3939"),
             ("http://[::1]", "http://[::1]"),
+            ("https://host/rsc/__api__/v1/user", "https://host/rsc"),
+            ("https://host/__api__x", "https://host/__api__x"),
         ] {
             assert_eq!(text.parse::<ServerUrl>().unwrap().to_string(), address);
         }
@@ -222,7 +313,17 @@ mod tests {
             ("ftp://host/x", "another scheme than http or https; use https://host/x"),
             ("https://me:pw@host/x", "user info in it, which Connect does not use; use https://host/x"),
             ("https://me:pw@host/x?q", "user info in it, which Connect does not use; use https://host/x"),
-            ("https://host/connect/#/content", "a query or a fragment; use https://host/connect"),
+            ("https://host/connect/#/content", "a query or a fragment; use https://host"),
+            ("https://host/rsc/connect#/x", "a query or a fragment; use https://host/rsc"),
+            ("https://host/x/#/connect", "a query or a fragment; use https://host/x"),
+            ("https://host/__api__/v1/tasks?first=0", "a query or a fragment; use https://host"),
+            ("\"https://host:3939\"", "has quotes around it; use https://host:3939"),
+            ("'host/connect/#/x'", "has quotes around it; use https://host"),
+            ("\u{201c}https://me:pw@host\u{201d}", "has quotes around it; use https://host"),
+            ("\"", "has quotes around it"),
+            ("https:\\\\host\\x", "has backslashes in it; use https://host/x"),
+            ("https://me:1\\pw@host", "has backslashes in it"),
+            ("https://host\\", "has backslashes in it; use https://host"),
             ("https://host?next=@x", "a query or a fragment"),
             ("https://me:pw?x@host", "a query or a fragment"),
             ("me:pw#x@host", "has no scheme"),
@@ -236,7 +337,17 @@ mod tests {
             ("https://::1", "no name and no IP address"),
             ("https://ho st", "characters"),
             ("https://host/a b", "characters"),
-            ("https://h\u{f6}st", "characters"),
+            ("https://h\u{f6}st:3939/x", "an international host name; use https://xn--hst-sna:3939/x"),
+            ("https://b\u{fc}cher.example", "an international host name; use https://xn--bcher-kva.example"),
+            (
+                "https://\u{bb34}\u{ae08}\u{c0bc}.\u{4e2d}\u{56fd}",
+                "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
+            ),
+            (
+                "https://me:pw@h\u{f6}st",
+                "user info in it, which Connect does not use; use https://xn--hst-sna",
+            ),
+            ("https://host/\u{f6}", "characters"),
             ("https://host/\r\nx: y", "characters"),
             ("", "is empty"),
         ] {

@@ -20,6 +20,9 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         let (_, address) = address.split_once("://")?;
         Some(format!("{does} on this port: try {scheme}://{address}"))
     };
+    if let Some(address) = without_dashboard(&error.kind, server) {
+        return Some(format!("/connect is the dashboard; use {address} as the server"));
+    }
     let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
     let step = match &error.kind {
         ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
@@ -87,6 +90,21 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         _ => return None,
     };
     Some(step.to_owned())
+}
+
+/// Returns the server's address without the `/connect` of the dashboard, if the reply may be the dashboard's.
+fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
+    let is_dashboard = match kind {
+        ErrorKind::Redirect { instead, .. } => instead.is_none(),
+        ErrorKind::Foreign { status: 404 | 405, start } | ErrorKind::Malformed { start, .. } => {
+            start.starts_with('<')
+        }
+        _ => false,
+    };
+    let address = server.to_string();
+    let address = address.strip_suffix("/connect").filter(|_| is_dashboard)?;
+    // The host's own name may be `connect`.
+    address.parse::<ServerUrl>().is_ok().then(|| address.to_owned())
 }
 
 fn certificate(problem: &CertificateProblem) -> &'static str {

@@ -142,7 +142,8 @@ impl<'a> Sorted<'a> {
                 Some(words.next().ok_or_else(|| format!("{} needs a value: {arg_name}", flag.long))?)
             }
         };
-        if value.is_some() && self.given.contains(&flag.long) {
+        let once = flag.optionality != Optionality::Repeating;
+        if value.is_some() && once && self.given.contains(&flag.long) {
             return Err(format!("{} is given twice", flag.long));
         }
         self.given.push(flag.long);
@@ -175,7 +176,8 @@ impl<'a> Sorted<'a> {
     /// A stray word, unless it may be a key or a part of one: shown is what looks like a word.
     fn quoted(&self, word: &str) -> String {
         let is_word = word.len() <= 12 && word.bytes().all(|b| b.is_ascii_lowercase());
-        match is_word && !self.given.contains(&"--api-key") {
+        let may_be_secret = ["--api-key", "--header"].iter().any(|option| self.given.contains(option));
+        match is_word && !may_be_secret {
             true => format!(" '{word}'"),
             false => String::new(),
         }
@@ -384,6 +386,9 @@ mod tests {
             ("--version delete", "--version goes behind the command's name"),
             ("list -k", "--api-key needs a value: KEY"),
             ("list -k secret -k secret", "--api-key is given twice"),
+            ("list --header X: secret", "list takes no further argument"),
+            ("list --headers=secret", "--header has something stuck to it"),
+            ("list -H", "--header needs a value: HEADER"),
             ("list --json=secret", "--json takes no value"),
             ("list --help=secret", "no option --help"),
         ] {

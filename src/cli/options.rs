@@ -39,6 +39,10 @@ pub struct Common {
     #[argh(switch, short = 'i')]
     pub insecure: bool,
 
+    /// header to send with every request, as NAME: VALUE; repeatable; @FILE holds one per line
+    #[argh(option, short = 'H', arg_name = "HEADER")]
+    pub header: Vec<Secret>,
+
     /// the least time from the start of one look at a task to the start of the next (default 1)
     #[argh(option, arg_name = "SECONDS")]
     pub interval: Option<String>,

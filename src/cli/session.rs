@@ -20,6 +20,9 @@ impl Session {
     pub(crate) fn open(common: &Common) -> Result<Self, String> {
         let output = Output::new(common.quiet, common.verbose);
         let settings = settings::settle(common, output.interactive())?;
+        if let Some(note) = &settings.note {
+            output.note(note);
+        }
         for warning in &settings.warnings {
             output.warn(warning);
         }

@@ -4,9 +4,9 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
-use super::files::{read_file, read_stdin};
+use super::files::{read_file, read_stdin, text};
 use super::options::Common;
 use super::saved_servers::{self, SavedServer};
 
@@ -19,6 +19,8 @@ const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
 /// What the common options and the environment amount to.
 pub(crate) struct Settings {
     pub(crate) config: Config,
+    /// Which server is used, if nothing named it.
+    pub(crate) note: Option<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -28,19 +30,45 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Settles the common options. The error is for people.
 pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, String> {
     let mut warnings = Vec::new();
-    let saved = match &common.name {
-        Some(_) if common.server.is_some() => {
+    let address = match &common.server {
+        None if common.name.is_none() => variable("CONNECT_SERVER")?,
+        address => address.clone(),
+    };
+    let mut saved = match (&common.name, &address) {
+        (Some(_), Some(_)) => {
             return Err(
                 "--name and --server exclude each other: a saved server has its own address".to_owned()
             );
         }
-        Some(name) => Some(saved_servers::find(name, &|name| env::var_os(name))?),
-        None => None,
+        (Some(name), None) => Some(saved_servers::find(name)?),
+        (None, Some(_)) => None,
+        (None, None) => Some(
+            saved_servers::default()?
+                .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
+        ),
     };
-
-    let server = server(common, saved.as_ref())?;
-    let key = key(common, saved.as_ref(), &mut warnings)?;
-    let trust = trust(common, saved.as_ref())?;
+    let address = saved.as_ref().map(|saved| saved.url.clone()).or(address).unwrap_or_default();
+    let server: ServerUrl = address.parse().map_err(String::from)?;
+    let note = match &saved {
+        Some(SavedServer { name, .. }) if common.name.is_none() => {
+            Some(format!("using the saved server {name} ({server}), rsconnect's default"))
+        }
+        _ => None,
+    };
+    // No variable counts beside a saved server, so that no server gets what is meant for another.
+    let variables = saved.is_none();
+    let key = match key(common, variables, &mut warnings)? {
+        Some(key) => key,
+        None => {
+            if common.server.is_some() {
+                saved = saved_servers::at(&server)?;
+            }
+            let no_key = "there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY";
+            saved.as_ref().ok_or(no_key)?.key()?
+        }
+    };
+    let headers = headers(common, &mut warnings)?;
+    let trust = trust(common, variables, saved.as_ref())?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
             .map_err(String::from)?;
@@ -60,6 +88,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     let mut config = Config::new(server, key);
     config.trust = trust;
     config.proxy = proxy;
+    config.headers = headers;
     config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
     config.interval = interval.unwrap_or(config.interval);
     config.request_timeout = match request_timeout {
@@ -71,7 +100,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
         None => None,
     };
     config.heartbeat = interactive.then_some(HEARTBEAT);
-    Ok(Settings { config, warnings })
+    Ok(Settings { config, note, warnings })
 }
 
 /// Returns the options that a printed command repeats, each after a space, to reach the same server. Secrets are
@@ -103,50 +132,61 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn server(common: &Common, saved: Option<&SavedServer>) -> Result<ServerUrl, String> {
-    let address = match (saved, &common.server) {
-        (Some(saved), _) => saved.url.clone(),
-        (None, Some(address)) => address.clone(),
-        (None, None) => variable("CONNECT_SERVER")?
-            .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
+/// Returns the key that a flag or, if they count, a variable gives.
+fn key(common: &Common, variables: bool, warnings: &mut Vec<String>) -> Result<Option<ApiKey>, String> {
+    let file = |path: &str, warnings: &mut Vec<String>| {
+        let text = secret_file("key", path, warnings)?;
+        text.trim().parse().map(Some).map_err(|e: InvalidConfig| format!("in the key file {path}, {e}"))
     };
-    address.parse::<ServerUrl>().map_err(String::from)
-}
-
-fn key(common: &Common, saved: Option<&SavedServer>, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
     if let Some(key) = &common.api_key {
-        return key.reveal().parse::<ApiKey>().map_err(String::from);
+        return key.reveal().parse().map(Some).map_err(String::from);
     }
     if let Some(path) = &common.api_key_file {
-        return key_file(path, warnings);
+        return file(path, warnings);
     }
-    if let Some(saved) = saved {
-        let key = saved.api_key.as_deref().filter(|key| !key.is_empty());
-        let key =
-            key.ok_or("the saved server has no API key; pass one with --api-key-file FILE or --api-key KEY")?;
-        return key.parse::<ApiKey>().map_err(String::from);
+    if !variables {
+        return Ok(None);
     }
     if let Some(key) = variable("CONNECT_API_KEY")? {
-        return key.parse::<ApiKey>().map_err(String::from);
+        return key.parse().map(Some).map_err(String::from);
     }
     match variable("CONNECT_API_KEY_FILE")? {
-        Some(path) => key_file(&path, warnings),
-        None => Err("there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY".to_owned()),
+        Some(path) => file(&path, warnings),
+        None => Ok(None),
     }
 }
 
-fn key_file(path: &str, warnings: &mut Vec<String>) -> Result<ApiKey, String> {
+fn headers(common: &Common, warnings: &mut Vec<String>) -> Result<Vec<Header>, String> {
+    let mut headers = Vec::new();
+    for header in &common.header {
+        let text = header.reveal();
+        match text.strip_prefix('@') {
+            Some(path) => {
+                let lines = secret_file("header", path, warnings)?;
+                for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+                    headers.push(
+                        line.parse().map_err(|e: InvalidConfig| format!("in the header file {path}, {e}"))?,
+                    );
+                }
+            }
+            None => headers.push(text.parse().map_err(|e: InvalidConfig| format!("--header: {e}"))?),
+        }
+    }
+    Ok(headers)
+}
+
+/// Reads a file that holds a secret.
+fn secret_file(kind: &str, path: &str, warnings: &mut Vec<String>) -> Result<String, String> {
     let content = if path == "-" {
-        read_stdin().map_err(|e| format!("cannot read the API key from standard input: {e}"))?
+        read_stdin().map_err(|e| format!("cannot read the {kind} from standard input: {e}"))?
     } else {
         if is_readable_by_all(Path::new(path)) {
             warnings
-                .push(format!("the key file {path} can be read by every user of this host; chmod 600 it"));
+                .push(format!("the {kind} file {path} can be read by every user of this host; chmod 600 it"));
         }
-        read_file(Path::new(path)).map_err(|e| format!("cannot read the key file {path}: {e}"))?
+        read_file(Path::new(path)).map_err(|e| format!("cannot read the {kind} file {path}: {e}"))?
     };
-    let text = String::from_utf8(content).map_err(|_| format!("the key file {path} is not text"))?;
-    text.trim().parse().map_err(|e: InvalidConfig| format!("in the key file {path}, {e}"))
+    text(content).ok_or_else(|| format!("the {kind} file {path} is not text"))
 }
 
 #[cfg(unix)]
@@ -160,9 +200,9 @@ fn is_readable_by_all(_: &Path) -> bool {
     false
 }
 
-/// Returns the trust: by flags, else the saved server alone, else the environment. A CA named by a flag is used
-/// whatever the saved server or the environment says.
-fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> {
+/// Returns the trust: by flags, else by variables, if they count, else the saved server's. A CA named by a flag is
+/// used whatever the rest says.
+fn trust(common: &Common, variables: bool, saved: Option<&SavedServer>) -> Result<Trust, String> {
     // A file that is named must be valid even if it is not used.
     let named = match &common.cacert {
         Some(path) => Some(Trust::file(path).map_err(String::from)?),
@@ -174,23 +214,22 @@ fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> 
     if let Some(named) = named {
         return Ok(named);
     }
-    if let Some(saved) = saved {
-        return Ok(match saved.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty()) {
-            _ if saved.insecure == Some(true) => Trust::Insecure,
-            Some(pem) => {
-                let source = "the CA saved with the server".to_owned();
-                Trust::Certificates { source, pem: pem.as_bytes().to_vec() }
-            }
-            None => Trust::Store,
-        });
+    if variables {
+        if insecure_by_environment()? {
+            return Ok(Trust::Insecure);
+        }
+        if let Some(path) = variable("CONNECT_CA_CERTIFICATE")? {
+            return Trust::file(&path).map_err(String::from);
+        }
     }
-    if insecure_by_environment()? {
-        return Ok(Trust::Insecure);
-    }
-    match variable("CONNECT_CA_CERTIFICATE")? {
-        Some(path) => Trust::file(&path).map_err(String::from),
-        None => Ok(Trust::Store),
-    }
+    Ok(match saved {
+        Some(saved) if saved.insecure => Trust::Insecure,
+        Some(saved) if !saved.ca_cert.trim().is_empty() => Trust::Certificates {
+            source: "the CA saved with the server".to_owned(),
+            pem: saved.ca_cert.as_bytes().to_vec(),
+        },
+        _ => Trust::Store,
+    })
 }
 
 fn insecure_by_environment() -> Result<bool, String> {

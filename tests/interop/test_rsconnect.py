@@ -91,6 +91,16 @@ def test_names_and_keys_of_several_servers(saving, connect):
     assert run.status == 2, run
 
 
+def test_the_default_server_and_the_key_of_an_address(saving, connect):
+    one, other = connect(), connect("--cache", "R,4.2.0,Local")
+    saving.rsconnect("add", "-n", "one", "-s", one.url + "/", "-k", "admin-key")
+    saving.rsconnect("add", "-n", "other", "-s", other.url, "-k", "admin-key", "--set-default")
+    run = saving("list")
+    assert listed(run) == [["R", "4.2.0", "Local"]]
+    assert run.stderr == f"using the saved server other ({other.url}), rsconnect's default\n"
+    assert listed(saving("list", "-s", one.url)) == LISTED
+
+
 def test_rsconnect_knows_the_words_that_we_took_over(saving, connect):
     """The same words delete with either, from the same saved server."""
     server = connect()

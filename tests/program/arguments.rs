@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use connect_test_server::{Config, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
 use crate::support::{Program, connect_cache, run};
 
@@ -155,4 +155,102 @@ fn a_key_that_cannot_be_sent_is_refused_unseen() {
         .exits(2)
         .fails_with("larger than 1 MiB");
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn shows_the_address_that_is_meant() {
+    let server = Server::start(Config::default());
+    for (address, says) in [
+        ("\"https://host:3939\"", "has quotes around it; use https://host:3939"),
+        ("https:\\\\host\\x", "has backslashes in it; use https://host/x"),
+        ("https://b\u{fc}cher.example/rsc", "international host name; use https://xn--bcher-kva.example/rsc"),
+        ("https://host:3939/connect/#/content/1", "a query or a fragment; use https://host:3939"),
+    ] {
+        let ran = connect_cache(&server).env("CONNECT_SERVER", address).words("list").run();
+        let ran = ran.exits(2).fails_with("the server's address ").fails_with(says);
+        assert!(ran.stderr.trim_end().ends_with(says), "{ran:#?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn cuts_an_address_at_the_api() {
+    let server = Server::start(Config::default());
+    let url = format!("{}/__api__/v1/system/caches/runtime/", server.url());
+    connect_cache(&server).env("CONNECT_SERVER", url).words("list -q").run().exits(0);
+}
+
+#[test]
+fn names_the_address_without_the_dashboard() {
+    let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
+    // The prefix may be real.
+    connect_cache(&server).words("list -q").run().exits(0);
+    let root = server.url().strip_suffix("/connect").unwrap().to_owned();
+    let headers = vec![("Location".to_owned(), format!("{}/#/login", server.url()))];
+    let redirect = Action::Reply { status: 302, headers, body: String::new() };
+    for action in [Action::html(200), Action::html(404), redirect] {
+        server.fault(Fault::new(Endpoint::List, action));
+        let ran = connect_cache(&server).words("list").run().exits(6);
+        ran.fails_with(&format!("; /connect is the dashboard; use {root} as the server"));
+    }
+    // A gateway that is down is not the dashboard.
+    server.fault(Fault::new(Endpoint::List, Action::html(502)).times(usize::MAX));
+    connect_cache(&server).words("list --retries 0").run().exits(6).never_says("dashboard");
+}
+
+#[test]
+fn reads_a_key_as_it_is_pasted() {
+    let server = Server::start(Config::default());
+    let program = || connect_cache(&server).without("CONNECT_API_KEY").words("list -q");
+    for key in [
+        "\u{feff}admin-key",
+        "'admin-key'",
+        "Key admin-key",
+        "CONNECT_API_KEY=admin-key",
+        "export CONNECT_API_KEY=\"admin-key\"",
+    ] {
+        program().words("-k").arg(key).run().exits(0);
+        program().env("CONNECT_API_KEY", key).run().exits(0);
+        let program_ = program();
+        let path = program_.file("key", &format!("{key}\r\n"));
+        program_.words("--api-key-file").arg(path).run().exits(0);
+    }
+    assert!(server.requests().iter().all(|r| r.header("authorization") == Some("Key admin-key")));
+}
+
+#[test]
+fn reads_a_key_file_in_utf_16() {
+    let server = Server::start(Config::default());
+    let units = || "\u{feff}admin-key\r\n".encode_utf16();
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    for bytes in [&little[..], &little[2..], &big[..], &big[2..]] {
+        let program = connect_cache(&server);
+        let path = program.file("key", "");
+        std::fs::write(&path, bytes).unwrap();
+        program.words("list -q --api-key-file").arg(path).run().exits(0);
+    }
+    let program = connect_cache(&server);
+    let path = program.file("key", "");
+    std::fs::write(&path, [&little[..], b"\x07"].concat()).unwrap();
+    program.words("list -q --api-key-file").arg(path).run().exits(2).fails_with("is not text");
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn rejects_a_key_that_may_be_something_else() {
+    let server = Server::start(Config::default());
+    for (key, says) in [
+        ("\"hunter2", "a quote on one side only"),
+        ("TOKEN=hunter2", "an equals sign in it"),
+        ("Bearer hunter2", "a space in it"),
+        ("CONNECT_API_KEY=", "is empty"),
+        ("\u{201c}hunter2\u{201d}", "characters in it that no key has"),
+    ] {
+        let ran = connect_cache(&server).words("list").env("CONNECT_API_KEY", key).run();
+        ran.exits(2).fails_with(says).never_says("hunter2");
+        let ran = connect_cache(&server).words("list -k").arg(key).run();
+        ran.exits(2).fails_with(says).never_says("hunter2");
+    }
+    assert_eq!(server.connections(), 0);
 }

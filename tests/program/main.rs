@@ -13,6 +13,7 @@ mod delete;
 mod faults;
 mod following;
 mod from;
+mod headers;
 mod heads;
 mod help;
 mod list;

@@ -498,3 +498,20 @@ pub fn answers(reply: String) -> String {
     });
     format!("http://{address}")
 }
+
+#[test]
+fn headers_go_to_the_server_and_never_into_a_connect_request() {
+    let ca = Ca::new();
+    let (plain, secure) = (Server::start(Config::default()), server_over_tls(&ca, Config::default()));
+    for server in [&plain, &secure] {
+        let proxy = Proxy::start(Lets::All);
+        let program = list(server).trusting(&ca).env("all_proxy", proxy.url());
+        program.arg("-H").arg("X-Gate: hunter2").run().exits(0);
+        assert_eq!(server.requests()[0].header("x-gate"), Some("hunter2"));
+        for asked in proxy.asked() {
+            let is_connect = asked.line.starts_with("CONNECT ");
+            assert_eq!(asked.header("x-gate").is_some(), !is_connect, "{asked:?}");
+        }
+        assert_eq!(proxy.asked().len(), 1);
+    }
+}

@@ -218,3 +218,106 @@ fn an_odd_entry_does_not_spoil_the_others() {
     );
     program.words("list -q -n ours").run().exits(0).says_nothing();
 }
+
+/// An entry with these fields besides.
+fn with(mut entry: Value, fields: Value) -> Value {
+    let fields = fields.as_object().unwrap().clone();
+    entry.as_object_mut().unwrap().extend(fields);
+    entry
+}
+
+#[test]
+fn reads_a_file_with_a_byte_order_mark() {
+    let server = Server::start(Config::default());
+    let program = Program::new();
+    program.file(FILE, &format!("\u{feff}{}", saved(&[good("ours", &server)])));
+    program.words("list -n ours").run().exits(0).prints(CACHES);
+}
+
+#[test]
+fn names_what_kind_of_server_is_saved() {
+    let server = Server::start(Config::default());
+    let bare = |fields| with(json!({ "name": "ours", "url": server.url() }), fields);
+    let oauth = json!({ "oauth_client_id": "x", "insecure": false, "ca_cert": null, "oauth_access_token": "hunter2" });
+    let snowflake = |key: Value| json!({ "snowflake_connection_name": "x", "api_key": key });
+    for (fields, flags, says) in [
+        (
+            oauth.clone(),
+            "",
+            "the saved server ours is an OAuth login and has no API key; pass one with --api-key-file",
+        ),
+        (snowflake(json!("hunter2")), "-k hunter2", "the saved server ours is a Snowflake server"),
+        (snowflake(json!(null)), "", "--header 'Authorization: Snowflake Token="),
+        (
+            json!({ "account_name": "x", "token": "x", "secret": "hunter2" }),
+            "",
+            "is for shinyapps.io or Posit Connect Cloud",
+        ),
+        (
+            json!({ "connect_cloud_account_name": "x" }),
+            "-k hunter2",
+            "is for shinyapps.io or Posit Connect Cloud",
+        ),
+        (json!({ "token": null, "secret": null }), "", "the saved server ours has no API key; pass one"),
+    ] {
+        let program = with_saved(&[bare(fields)]).env("CONNECT_API_KEY", "admin-key");
+        let program = program.words("list -n ours").words(flags);
+        program.run().exits(2).fails_with(says).never_says("hunter2");
+    }
+    assert_eq!(server.connections(), 0);
+    // A flag gives the key that a login lacks, and a login with a key is like any other server.
+    with_saved(&[bare(oauth.clone())]).words("list -n ours -k admin-key").run().exits(0);
+    let exchanged = with(good("ours", &server), oauth);
+    let exchanged = with(exchanged, json!({ "snowflake_connection_name": null }));
+    with_saved(&[exchanged]).words("list -n ours").run().exits(0).says_nothing();
+}
+
+#[test]
+fn uses_the_default_server_if_none_is_named() {
+    let server = Server::start(Config::default());
+    let default = with(good("ours", &server), json!({ "default": true }));
+    let entries = [entry("other", "http://127.0.0.1:1", json!("x"), false, None), default];
+    let note = format!("using the saved server ours ({}), rsconnect's default", server.url());
+    let ran =
+        with_saved(&entries).env("CONNECT_API_KEY", "wrong").words("list").run().exits(0).prints(CACHES);
+    assert_eq!(ran.stderr, format!("{note}\n"));
+    let insecure = with(entries[1].clone(), json!({ "insecure": true }));
+    let ran = with_saved(&[insecure]).words("list").run().exits(0);
+    assert_eq!(ran.stderr.lines().next(), Some(note.as_str()));
+    with_saved(&entries).words("list -q").run().exits(0).says_nothing();
+    with_saved(&entries[..1]).words("list").run().exits(2).fails_with("no server is named");
+
+    // Whatever else names one is used instead.
+    let program = with_saved(&entries).env("CONNECT_SERVER", "http://127.0.0.1:1");
+    program.words("list").run().exits(2).fails_with("there is no API key");
+    let login = with(entries[1].clone(), json!({ "api_key": null, "oauth_client_id": "x" }));
+    with_saved(&[login]).words("list").run().exits(2).fails_with("is an OAuth login and has no API key");
+}
+
+#[test]
+fn an_address_without_a_key_uses_the_key_saved_for_it() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let pem = ca.pem();
+    let ours =
+        |name, key: &str| entry(name, &format!("{}/__api__/", server.url()), json!(key), false, Some(&pem));
+    let other = entry("other", "https://127.0.0.1:1", json!("x"), false, None);
+    let run = |entries: &[Value], url: &str| with_saved(entries).words("list -s").arg(url).run();
+    run(&[other.clone(), ours("a", "admin-key")], &format!("{}/", server.url())).exits(0).prints(CACHES);
+    run(&[ours("a", "admin-key"), ours("b", "admin-key")], &server.url()).exits(0).says_nothing();
+    let ran = run(&[ours("a", "admin-key"), ours("b", "hunter2")], &server.url()).exits(2);
+    ran.fails_with("two keys are saved for ").fails_with("; use --name a or --name b").never_says("hunter2");
+    run(&[other], &server.url()).exits(2).fails_with("there is no API key");
+    let login = with(ours("a", ""), json!({ "oauth_client_id": "x" }));
+    run(std::slice::from_ref(&login), &server.url()).exits(2).fails_with("a is an OAuth login");
+    run(&[login, ours("b", "admin-key")], &server.url()).exits(0);
+
+    // Any key that is given is used instead, and a variable is not the flag.
+    let program = with_saved(&[ours("a", "admin-key")]).trusting(&ca).env("CONNECT_API_KEY", "wrong");
+    program.words("list -s").arg(server.url()).run().exits(3);
+    let program = with_saved(&[ours("a", "admin-key")]).env("CONNECT_SERVER", server.url());
+    program.words("list").run().exits(2).fails_with("there is no API key");
+    // The saved CA does not count beside one that is given.
+    let program = with_saved(&[ours("a", "admin-key")]).trusting(&Ca::new());
+    program.words("list -s").arg(server.url()).run().exits(6).fails_with("no trusted CA issued it");
+}

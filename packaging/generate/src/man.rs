@@ -64,6 +64,6 @@ fn prose(text: &str) -> String {
 
 /// Hyphens stay hyphens that can be copied, and nothing is taken for a request.
 fn escape(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('@', "\\(at");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }

@@ -1,0 +1,141 @@
+//! `--header`: what gateways in front of Connect require.
+
+use connect_test_server::pki::Ca;
+use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+
+use crate::support::{connect_cache, server_over_tls};
+
+/// Headers that must not be shown.
+const GATE: &str = "CF-Access-Client-Secret: hunter2-gate";
+const BEARER: &str = "Authorization: Bearer hunter2-token";
+
+#[test]
+fn sends_headers_with_every_request() {
+    let server = Server::start(Config::default());
+    let ran =
+        connect_cache(&server).words("delete -l R -V 4.3.0 -vv -H").arg(GATE).words("-H X-Other:1").run();
+    ran.exits(0).never_says("hunter2");
+    let requests = server.requests();
+    assert!(requests.len() > 1);
+    for request in requests {
+        assert_eq!(request.header("cf-access-client-secret"), Some("hunter2-gate"));
+        assert_eq!(request.header("x-other"), Some("1"));
+        assert_eq!(request.header("authorization"), Some("Key admin-key"));
+        assert_eq!(request.header("x-rsc-authorization"), None);
+    }
+}
+
+#[test]
+fn moves_the_key_if_a_header_sets_authorization() {
+    let server = Server::start(Config::default());
+    connect_cache(&server).words("list -q --header").arg(BEARER).run().exits(0);
+    let request = &server.requests()[0];
+    assert_eq!(request.header("authorization"), Some("Bearer hunter2-token"));
+    assert_eq!(request.header("x-rsc-authorization"), Some("Key admin-key"));
+}
+
+#[test]
+fn reads_headers_from_files() {
+    let server = Server::start(Config::default());
+    for content in [format!("{GATE}\n\n{BEARER}"), format!("\u{feff}{GATE}\r\n  {BEARER}\r\n")] {
+        let program = connect_cache(&server);
+        let path = program.file("headers", &content);
+        program.words("list -q -H").arg(format!("@{path}")).run().exits(0);
+    }
+    connect_cache(&server).words("list -H @-").stdin(&format!("{GATE}\n{BEARER}")).run().exits(0);
+    for request in server.requests() {
+        assert_eq!(request.header("cf-access-client-secret"), Some("hunter2-gate"));
+        assert_eq!(request.header("authorization"), Some("Bearer hunter2-token"));
+    }
+    let program = connect_cache(&server);
+    let path = program.file("headers", GATE);
+    let ran = program.words("list -H").arg(format!("@{path}")).run().exits(0);
+    ran.says("warning: the header file ").says("chmod 600 it").never_says("hunter2");
+    let ran = connect_cache(&server).words("list -H @/nonexistent").run().exits(2);
+    ran.fails_with("cannot read the header file /nonexistent");
+}
+
+#[test]
+fn replaces_its_own_headers_of_the_same_name() {
+    let server = Server::start(Config::default());
+    let program = connect_cache(&server).words("list -H").arg("User-Agent: ours").arg("-HAccept: */*");
+    program.run().exits(0);
+    let headers = &server.requests()[0].headers;
+    let named = |wanted: &str| -> Vec<&str> {
+        headers.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.as_str()).collect()
+    };
+    assert_eq!((named("user-agent"), named("accept")), (vec!["ours"], vec!["*/*"]));
+}
+
+#[test]
+fn rejects_headers_that_break_the_exchange() {
+    let server = Server::start(Config::default());
+    for name in ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Accept-Encoding", "Expect"] {
+        let ran = connect_cache(&server).words("list -H").arg(format!("{name}: hunter2")).run();
+        let says = format!("--header: the header {} cannot be set", name.to_ascii_lowercase());
+        ran.exits(2).fails_with(&says).never_says("hunter2");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn rejects_malformed_headers_without_showing_them() {
+    let server = Server::start(Config::default());
+    let form = "a header is not of the form 'NAME: VALUE'";
+    for header in [
+        "hunter2",
+        "",
+        ":hunter2",
+        "X-hunter2:",
+        "X hunter2: x",
+        "X: hunter2\nY: x",
+        "X: hunter2\u{e9}",
+        "X: hunter2\u{7f}",
+    ] {
+        let ran = connect_cache(&server).words("list -H").arg(header).run();
+        ran.exits(2).fails_with(form).never_says("hunter2");
+        let program = connect_cache(&server);
+        let path = program.file("headers", &format!("{GATE}\nhunter2"));
+        let ran = program.words("list -H").arg(format!("@{path}")).run();
+        ran.exits(2).fails_with("in the header file ").never_says("hunter2");
+    }
+    // Without quotes, a shell makes two arguments of a header.
+    let ran = connect_cache(&server).words("list -H Authorization: secret").run().exits(2);
+    ran.fails_with("takes no further argument").never_says("secret");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn masks_headers_that_a_reply_echoes() {
+    let server = Server::start(Config::default());
+    let body = "you sent hunter2-gate, Bearer hunter2-token, hunter2-token".to_owned();
+    let headers = vec![("X-Echo".to_owned(), body.clone())];
+    server.fault(Fault::new(Endpoint::List, Action::Reply { status: 400, headers, body }));
+    let ran = connect_cache(&server).words("list -vv -H").arg(GATE).arg("-H").arg(BEARER).run();
+    ran.exits(6).says("you sent ***, ***, ***").never_says("hunter2");
+}
+
+#[test]
+fn sends_headers_over_tls() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    connect_cache(&server).trusting(&ca).words("list -H").arg(BEARER).run().exits(0);
+    assert_eq!(server.requests()[0].header("x-rsc-authorization"), Some("Key admin-key"));
+}
+
+#[test]
+fn sends_up_to_eight_kibibytes_of_headers() {
+    let server = Server::start(Config::default());
+    let run = |content: &str| {
+        let program = connect_cache(&server);
+        let path = program.file("headers", content);
+        program.words("list -q -H").arg(format!("@{path}")).run()
+    };
+    let line = |bytes: usize| format!("X-Gate: {}", "x".repeat(bytes - "x-gate: \r\n".len()));
+    run(&line(8192)).exits(0);
+    run(&format!("{}\n{}", line(4096), line(4096))).exits(0);
+    for content in [line(8193), "a:b\n".repeat(100_000)] {
+        run(&content).exits(2).fails_with("the headers to send are longer than 8 KiB together");
+    }
+    assert_eq!(server.requests().len(), 2);
+}
