@@ -39,6 +39,7 @@ mod client;
 mod config;
 mod cookies;
 mod deletion;
+mod der;
 mod endpoints;
 mod error;
 mod event;

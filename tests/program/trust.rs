@@ -230,8 +230,22 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         (String::new(), "has no certificate in it"),
         ("hello\n".to_owned(), "has no certificate in it"),
         (other_key, "has no certificate in it"),
+        (pem.replace("CERTIFICATE", "PKCS7"), "openssl pkcs7 -print_certs"),
+        (
+            pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
+            "number 1, BEGIN TRUSTED CERTIFICATE, has another format",
+        ),
+        (
+            format!("{pem}{}", pem.replace("CERTIFICATE", "ATTRIBUTE CERTIFICATE")),
+            "number 2, BEGIN ATTRIBUTE",
+        ),
+        (
+            format!("{}{pem}", pem.replace("-----END CERTIFICATE-----", "")),
+            "number 1, BEGIN CERTIFICATE, has broken",
+        ),
+        (format!("{pem}-----BEGIN CERTIFICATE-----"), "number 2"),
         (pem.replacen("MII", "!!!", 1), "has a broken certificate in it"),
-        (lines[..lines.len() - 1].join("\n"), "has "),
+        (lines[..lines.len() - 1].join("\n"), "has broken base64 or no END line"),
         (without_line.join("\n"), "has a broken certificate in it"),
         (spoilt_at_the_start, "has a broken certificate in it"),
         (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "has a broken certificate in it"),
@@ -254,6 +268,32 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         }
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn reads_every_certificate_of_a_file_however_it_is_laid_out() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let both = format!("{}{}", Ca::new().pem(), ca.pem());
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| {
+        "\u{feff}".encode_utf16().chain(both.encode_utf16()).flat_map(bytes).collect()
+    };
+    for content in [
+        format!("\u{feff}{both}").into_bytes(),
+        both.replace('\n', "\r\n").into_bytes(),
+        both.replace('\n', "").into_bytes(),
+        both.replace('\n', "\n    ").into_bytes(),
+        both.replace("-----\n-----", "----------").into_bytes(),
+        both.replace("CERTIFICATE", "X509 CERTIFICATE").into_bytes(),
+        format!("a - b -- c\n{both}-----BEGIN X-----").into_bytes(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+    ] {
+        let program = connect_cache(&server).words("list --cacert");
+        let path = program.file("ca.pem", "");
+        std::fs::write(&path, &content).unwrap();
+        program.arg(path).run().exits(0).says_nothing().prints(LISTED);
+    }
 }
 
 #[test]
