@@ -30,6 +30,15 @@ impl<'a> Der<'a> {
         self.0 = rest;
         (found == tag).then_some(content)
     }
+
+    /// Takes a positive INTEGER, and returns its bytes without a leading zero.
+    pub(crate) fn take_positive(&mut self) -> Option<&'a [u8]> {
+        match self.take(INTEGER)? {
+            [0, digits @ ..] if digits.first() >= Some(&0x80) => Some(digits),
+            digits @ [1..=0x7f, ..] => Some(digits),
+            _ => None,
+        }
+    }
 }
 
 /// Returns the content of the only element.

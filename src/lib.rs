@@ -36,6 +36,7 @@
 
 mod api_key;
 mod client;
+mod client_certificate;
 mod config;
 mod cookies;
 mod deletion;
@@ -49,6 +50,8 @@ mod head;
 mod http;
 mod jobs;
 mod json;
+mod key_pair;
+mod modular;
 mod objects;
 mod outcome;
 mod pem;
@@ -65,6 +68,7 @@ mod trust;
 
 pub use api_key::ApiKey;
 pub use client::Client;
+pub use client_certificate::ClientCertificate;
 pub use config::Config;
 pub use deletion::Mode;
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, InvalidConfig, Result};

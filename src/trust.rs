@@ -137,6 +137,6 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn unreadable(source: &str, error: &io::Error) -> InvalidConfig {
+pub(crate) fn unreadable(source: &str, error: &io::Error) -> InvalidConfig {
     InvalidConfig::new(format!("cannot read {source}: {error}"))
 }

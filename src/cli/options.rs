@@ -39,6 +39,14 @@ pub struct Common {
     #[argh(switch, short = 'i')]
     pub insecure: bool,
 
+    /// client certificate (PEM), for servers and gateways that require one [CONNECT_CLIENT_CERTIFICATE]
+    #[argh(option, arg_name = "FILE")]
+    pub client_cert: Option<String>,
+
+    /// its private key (PEM); may be in the same file [CONNECT_CLIENT_KEY]
+    #[argh(option, arg_name = "FILE")]
+    pub client_key: Option<String>,
+
     /// the least time from the start of one look at a task to the start of the next (default 1)
     #[argh(option, arg_name = "SECONDS")]
     pub interval: Option<String>,

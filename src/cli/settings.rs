@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, Config, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, ClientCertificate, Config, InvalidConfig, Proxy, ServerUrl, Trust};
 
 use super::files::{read_file, read_stdin};
 use super::options::Common;
@@ -41,6 +41,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     let server = server(common, saved.as_ref())?;
     let key = key(common, saved.as_ref(), &mut warnings)?;
     let trust = trust(common, saved.as_ref())?;
+    let client_certificate = client_certificate(common)?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
             .map_err(String::from)?;
@@ -59,6 +60,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
         seconds("--request-timeout", common.request_timeout.as_deref(), Some("CONNECT_REQUEST_TIMEOUT"))?;
     let mut config = Config::new(server, key);
     config.trust = trust;
+    config.client_certificate = client_certificate;
     config.proxy = proxy;
     config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
     config.interval = interval.unwrap_or(config.interval);
@@ -161,6 +163,26 @@ fn trust(common: &Common, saved: Option<&SavedServer>) -> Result<Trust, String> 
     match variable("CONNECT_CA_CERTIFICATE")? {
         Some(path) => Trust::file(&path).map_err(String::from),
         None => Ok(Trust::Store),
+    }
+}
+
+/// Returns the client certificate: by flags, else by the environment, which a saved server overrides.
+fn client_certificate(common: &Common) -> Result<Option<ClientCertificate>, String> {
+    let setting = |flag: &Option<String>, name| match flag {
+        None if common.name.is_none() => variable(name),
+        flag => Ok(flag.clone()),
+    };
+    let certificate = setting(&common.client_cert, "CONNECT_CLIENT_CERTIFICATE")?;
+    let key = setting(&common.client_key, "CONNECT_CLIENT_KEY")?;
+    match (certificate, key) {
+        (Some(path), key) => {
+            let pair = ClientCertificate::files(Path::new(&path), key.as_deref().map(Path::new));
+            Ok(Some(pair.map_err(String::from)?))
+        }
+        (None, Some(_)) => {
+            Err("there is a client key and no certificate; pass its file with --client-cert FILE".to_owned())
+        }
+        (None, None) => Ok(None),
     }
 }
 

@@ -296,6 +296,108 @@ fn reads_every_certificate_of_a_file_however_it_is_laid_out() {
     }
 }
 
+/// A server that requires client certificates of the same authority as its own.
+fn server_for_clients(ca: &Ca) -> Server {
+    server_over_tls(ca, Config { client_ca: Some(ca.pem()), ..Config::default() })
+}
+
+fn client(ca: &Ca) -> Identity {
+    ca.issue(&Leaf { is_client: true, ..Leaf::default() })
+}
+
+#[test]
+fn shows_a_client_certificate_named_by_flags_or_variables() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&ca);
+    let program = || connect_cache(&server).trusting(&ca).words("list");
+
+    let both = program();
+    let path = both.file("both.pem", &format!("{key_pem}{cert_pem}"));
+    both.arg("--client-cert").arg(path).run().exits(0).says_nothing().prints(LISTED);
+    let two = program();
+    let (cert, key) = (two.file("client.pem", &cert_pem), two.file("client.key", &key_pem));
+    two.env("CONNECT_CLIENT_CERTIFICATE", cert).env("CONNECT_CLIENT_KEY", key).run().exits(0).prints(LISTED);
+    // Flags override variables, and an empty variable names nothing.
+    let flags = program();
+    let (cert, key) = (flags.file("client.pem", &cert_pem), flags.file("client.key", &key_pem));
+    let flags =
+        flags.env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent").env("CONNECT_CLIENT_KEY", "/nonexistent");
+    flags.arg("--client-cert").arg(&cert).arg("--client-key").arg(&key).run().exits(0).prints(LISTED);
+    let check = connect_cache(&server).trusting(&ca).words("check").env("CONNECT_CLIENT_KEY", "");
+    let path = check.file("both.pem", &format!("{cert_pem}{key_pem}"));
+    let ran = check.env("CONNECT_CLIENT_CERTIFICATE", &path).run().exits(0);
+    assert!(ran.stdout.contains(&format!(", with the client certificate {path}\n")), "{ran:#?}");
+}
+
+#[test]
+fn shows_a_client_certificate_with_its_chain() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let leaf = Leaf { is_client: true, intermediate: true, ..Leaf::default() };
+    let Identity { cert_pem, key_pem } = ca.issue(&leaf);
+    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
+    let path = program.file("chain.pem", &format!("{cert_pem}{key_pem}"));
+    program.arg(path).run().exits(0).prints(LISTED);
+}
+
+#[test]
+fn rejects_a_client_certificate_that_cannot_be_used() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&ca);
+    let unknown = ca.issue(&Leaf { has_unknown_extension: true, ..Leaf::default() });
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let legacy =
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+    for (cert, key, says) in [
+        (&cert_pem, &client(&ca).key_pem, "client.key does not belong to the certificate"),
+        (&cert_pem, &key_pem.replacen("MI", "AI", 1), "client.key is broken or not supported"),
+        (&cert_pem, &cert_pem, "client.key has no private key in it"),
+        (
+            &cert_pem,
+            &encrypted.to_owned(),
+            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
+        ),
+        (
+            &cert_pem,
+            &legacy.to_owned(),
+            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
+        ),
+        (&key_pem, &key_pem, "client.pem has no certificate in it"),
+        (
+            &cert_pem.replacen("MII", "AII", 1),
+            &key_pem,
+            "client.pem has a broken certificate in it: number 1",
+        ),
+        (
+            &unknown.cert_pem,
+            &unknown.key_pem,
+            "client.pem is not of X.509 version 3, or has an unknown critical extension",
+        ),
+    ] {
+        let program = connect_cache(&server).trusting(&ca).words("list");
+        let (cert, key) = (program.file("client.pem", cert), program.file("client.key", key));
+        let program = program.arg("--client-cert").arg(cert).arg("--client-key").arg(key);
+        program.run().exits(2).prints("").fails_with(says);
+    }
+    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
+    let alone = program.file("client.pem", &cert_pem);
+    program.arg(alone).run().exits(2).fails_with("name the file that has it with --client-key FILE");
+    for program in [
+        connect_cache(&server).words("list --client-key client.key"),
+        connect_cache(&server).words("list").env("CONNECT_CLIENT_KEY", "client.key"),
+    ] {
+        program
+            .run()
+            .exits(2)
+            .fails_with("there is a client key and no certificate; pass its file with --client-cert");
+    }
+    let program = connect_cache(&server).words("list --client-cert /nonexistent/client.pem");
+    program.run().exits(2).fails_with("cannot read the client certificate /nonexistent/client.pem");
+    assert_eq!(server.connections(), 0);
+}
+
 #[test]
 fn plain_http_on_an_https_port_says_so() {
     let server = server_over_tls(&Ca::new(), Config::default());
