@@ -158,6 +158,25 @@ fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
             "have it renewed, and check this host's clock",
         ),
         (issued(Leaf { not_before: 1, ..Leaf::default() }), "it is not valid yet", "check this host's clock"),
+        (
+            issued(Leaf { is_client: true, ..Leaf::default() }),
+            "its extended key usage does not include servers",
+            "have it reissued with the extended key usage serverAuth",
+        ),
+        (
+            issued(Leaf { has_unknown_extension: true, ..Leaf::default() }),
+            "it has an unknown critical extension",
+            "have it reissued with that extension not critical",
+        ),
+        (
+            issued(Leaf {
+                intermediate: true,
+                constraint: Some("example.com".to_owned()),
+                ..names(&["localhost", "127.0.0.1"])
+            }),
+            "its CA is not allowed to issue certificates for this name",
+            "name constraints",
+        ),
     ] {
         let server = server_with(identity);
         let program = connect_cache(&server).words("list --cacert");
@@ -339,6 +358,40 @@ fn shows_a_client_certificate_with_its_chain() {
     let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
     let path = program.file("chain.pem", &format!("{cert_pem}{key_pem}"));
     program.arg(path).run().exits(0).prints(LISTED);
+}
+
+#[test]
+fn reports_a_required_client_certificate_without_doubt_or_retry() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    for words in ["list", "delete -l R -V 4.3.0"] {
+        let connections = server.connections();
+        let ran = connect_cache(&server).trusting(&ca).words(words).run().exits(6);
+        ran.says(
+            "the server requires a client certificate: received fatal alert: CertificateRequired; use \
+                  --client-cert FILE and --client-key FILE",
+        )
+        .never_says("dry run")
+        .never_says("trying again");
+        assert_eq!(server.connections() - connections, 1, "{words}");
+    }
+    let ran = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --json").run().exits(6);
+    assert_eq!(ran.json()["status"], "not-started");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&Ca::new());
+    let program = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --client-cert");
+    let path = program.file("both.pem", &format!("{cert_pem}{key_pem}"));
+    let ran = program.arg(path).run().exits(6).never_says("trying again").never_says("dry run");
+    ran.says("the server rejected the client certificate: received fatal alert: ")
+        .says("the server trusts its CA");
+    assert_eq!(server.connections(), 1);
+    assert!(server.requests().is_empty());
 }
 
 #[test]
