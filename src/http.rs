@@ -290,22 +290,21 @@ static CLIENT_CERTIFICATE_ALERTS: [&str; 6] = [
 /// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
 /// is tested with real certificates.
 fn tls_problem(text: String, sent: bool) -> ErrorKind {
-    let has = |part: &str| text.as_bytes().windows(part.len()).any(|start| start == part.as_bytes());
-    if has("invalid peer certificate") {
-        let known = CERTIFICATE_PROBLEMS.iter().find(|(part, _)| has(part));
+    if text.contains("invalid peer certificate") {
+        let known = CERTIFICATE_PROBLEMS.iter().find(|(part, _)| text.contains(*part));
         return ErrorKind::Certificate(match known {
             Some((_, known)) => known.clone(),
             None => CertificateProblem::Other(text),
         });
     }
-    match has("fatal alert") {
+    match text.contains("fatal alert") {
         true if text.ends_with("CertificateRequired") => ErrorKind::ClientCertificateRequired(text),
         true if CLIENT_CERTIFICATE_ALERTS.iter().any(|alert| text.ends_with(alert)) => {
             ErrorKind::ClientCertificateRejected(text)
         }
         true => ErrorKind::TlsAlert(text),
         false if sent => ErrorKind::Lost(text),
-        false if has("corrupt message") => ErrorKind::NotTls(text),
+        false if text.contains("corrupt message") => ErrorKind::NotTls(text),
         false => ErrorKind::Tls(text),
     }
 }

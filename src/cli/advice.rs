@@ -2,8 +2,7 @@
 
 use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
 
-const CLIENT_CERTIFICATE: &str =
-    "use --client-cert FILE and --client-key FILE, with a certificate that it accepts";
+const CLIENT_CERTIFICATE: &str = "use --client-cert FILE and --client-key FILE";
 
 /// Returns an error and the next step, on one line.
 pub(crate) fn explained(error: &Error, server: &ServerUrl) -> String {
@@ -35,13 +34,15 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         }
         ErrorKind::Certificate(problem) => certificate(problem),
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to speak plain http"),
-        ErrorKind::TlsClosed(_) => "check that this port speaks https, and what stands in between",
+        ErrorKind::TlsClosed(_) => {
+            "check that this port speaks https, what stands in between, and whether --client-cert FILE is required"
+        }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
         ErrorKind::ClientCertificateRejected(_) => {
-            "check that it is valid, and that the server trusts its CA; intermediate certificates follow it in its file"
+            "check that it is valid, that the server trusts its CA, and that intermediate certificates follow it"
         }
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognizedName") => {
-            "the server does not know the name in its address: check the name, and the server's configuration"
+            "the server does not know this name: check its address"
         }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
             "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
@@ -63,11 +64,7 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
         ErrorKind::OutOfTime => "--timeout sets the limit",
         // nginx asks for the certificate only after the handshake.
-        ErrorKind::Foreign { status: 400, start }
-            if start.as_bytes().windows(15).any(|words| words == b"SSL certificate") =>
-        {
-            CLIENT_CERTIFICATE
-        }
+        ErrorKind::Foreign { status: 400, start } if start.contains("SSL certificate") => CLIENT_CERTIFICATE,
         ErrorKind::Foreign { status: 403 | 405 | 501, .. }
         | ErrorKind::Encoded { status: 403 | 405 | 501, .. }
             if deletes =>
@@ -97,8 +94,8 @@ fn next_step(error: &Error, server: &ServerUrl) -> Option<String> {
 fn certificate(problem: &CertificateProblem) -> &'static str {
     match problem {
         CertificateProblem::UnknownIssuer => {
-            "name its CA's certificate with --cacert FILE; if you did, it has another CA, or the server does not send \
-             the intermediate certificate"
+            "name its CA's certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
+             intermediate certificate"
         }
         CertificateProblem::WrongName => {
             "use a name that the certificate is for, or have it reissued with this name as subject alternative name"
@@ -120,7 +117,7 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
             "have it reissued by a CA whose name constraints permit the names in it"
         }
         CertificateProblem::CriticalExtension => "have it reissued with that extension not critical",
-        CertificateProblem::Chain => "have it reissued by a CA whose certificate says CA:TRUE and permits it",
+        CertificateProblem::Chain => "have it reissued by a certificate that has CA:TRUE and permits it",
         _ => "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature",
     }
 }
