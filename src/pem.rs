@@ -71,7 +71,7 @@ pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'
     for section in Sections(pem).filter(|section| section.label.ends_with(b"CERTIFICATE")) {
         let problem = match &section.der {
             // The trust settings of OpenSSL may also say that it is not to be trusted.
-            _ if !is_plain(section.label) => "has another format: convert it with openssl x509",
+            _ if !is_plain(section.label) => "has another format; convert it with openssl x509",
             Some(der) if public_key(der, true).is_some() => {
                 certificates.push(Certificate::from_der(der).to_owned());
                 continue;

@@ -252,7 +252,7 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         (pem.replace("CERTIFICATE", "PKCS7"), "openssl pkcs7 -print_certs"),
         (
             pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
-            "number 1, BEGIN TRUSTED CERTIFICATE, has another format",
+            "number 1, BEGIN TRUSTED CERTIFICATE, has another format; convert",
         ),
         (
             format!("{pem}{}", pem.replace("CERTIFICATE", "ATTRIBUTE CERTIFICATE")),
