@@ -135,6 +135,8 @@ pub enum ErrorKind {
     /// The server requires a client certificate. In TLS 1.3 that is known only after the request was sent; the
     /// server has not processed it.
     ClientCertificateRequired(String),
+    /// The server rejected the client certificate, before it processed any request.
+    ClientCertificateRejected(String),
     /// The server answered the TLS handshake with something else, such as plain HTTP.
     NotTls(String),
     /// The connection was closed during the TLS handshake.
@@ -223,6 +225,22 @@ pub enum CertificateProblem {
     Expired,
     /// It is not valid yet, or this host's clock is wrong.
     NotYetValid,
+    /// It is not of X.509 version 3.
+    Version,
+    /// Its extended key usage does not include TLS servers.
+    Purpose,
+    /// Its CA may not issue certificates for these names.
+    NameConstraint,
+    /// It has a critical extension that the TLS library does not know.
+    CriticalExtension,
+    /// Its signature algorithm is not supported, such as SHA-1.
+    Algorithm,
+    /// Its signature is wrong, or a key is too short.
+    Signature,
+    /// A certificate in the chain may not issue others.
+    Chain,
+    /// It cannot be parsed.
+    Encoding,
     /// Anything else, in the TLS library's words.
     Other(String),
 }
@@ -253,7 +271,9 @@ impl Error {
             return Verdict::NotSent;
         }
         match &self.kind {
-            ErrorKind::ClientCertificateRequired(_) => Verdict::NotSent,
+            ErrorKind::ClientCertificateRequired(_) | ErrorKind::ClientCertificateRejected(_) => {
+                Verdict::NotSent
+            }
             ErrorKind::Redirect { .. } => Verdict::RefusedByGateway,
             ErrorKind::Api { status: 404, code: 4 | 141, .. } => Verdict::NotFound,
             kind => match kind.status() {
@@ -296,7 +316,9 @@ impl Error {
             return false;
         }
         match self.kind {
-            ErrorKind::Redirect { .. } | ErrorKind::ClientCertificateRequired(_) => false,
+            ErrorKind::Redirect { .. }
+            | ErrorKind::ClientCertificateRequired(_)
+            | ErrorKind::ClientCertificateRejected(_) => false,
             _ => self.kind.status().is_none_or(|status| match status {
                 501 => false,
                 status => matches!(status, 408 | 429 | 200..=299 | 500..),
@@ -311,6 +333,7 @@ impl Error {
                 self.kind,
                 ErrorKind::Certificate(_)
                     | ErrorKind::ClientCertificateRequired(_)
+                    | ErrorKind::ClientCertificateRejected(_)
                     | ErrorKind::TlsAlert(_)
                     | ErrorKind::OutOfTime
             );
@@ -374,6 +397,9 @@ impl fmt::Display for ErrorKind {
             Self::ClientCertificateRequired(problem) => {
                 write!(f, "the server requires a client certificate: {problem}")
             }
+            Self::ClientCertificateRejected(problem) => {
+                write!(f, "the server rejected the client certificate: {problem}")
+            }
             Self::NotTls(problem) | Self::TlsAlert(problem) | Self::Tls(problem) => {
                 write!(f, "TLS failed: {problem}")
             }
@@ -427,6 +453,14 @@ impl fmt::Display for CertificateProblem {
             Self::CaUsedAsServer => "it is marked as a CA's certificate",
             Self::Expired => "it has expired",
             Self::NotYetValid => "it is not valid yet",
+            Self::Version => "it is not of X.509 version 3",
+            Self::Purpose => "its extended key usage does not include servers",
+            Self::NameConstraint => "its CA is not allowed to issue certificates for this name",
+            Self::CriticalExtension => "it has an unknown critical extension",
+            Self::Algorithm => "its signature algorithm is weak or unknown",
+            Self::Signature => "its signature is wrong, or a key is too short",
+            Self::Chain => "its issuer is not allowed to issue certificates",
+            Self::Encoding => "it is broken",
             Self::Other(text) => text,
         })
     }
@@ -515,6 +549,8 @@ mod tests {
             (foreign(405), false),
             (foreign(501), false),
             (ErrorKind::ClientCertificateRequired(String::new()), false),
+            (ErrorKind::ClientCertificateRejected(String::new()), false),
+            (ErrorKind::TlsAlert(String::new()), true),
         ] {
             let sent = error(kind, true, false);
             assert_eq!(sent.is_in_doubt(), in_doubt, "{sent}");
@@ -543,6 +579,7 @@ mod tests {
             assert!(!error(foreign(status), true, true).is_worth_a_retry());
         }
         assert!(error(encoded(502), true, true).is_worth_a_retry());
+        assert!(!error(ErrorKind::TlsAlert(String::new()), true, true).is_worth_a_retry());
         for kind in [ErrorKind::NotHttp(String::new()), ErrorKind::InvalidHttp(String::new()), encoded(200)] {
             assert!(!error(kind, true, true).is_worth_a_retry());
         }

@@ -128,8 +128,9 @@ impl Http {
             .proxy(None);
         if let Some(roots) = roots {
             let insecure = matches!(config.trust, Trust::Insecure);
-            agent = agent
-                .tls_config(TlsConfig::builder().root_certs(roots).disable_verification(insecure).build());
+            let certificate = config.client_certificate.as_ref().map(|certificate| certificate.pair.clone());
+            let tls = TlsConfig::builder().root_certs(roots).disable_verification(insecure);
+            agent = agent.tls_config(tls.client_cert(certificate).build());
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();
@@ -355,33 +356,58 @@ impl Http {
     }
 }
 
+/// Parts of rustls' texts about a server's certificate. The first that occurs decides.
+static CERTIFICATE_PROBLEMS: [(&str, CertificateProblem); 17] = [
+    ("UnknownIssuer", CertificateProblem::UnknownIssuer),
+    ("not valid for any names", CertificateProblem::NoSubjectAltName),
+    ("not valid for name", CertificateProblem::WrongName),
+    ("NotValidForName", CertificateProblem::WrongName),
+    ("CaUsedAsEndEntity", CertificateProblem::CaUsedAsServer),
+    ("not valid yet", CertificateProblem::NotYetValid),
+    ("NotValidYet", CertificateProblem::NotYetValid),
+    ("xpired", CertificateProblem::Expired),
+    ("UnsupportedCertVersion", CertificateProblem::Version),
+    ("extended key usage", CertificateProblem::Purpose),
+    ("NameConstraintViolation", CertificateProblem::NameConstraint),
+    ("CriticalExtension", CertificateProblem::CriticalExtension),
+    ("SignatureAlgorithm", CertificateProblem::Algorithm),
+    ("BadSignature", CertificateProblem::Signature),
+    ("PathLenConstraint", CertificateProblem::Chain),
+    ("EndEntityUsedAsCa", CertificateProblem::Chain),
+    ("BadEncoding", CertificateProblem::Encoding),
+];
+
+/// The alerts, besides that it is required, by which a server rejects a client certificate (RFC 8446, section 6.2). It
+/// does so before it processes a request, which may have been sent already in TLS 1.3.
+static CLIENT_CERTIFICATE_ALERTS: [&str; 6] = [
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+];
+
 /// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
 /// is tested with real certificates.
 fn tls_problem(text: String, sent: bool) -> ErrorKind {
-    let Some((_, problem)) = text.split_once("invalid peer certificate: ") else {
-        return match sent {
-            _ if text.contains("CertificateRequired") => ErrorKind::ClientCertificateRequired(text),
-            true => ErrorKind::Lost(text),
-            false if text.contains("corrupt message") => ErrorKind::NotTls(text),
-            false if text.contains("fatal alert") => ErrorKind::TlsAlert(text),
-            false => ErrorKind::Tls(text),
-        };
-    };
-    ErrorKind::Certificate(if problem.contains("UnknownIssuer") {
-        CertificateProblem::UnknownIssuer
-    } else if problem.contains("not valid for any names") {
-        CertificateProblem::NoSubjectAltName
-    } else if problem.contains("not valid for name") || problem.contains("NotValidForName") {
-        CertificateProblem::WrongName
-    } else if problem.contains("CaUsedAsEndEntity") {
-        CertificateProblem::CaUsedAsServer
-    } else if problem.contains("not valid yet") || problem.contains("NotValidYet") {
-        CertificateProblem::NotYetValid
-    } else if problem.contains("expired") || problem.contains("Expired") {
-        CertificateProblem::Expired
-    } else {
-        CertificateProblem::Other(problem.to_owned())
-    })
+    if text.contains("invalid peer certificate") {
+        let known = CERTIFICATE_PROBLEMS.iter().find(|(part, _)| text.contains(*part));
+        return ErrorKind::Certificate(match known {
+            Some((_, known)) => known.clone(),
+            None => CertificateProblem::Other(text),
+        });
+    }
+    match text.contains("fatal alert") {
+        true if text.ends_with("CertificateRequired") => ErrorKind::ClientCertificateRequired(text),
+        true if CLIENT_CERTIFICATE_ALERTS.iter().any(|alert| text.ends_with(alert)) => {
+            ErrorKind::ClientCertificateRejected(text)
+        }
+        true => ErrorKind::TlsAlert(text),
+        false if sent => ErrorKind::Lost(text),
+        false if text.contains("corrupt message") => ErrorKind::NotTls(text),
+        false => ErrorKind::Tls(text),
+    }
 }
 
 fn is_closed(error: &io::Error) -> bool {
@@ -401,4 +427,44 @@ fn tunnel(proxy: &Proxy) -> Result<ureq::Proxy, InvalidConfig> {
     }
     let unusable = |_| InvalidConfig::new(format!("the proxy {proxy} has an address that cannot be used"));
     builder.build().map_err(unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recognizes_alerts_wherever_they_occur() {
+        let problem = |alert: &str, sent| tls_problem(format!("received fatal alert: {alert}"), sent);
+        for sent in [false, true] {
+            assert!(matches!(problem("CertificateRequired", sent), ErrorKind::ClientCertificateRequired(_)));
+            for alert in ["UnknownCA", "BadCertificate", "CertificateExpired", "CertificateUnknown"] {
+                assert!(matches!(problem(alert, sent), ErrorKind::ClientCertificateRejected(_)), "{alert}");
+            }
+            for alert in ["HandshakeFailure", "UnrecognizedName", "InternalError"] {
+                assert!(matches!(problem(alert, sent), ErrorKind::TlsAlert(_)), "{alert}");
+            }
+        }
+        assert!(matches!(tls_problem("cannot decrypt peer's message".to_owned(), true), ErrorKind::Lost(_)));
+    }
+
+    #[test]
+    fn recognizes_problems_of_certificates() {
+        for (text, expected) in [
+            ("Other(OtherError(UnsupportedCertVersion))", CertificateProblem::Version),
+            ("Other(OtherError(PathLenConstraintViolated))", CertificateProblem::Chain),
+            ("BadSignature", CertificateProblem::Signature),
+            ("BadEncoding", CertificateProblem::Encoding),
+            ("ExpiredContext { .. }", CertificateProblem::Expired),
+            (
+                "UnsupportedSignatureAlgorithmContext { signature_algorithm_id: [6, 9], .. }",
+                CertificateProblem::Algorithm,
+            ),
+        ] {
+            match tls_problem(format!("invalid peer certificate: {text}"), false) {
+                ErrorKind::Certificate(problem) => assert_eq!(problem, expected, "{text}"),
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
 }

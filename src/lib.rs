@@ -36,10 +36,12 @@
 
 mod api_key;
 mod client;
+mod client_certificate;
 mod config;
 mod content;
 mod cookies;
 mod deletion;
+mod der;
 mod dial;
 mod endpoints;
 mod error;
@@ -51,6 +53,8 @@ mod header;
 mod http;
 mod jobs;
 mod json;
+mod key_pair;
+mod modular;
 mod objects;
 mod outcome;
 mod pem;
@@ -67,6 +71,7 @@ mod trust;
 
 pub use api_key::ApiKey;
 pub use client::Client;
+pub use client_certificate::ClientCertificate;
 pub use config::Config;
 pub use content::ContentUsage;
 pub use deletion::Mode;

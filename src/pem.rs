@@ -1,26 +1,94 @@
-//! Certificates in PEM text.
+//! PEM text (RFC 7468) as it comes: with text around the sections, indented, or without line breaks.
 
-use ureq::tls::{Certificate, PemItem, parse_pem};
+use ureq::tls::Certificate;
 
 use crate::InvalidConfig;
+use crate::der::{SEQUENCE, only, public_key};
 
-/// Returns the certificates in `pem`, all of which must be whole. `source` names the text in the error.
+/// One section of PEM text.
+pub(crate) struct Section<'a> {
+    /// What it holds, such as `CERTIFICATE`.
+    pub(crate) label: &'a [u8],
+    /// The bytes; `None` if its base64 or its end is broken.
+    pub(crate) der: Option<Vec<u8>>,
+}
+
+/// The sections in PEM text.
+pub(crate) struct Sections<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Sections<'a> {
+    type Item = Section<'a>;
+
+    fn next(&mut self) -> Option<Section<'a>> {
+        let end_of = |text: &[u8]| text.iter().position(|&byte| byte == b'-');
+        let content = loop {
+            self.0 = &self.0[end_of(self.0)?..];
+            match self.0.strip_prefix(b"-----BEGIN ") {
+                Some(content) => break content,
+                None => self.0 = &self.0[1..],
+            }
+        };
+        let (label, content) = content.split_at(end_of(content).unwrap_or(content.len()));
+        let (der, rest) = decode(content.strip_prefix(b"-----").unwrap_or(content));
+        self.0 = rest;
+        let end = rest.strip_prefix(b"-----END ").and_then(|rest| rest.strip_prefix(label));
+        let der = end.map(|_| der);
+        Some(Section { label, der })
+    }
+}
+
+/// Decodes base64 up to a character that does not belong to it, and returns the rest.
+fn decode(mut text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    while let [digit, rest @ ..] = text {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' | b' ' | b'\t' | b'\r' | b'\n' => 64,
+            _ => break,
+        };
+        text = rest;
+        if value < 64 {
+            bits = bits << 6 | u32::from(value);
+            count += 6;
+            if count >= 8 {
+                count -= 8;
+                bytes.push((bits >> count) as u8);
+            }
+        }
+    }
+    (bytes, text)
+}
+
+/// Returns the certificates in `pem`: as many as it has sections of them, each of which must be usable. `source`
+/// names the text in the error.
 pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
     let mut certificates = Vec::new();
-    for item in parse_pem(pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) if is_whole(certificate.der()) => {
-                certificates.push(certificate)
+    for section in Sections(pem).filter(|section| section.label.ends_with(b"CERTIFICATE")) {
+        let problem = match &section.der {
+            // The trust settings of OpenSSL may also say that it is not to be trusted.
+            _ if !is_plain(section.label) => "has another format; convert it with openssl x509",
+            Some(der) if public_key(der, true).is_some() => {
+                certificates.push(Certificate::from_der(der).to_owned());
+                continue;
             }
-            Ok(PemItem::Certificate(_)) | Err(_) => {
-                return Err(InvalidConfig::new(format!("{source} has a broken certificate in it")));
-            }
-            Ok(_) => {}
-        }
+            Some(_) => "is not a valid X.509 certificate",
+            None => "has broken base64 or no END line",
+        };
+        return Err(InvalidConfig::new(format!(
+            "{source} has a broken certificate in it: number {}, BEGIN {}, {problem}",
+            certificates.len() + 1,
+            String::from_utf8_lossy(section.label)
+        )));
     }
     if certificates.is_empty() {
         return Err(InvalidConfig::new(format!(
-            "{source} has no certificate in it; PEM text begins with -----BEGIN CERTIFICATE-----"
+            "{source} has no certificate in it; PEM text begins with -----BEGIN CERTIFICATE-----; openssl x509 and \
+             openssl pkcs7 -print_certs convert other formats"
         )));
     }
     Ok(certificates)
@@ -28,40 +96,59 @@ pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'
 
 /// Returns the whole certificates in `pem`, whatever else it holds.
 pub(crate) fn any_certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
-    parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) if is_whole(certificate.der()) => Some(certificate),
-            _ => None,
-        })
-        .collect()
+    let mut certificates = Vec::new();
+    for section in Sections(pem) {
+        match section.der {
+            Some(der) if is_plain(section.label) && only(&der, SEQUENCE).is_some() => {
+                certificates.push(Certificate::from_der(&der).to_owned());
+            }
+            _ => {}
+        }
+    }
+    certificates
 }
 
-/// Reports whether `der` is one SEQUENCE, as a certificate is (RFC 5280, section 4.1), and as long as it says.
-/// rustls silently drops a root that is not, and the server's certificate would then have an "unknown issuer".
-fn is_whole(der: &[u8]) -> bool {
-    match der {
-        [0x30, 0x81, length, content @ ..] => content.len() == usize::from(*length),
-        [0x30, 0x82, high, low, content @ ..] => {
-            content.len() == usize::from(u16::from_be_bytes([*high, *low]))
-        }
-        _ => false,
-    }
+fn is_plain(label: &[u8]) -> bool {
+    [&b"CERTIFICATE"[..], b"X509 CERTIFICATE"].contains(&label)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole;
+    use super::*;
+
+    fn read(pem: &str) -> Vec<(String, Option<Vec<u8>>)> {
+        let label = |section: &Section<'_>| String::from_utf8_lossy(section.label).into_owned();
+        Sections(pem.as_bytes()).map(|section| (label(&section), section.der)).collect()
+    }
 
     #[test]
-    fn accepts_only_a_sequence_of_the_stated_length() {
-        let of = |head: &[u8], length: usize| [head, &vec![0; length]].concat();
-        for whole in [of(&[0x30, 0x81, 200], 200), of(&[0x30, 0x82, 1, 0], 256)] {
-            assert!(is_whole(&whole));
-            assert!(!is_whole(&whole[..whole.len() - 1]));
-            assert!(!is_whole(&[&whole[..], &[0]].concat()));
+    fn reads_sections_however_they_are_laid_out() {
+        let expected =
+            [("A B".to_owned(), Some(b"light work.".to_vec())), ("C".to_owned(), Some(vec![0xff]))];
+        for pem in [
+            "-----BEGIN A B-----\nbGlnaHQgd29yay4=\n-----END A B-----\n-----BEGIN C-----\n/w==\n-----END C-----\n",
+            "\u{feff}-----BEGIN A B-----bGlnaHQgd29yay4=-----END A B----------BEGIN C-----/w-----END C-----",
+            "a - b\n  -----BEGIN A B-----\r\n\tbGln\r\n aHQgd29yay4=\r\n  -----END A B-----\r\n--\n-----BEGIN C-----\n/w==\n-----END C-----",
+        ] {
+            assert_eq!(read(pem), expected, "{pem}");
         }
-        for broken in [&of(&[0x31, 0x82, 1, 0], 256)[..], &[0x30, 0x80, 0, 0], &[0x30], b"hello", b""] {
-            assert!(!is_whole(broken), "{broken:?}");
+        for pem in ["", "hello", "-", "-----BEGIN", "-----END A-----"] {
+            assert_eq!(read(pem), [], "{pem}");
         }
+    }
+
+    #[test]
+    fn reports_broken_sections() {
+        for pem in [
+            "-----BEGIN A",
+            "-----BEGIN A-----",
+            "-----BEGIN A-----\nAA!A\n-----END A-----",
+            "-----BEGIN A-----\nAAAA\n-----END B-----",
+            "-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END A-----",
+        ] {
+            assert_eq!(read(pem), [("A".to_owned(), None)], "{pem}");
+        }
+        let cut_short = "-----BEGIN A-----\nAAAA\n-----BEGIN A-----\nAAAA\n-----END A-----";
+        assert_eq!(read(cut_short), [("A".to_owned(), None), ("A".to_owned(), Some(vec![0; 3]))]);
     }
 }

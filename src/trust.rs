@@ -124,16 +124,19 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
     Ok((certificates.into(), sources.join(" and ")))
 }
 
-/// Reads a file of at most 1 MiB.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file of at most 1 MiB. Text in UTF-16, as PowerShell writes it, becomes ASCII as far as PEM goes.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 1 MiB"));
     }
+    if matches!(content[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        content.retain(|&byte| byte != 0);
+    }
     Ok(content)
 }
 
-fn unreadable(source: &str, error: &io::Error) -> InvalidConfig {
+pub(crate) fn unreadable(source: &str, error: &io::Error) -> InvalidConfig {
     InvalidConfig::new(format!("cannot read {source}: {error}"))
 }

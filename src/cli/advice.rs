@@ -2,6 +2,8 @@
 
 use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
 
+const CLIENT_CERTIFICATE: &str = "use --client-cert FILE and --client-key FILE";
+
 /// Returns an error and the next step, on one line. `command` completes the words of a command to print.
 pub(crate) fn explained(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> String {
     match next_step(error, server, command) {
@@ -41,10 +43,19 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         }
         ErrorKind::Certificate(problem) => certificate(problem),
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to speak plain http"),
-        ErrorKind::TlsClosed(_) => "check that this port speaks https, and what stands in between",
-        ErrorKind::ClientCertificateRequired(_) => "ask its administrator how to connect from this host",
+        ErrorKind::TlsClosed(_) => {
+            "check that this port speaks https, what stands in between, and whether --client-cert FILE is required"
+        }
+        ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
+        ErrorKind::ClientCertificateRejected(_) => {
+            "check that it is valid, that the server trusts its CA, and that intermediate certificates follow it"
+        }
+        ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognizedName") => {
+            "the server does not know this name: check its address"
+        }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
-            "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key"
+            "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
+             a client certificate, use --client-cert FILE"
         }
         ErrorKind::NotHttp(_) if !server.is_https() => {
             return other_scheme("https", "the server may speak https");
@@ -64,6 +75,8 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
         ErrorKind::OutOfTime => "--timeout sets the limit",
+        // nginx asks for the certificate only after the handshake.
+        ErrorKind::Foreign { status: 400, start } if start.contains("SSL certificate") => CLIENT_CERTIFICATE,
         ErrorKind::Foreign { status: 403 | 405 | 501, .. }
         | ErrorKind::Encoded { status: 403 | 405 | 501, .. }
             if deletes =>
@@ -109,7 +122,10 @@ fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
 
 fn certificate(problem: &CertificateProblem) -> &'static str {
     match problem {
-        CertificateProblem::UnknownIssuer => "name its CA's certificate with --cacert FILE",
+        CertificateProblem::UnknownIssuer => {
+            "name its CA's certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
+             intermediate certificate"
+        }
         CertificateProblem::WrongName => {
             "use a name that the certificate is for, or have it reissued with this name as subject alternative name"
         }
@@ -124,7 +140,14 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
         CertificateProblem::NotYetValid => {
             "check this host's clock, and from when on the certificate is valid"
         }
-        _ => "have it reissued with an RSA, P-256 or P-384 key and a SHA-2 signature",
+        CertificateProblem::Version => "have it reissued as version 3, with a subject alternative name",
+        CertificateProblem::Purpose => "have it reissued with the extended key usage serverAuth, or none",
+        CertificateProblem::NameConstraint => {
+            "have it reissued by a CA whose name constraints permit the names in it"
+        }
+        CertificateProblem::CriticalExtension => "have it reissued with that extension not critical",
+        CertificateProblem::Chain => "have it reissued by a certificate that has CA:TRUE and permits it",
+        _ => "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature",
     }
 }
 

@@ -39,6 +39,14 @@ pub struct Common {
     #[argh(switch, short = 'i')]
     pub insecure: bool,
 
+    /// client certificate (PEM), for servers and gateways that require one [CONNECT_CLIENT_CERTIFICATE]
+    #[argh(option, arg_name = "FILE")]
+    pub client_cert: Option<String>,
+
+    /// its private key (PEM); may be in the same file [CONNECT_CLIENT_KEY]
+    #[argh(option, arg_name = "FILE")]
+    pub client_key: Option<String>,
+
     /// header to send with every request, as NAME: VALUE; repeatable; @FILE holds one per line
     #[argh(option, short = 'H', arg_name = "HEADER")]
     pub header: Vec<Secret>,

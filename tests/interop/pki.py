@@ -30,12 +30,14 @@ class Identity(NamedTuple):
 class Authority:
     """A certificate authority; `ca` is its certificate's file, where it is a root."""
 
-    def __init__(self, folder, name, issuer=None, kind="p256"):
+    def __init__(self, folder, name, issuer=None, kind="p256", constraints=None, is_ca=True):
         self.folder, self.kind = Path(folder), kind
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.key = KEYS[kind]()
-        basic = x509.BasicConstraints(ca=True, path_length=None)
+        basic = x509.BasicConstraints(ca=is_ca, path_length=None)
         builder = _builder(self.name, self.key).add_extension(basic, critical=True)
+        if constraints:
+            builder = builder.add_extension(constraints, critical=True)
         signer = issuer or self
         self.certificate = builder.issuer_name(signer.name).sign(signer.key, hashes.SHA256())
         # What a server shows besides its own certificate: all but the root.
@@ -43,8 +45,8 @@ class Authority:
         self.ca = self.folder / f"{name}.pem"
         self.ca.write_bytes(_pem(self.certificate))
 
-    def issue(self, label, *, names=LOCAL, kind=None, since=-1, until=1, whole=True):
-        """A server's identity, valid from so many days on until so many.
+    def issue(self, label, *, names=LOCAL, kind=None, since=-1, until=1, whole=True, extensions=()):
+        """A server's identity, valid from so many days on until so many, with extensions and whether each is critical.
 
         Without `whole` the intermediate certificates are left out, as in many a misconfigured server.
         """
@@ -55,16 +57,24 @@ class Authority:
         if names:
             names = x509.SubjectAlternativeName([_general_name(name) for name in names])
             builder = builder.add_extension(names, critical=False)
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
         identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
         chain = _pem(builder.sign(self.key, hashes.SHA256())) + (self.intermediates if whole else b"")
         identity.chain.write_bytes(chain)
-        identity.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        identity.key.write_bytes(_private(key))
+        return identity
+
+    def issue_by_openssl(self, label, *options, key="rsa:2048"):
+        """What `openssl x509 -req` makes: version 1 unless it is told of extensions."""
+        identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
+        issuer, request = self.folder / f"{label}.issuer", self.folder / f"{label}.csr"
+        issuer.write_bytes(_private(self.key))
+        words = f"openssl req -newkey {key} -nodes -subj /CN=localhost".split()
+        run = lambda *words: subprocess.run(words, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        run(*words, "-keyout", identity.key, "-out", request)
+        words = "openssl x509 -req -days 30 -set_serial 7".split()
+        run(*words, "-in", request, "-CA", self.ca, "-CAkey", issuer, "-out", identity.chain, *options)
         return identity
 
 
@@ -93,3 +103,9 @@ def _general_name(name):
 
 def _pem(certificate):
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private(key):
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -2,9 +2,12 @@
 
 import itertools
 import json
+import shutil
 import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki import KEYS, Authority, self_signed
 from processes import Service, wait_until
@@ -14,10 +17,12 @@ VERSIONS = ["TLSv1.2", "TLSv1.3"]
 CHAINS = ["root", "intermediate"]
 
 
-def block(port, identity, backend, protocols="TLSv1.2 TLSv1.3"):
+def block(port, identity, backend, protocols="TLSv1.2 TLSv1.3", more=""):
     return f"""
   server {{
     listen 127.0.0.1:{port} ssl;
+    ssl_ciphers DEFAULT:@SECLEVEL=0;
+    {more}
     ssl_protocols {protocols};
     ssl_certificate {identity.chain};
     ssl_certificate_key {identity.key};
@@ -59,6 +64,14 @@ def refused(authority, tmp_path_factory):
     folder = tmp_path_factory.mktemp("refused")
     stranger = Authority(folder, "stranger")
     intermediate = Authority(folder, "intermediate", authority)
+    by_openssl = Authority(folder, "by-openssl", kind="rsa")
+    not_a_ca = Authority(folder, "not-a-ca", authority, is_ca=False)
+    permitted = x509.NameConstraints([x509.DNSName("example.com")], None)
+    constrained = Authority(folder, "constrained", authority, constraints=permitted)
+    client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")
+    (folder / "san.cnf").write_text("subjectAltName=DNS:localhost")
+    version_3 = ["-extfile", folder / "san.cnf"]
     made = self_signed(folder, "self-signed")
     made_with_name = self_signed(folder, "self-signed-san", "-addext", "subjectAltName=DNS:localhost")
     cases = {
@@ -91,6 +104,41 @@ def refused(authority, tmp_path_factory):
             authority.issue("early", since=2, until=30),
             authority.ca,
             ["it is not valid yet", "check this host's clock"],
+        ),
+        "version 1": (
+            by_openssl.issue_by_openssl("version-1"),
+            by_openssl.ca,
+            ["it is not of X.509 version 3", "have it reissued as version 3"],
+        ),
+        "SHA-1": (
+            by_openssl.issue_by_openssl("sha-1", "-sha1", *version_3),
+            by_openssl.ca,
+            ["its signature algorithm is weak or unknown", "a SHA-2 signature"],
+        ),
+        "RSA of 1024 bits": (
+            by_openssl.issue_by_openssl("rsa-1024", *version_3, key="rsa:1024"),
+            by_openssl.ca,
+            ["its signature is wrong, or a key is too short", "RSA (2048 bits or more)"],
+        ),
+        "for clients": (
+            authority.issue("for-clients", extensions=[(client, False)]),
+            authority.ca,
+            ["its extended key usage does not include servers", "serverAuth"],
+        ),
+        "critical extension": (
+            authority.issue("critical", extensions=[(unknown, True)]),
+            authority.ca,
+            ["it has an unknown critical extension", "not critical"],
+        ),
+        "name constraints": (
+            constrained.issue("constrained-leaf"),
+            authority.ca,
+            ["its CA is not allowed to issue certificates for this name", "name constraints"],
+        ),
+        "issued by a server": (
+            not_a_ca.issue("by-a-server"),
+            authority.ca,
+            ["its issuer is not allowed to issue certificates", "CA:TRUE"],
         ),
         "self-signed": (made, made.chain, ["it is marked as a CA's certificate", "CA:TRUE"]),
         "self-signed with a name": (
@@ -173,6 +221,106 @@ def s_server(tmp_path, ports):
 
     yield start
     for service in services:
+        service.stop()
+
+
+def assert_fails(run, *words):
+    """That it exits with 6 at the first attempt, with these words."""
+    assert run.status == 6, run
+    error = run.stderr.splitlines()[-1]
+    assert error.startswith("error: "), run
+    for word in words:
+        assert word in error, run
+    assert "trying again" not in run.stderr, run
+    assert "dry run" not in run.stderr, run
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", KEYS)
+def test_client_certificates_with_nginx(program, connect, nginx, ports, tmp_path, kind, version):
+    root = Authority(tmp_path, "root", kind=kind)
+    client = Authority(tmp_path, "intermediate", root, kind).issue("client")
+    stranger = Authority(tmp_path, "stranger", kind=kind).issue("stranger")
+    backend, port = connect(), ports()
+    more = f"ssl_verify_client on; ssl_verify_depth 2; ssl_client_certificate {root.ca};"
+    nginx(block(port, root.issue("server"), backend.url, version, more), port)
+    for words, outcome in [
+        (["--client-cert", client.chain, "--client-key", client.key], None),
+        ([], "--client-cert FILE"),
+        (["--client-cert", stranger.chain, "--client-key", stranger.key], "--client-cert FILE"),
+    ]:
+        run = program("delete", "-lR", "-V4.3.0", "-c", root.ca, *words, server=f"https://localhost:{port}")
+        if outcome:
+            assert_fails(run, outcome)
+        else:
+            assert run.status == 0, run
+    assert len([request for request in backend.requests() if request["endpoint"] == "Delete"]) == 1
+
+
+def test_client_keys_in_the_formats_of_openssl(program, authority, s_server, tmp_path):
+    server = s_server(authority.issue("formats"), "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca)
+    for kind in KEYS:
+        client = authority.issue(f"client-{kind}", kind=kind)
+        traditional, encrypted = tmp_path / "traditional.key", tmp_path / "encrypted.key"
+        for words in (
+            ["pkey", "-traditional", "-out", traditional],
+            ["pkey", "-traditional", "-aes128", "-passout", "pass:secret", "-out", encrypted],
+        ):
+            subprocess.run(["openssl", *words, "-in", client.key], check=True, stdin=subprocess.DEVNULL)
+        for key in (client.key, traditional):
+            words = ["-c", authority.ca, "--client-cert", client.chain, "--client-key", key]
+            run = program("list", *words, server=server)
+            assert run.status == 0, run
+        words = ["-c", authority.ca, "--client-cert", client.chain, "--client-key", encrypted]
+        run = program("list", *words, server=server)
+        assert run.status == 2, run
+        assert "is encrypted; decrypt it with openssl pkey" in run.stderr, run
+
+
+@pytest.mark.parametrize(
+    ("option", "missing"),
+    [
+        # OpenSSL has no more specific alert for it in TLS 1.2.
+        ("-tls1_2", ["fatal alert: HandshakeFailure", "--client-cert FILE"]),
+        ("-tls1_3", ["requires a client certificate", "--client-cert FILE"]),
+    ],
+)
+def test_client_certificates_with_openssl(program, authority, s_server, tmp_path, option, missing):
+    options = [option, "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca]
+    server = s_server(authority.issue("requires"), *options)
+    stranger = Authority(tmp_path, "stranger").issue("stranger")
+    assert_fails(program("delete", "-lR", "-V4.3.0", "-c", authority.ca, server=server), *missing)
+    words = ["--client-cert", stranger.chain, "--client-key", stranger.key]
+    run = program("delete", "-lR", "-V4.3.0", "-c", authority.ca, *words, server=server)
+    assert_fails(run, "rejected the client certificate", "the server trusts its CA")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_client_certificates_with_haproxy(program, connect, authority, ports, tmp_path, version):
+    identity, backend, port = authority.issue("haproxy"), connect(), ports()
+    both = tmp_path / "both.pem"
+    both.write_bytes(identity.chain.read_bytes() + identity.key.read_bytes())
+    configuration = tmp_path / "haproxy.cfg"
+    configuration.write_text(f"""\
+defaults
+  mode http
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+listen tls
+  bind 127.0.0.1:{port} ssl crt {both} ca-file {authority.ca} verify required ssl-min-ver {version} ssl-max-ver {version}
+  server connect {backend.url.removeprefix("http://")}
+""")
+    service = Service("haproxy", [shutil.which("haproxy"), "-db", "-f", configuration], tmp_path)
+    try:
+        service.wait_for_port(port)
+        server = f"https://localhost:{port}"
+        run = program("list", "-c", authority.ca, server=server)
+        # HAProxy may close the connection before its alert is read; then the program tries again.
+        assert run.status == 6 and "client-cert FILE" in run.stderr.splitlines()[-1], run
+        run = program("list", "-c", authority.ca, "--client-cert", both, server=server)
+        assert run.status == 0, run
+    finally:
         service.stop()
 
 

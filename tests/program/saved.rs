@@ -87,6 +87,8 @@ fn a_name_beats_every_variable() {
         .env("CONNECT_API_KEY", "hunter2")
         .env("CONNECT_API_KEY_FILE", wrong_key)
         .env("CONNECT_CA_CERTIFICATE", wrong_ca)
+        .env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent")
+        .env("CONNECT_CLIENT_KEY", "/nonexistent")
         .env("CONNECT_INSECURE", "1")
         .words("list -n ours")
         .run()

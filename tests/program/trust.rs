@@ -158,6 +158,25 @@ fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
             "have it renewed, and check this host's clock",
         ),
         (issued(Leaf { not_before: 1, ..Leaf::default() }), "it is not valid yet", "check this host's clock"),
+        (
+            issued(Leaf { is_client: true, ..Leaf::default() }),
+            "its extended key usage does not include servers",
+            "have it reissued with the extended key usage serverAuth",
+        ),
+        (
+            issued(Leaf { has_unknown_extension: true, ..Leaf::default() }),
+            "it has an unknown critical extension",
+            "have it reissued with that extension not critical",
+        ),
+        (
+            issued(Leaf {
+                intermediate: true,
+                constraint: Some("example.com".to_owned()),
+                ..names(&["localhost", "127.0.0.1"])
+            }),
+            "its CA is not allowed to issue certificates for this name",
+            "name constraints",
+        ),
     ] {
         let server = server_with(identity);
         let program = connect_cache(&server).words("list --cacert");
@@ -230,8 +249,22 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         (String::new(), "has no certificate in it"),
         ("hello\n".to_owned(), "has no certificate in it"),
         (other_key, "has no certificate in it"),
+        (pem.replace("CERTIFICATE", "PKCS7"), "openssl pkcs7 -print_certs"),
+        (
+            pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
+            "number 1, BEGIN TRUSTED CERTIFICATE, has another format; convert",
+        ),
+        (
+            format!("{pem}{}", pem.replace("CERTIFICATE", "ATTRIBUTE CERTIFICATE")),
+            "number 2, BEGIN ATTRIBUTE",
+        ),
+        (
+            format!("{}{pem}", pem.replace("-----END CERTIFICATE-----", "")),
+            "number 1, BEGIN CERTIFICATE, has broken",
+        ),
+        (format!("{pem}-----BEGIN CERTIFICATE-----"), "number 2"),
         (pem.replacen("MII", "!!!", 1), "has a broken certificate in it"),
-        (lines[..lines.len() - 1].join("\n"), "has "),
+        (lines[..lines.len() - 1].join("\n"), "has broken base64 or no END line"),
         (without_line.join("\n"), "has a broken certificate in it"),
         (spoilt_at_the_start, "has a broken certificate in it"),
         (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "has a broken certificate in it"),
@@ -253,6 +286,172 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
             program.run().exits(2).fails_with("cannot read the CA file").fails_with(missing);
         }
     }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn reads_every_certificate_of_a_file_however_it_is_laid_out() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let both = format!("{}{}", Ca::new().pem(), ca.pem());
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| {
+        "\u{feff}".encode_utf16().chain(both.encode_utf16()).flat_map(bytes).collect()
+    };
+    for content in [
+        format!("\u{feff}{both}").into_bytes(),
+        both.replace('\n', "\r\n").into_bytes(),
+        both.replace('\n', "").into_bytes(),
+        both.replace('\n', "\n    ").into_bytes(),
+        both.replace("-----\n-----", "----------").into_bytes(),
+        both.replace("CERTIFICATE", "X509 CERTIFICATE").into_bytes(),
+        format!("a - b -- c\n{both}-----BEGIN X-----").into_bytes(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+    ] {
+        let program = connect_cache(&server).words("list --cacert");
+        let path = program.file("ca.pem", "");
+        std::fs::write(&path, &content).unwrap();
+        program.arg(path).run().exits(0).says_nothing().prints(LISTED);
+    }
+}
+
+/// A server that requires client certificates of the same authority as its own.
+fn server_for_clients(ca: &Ca) -> Server {
+    server_over_tls(ca, Config { client_ca: Some(ca.pem()), ..Config::default() })
+}
+
+fn client(ca: &Ca) -> Identity {
+    ca.issue(&Leaf { is_client: true, ..Leaf::default() })
+}
+
+#[test]
+fn shows_a_client_certificate_named_by_flags_or_variables() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&ca);
+    let program = || connect_cache(&server).trusting(&ca).words("list");
+
+    let both = program();
+    let path = both.file("both.pem", &format!("{key_pem}{cert_pem}"));
+    both.arg("--client-cert").arg(path).run().exits(0).says_nothing().prints(LISTED);
+    let two = program();
+    let (cert, key) = (two.file("client.pem", &cert_pem), two.file("client.key", &key_pem));
+    two.env("CONNECT_CLIENT_CERTIFICATE", cert).env("CONNECT_CLIENT_KEY", key).run().exits(0).prints(LISTED);
+    // Flags override variables, and an empty variable names nothing.
+    let flags = program();
+    let (cert, key) = (flags.file("client.pem", &cert_pem), flags.file("client.key", &key_pem));
+    let flags =
+        flags.env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent").env("CONNECT_CLIENT_KEY", "/nonexistent");
+    flags.arg("--client-cert").arg(&cert).arg("--client-key").arg(&key).run().exits(0).prints(LISTED);
+    let check = connect_cache(&server).trusting(&ca).words("check").env("CONNECT_CLIENT_KEY", "");
+    let path = check.file("both.pem", &format!("{cert_pem}{key_pem}"));
+    let ran = check.env("CONNECT_CLIENT_CERTIFICATE", &path).run().exits(0);
+    assert!(ran.stdout.contains(&format!(", with the client certificate {path}\n")), "{ran:#?}");
+}
+
+#[test]
+fn shows_a_client_certificate_with_its_chain() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let leaf = Leaf { is_client: true, intermediate: true, ..Leaf::default() };
+    let Identity { cert_pem, key_pem } = ca.issue(&leaf);
+    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
+    let path = program.file("chain.pem", &format!("{cert_pem}{key_pem}"));
+    program.arg(path).run().exits(0).prints(LISTED);
+}
+
+#[test]
+fn reports_a_required_client_certificate_without_doubt_or_retry() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    for words in ["list", "delete -l R -V 4.3.0"] {
+        let connections = server.connections();
+        let ran = connect_cache(&server).trusting(&ca).words(words).run().exits(6);
+        ran.says(
+            "the server requires a client certificate: received fatal alert: CertificateRequired; use \
+                  --client-cert FILE and --client-key FILE",
+        )
+        .never_says("dry run")
+        .never_says("trying again");
+        assert_eq!(server.connections() - connections, 1, "{words}");
+    }
+    let ran = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --json").run().exits(6);
+    assert_eq!(ran.json()["status"], "not-started");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&Ca::new());
+    let program = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --client-cert");
+    let path = program.file("both.pem", &format!("{cert_pem}{key_pem}"));
+    let ran = program.arg(path).run().exits(6).never_says("trying again").never_says("dry run");
+    ran.says("the server rejected the client certificate: received fatal alert: ")
+        .says("the server trusts its CA");
+    assert_eq!(server.connections(), 1);
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn rejects_a_client_certificate_that_cannot_be_used() {
+    let ca = Ca::new();
+    let server = server_for_clients(&ca);
+    let Identity { cert_pem, key_pem } = client(&ca);
+    let unknown = ca.issue(&Leaf { has_unknown_extension: true, ..Leaf::default() });
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let legacy =
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+    for (cert, key, says) in [
+        (&cert_pem, &client(&ca).key_pem, "client.key does not belong to the certificate"),
+        (
+            &cert_pem,
+            &key_pem.replacen("MI", "AI", 1),
+            "client.key is broken, of another kind than the certificate",
+        ),
+        (&cert_pem, &cert_pem, "client.key has no private key in it"),
+        (
+            &cert_pem,
+            &encrypted.to_owned(),
+            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
+        ),
+        (
+            &cert_pem,
+            &legacy.to_owned(),
+            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
+        ),
+        (&key_pem, &key_pem, "client.pem has no certificate in it"),
+        (
+            &cert_pem.replacen("MII", "AII", 1),
+            &key_pem,
+            "client.pem has a broken certificate in it: number 1",
+        ),
+        (
+            &unknown.cert_pem,
+            &unknown.key_pem,
+            "client.pem is not of X.509 version 3, or has an unknown critical extension",
+        ),
+    ] {
+        let program = connect_cache(&server).trusting(&ca).words("list");
+        let (cert, key) = (program.file("client.pem", cert), program.file("client.key", key));
+        let program = program.arg("--client-cert").arg(cert).arg("--client-key").arg(key);
+        program.run().exits(2).prints("").fails_with(says);
+    }
+    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
+    let alone = program.file("client.pem", &cert_pem);
+    program.arg(alone).run().exits(2).fails_with("name the file that has it with --client-key FILE");
+    for program in [
+        connect_cache(&server).words("list --client-key client.key"),
+        connect_cache(&server).words("list").env("CONNECT_CLIENT_KEY", "client.key"),
+    ] {
+        program
+            .run()
+            .exits(2)
+            .fails_with("there is a client key and no certificate; pass its file with --client-cert");
+    }
+    let program = connect_cache(&server).words("list --client-cert /nonexistent/client.pem");
+    program.run().exits(2).fails_with("cannot read the client certificate /nonexistent/client.pem");
     assert_eq!(server.connections(), 0);
 }
 

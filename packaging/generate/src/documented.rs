@@ -85,7 +85,7 @@ fn every_option_is_in_help_man_page_and_readme() {
 fn every_variable_is_in_the_man_pages_environment() {
     let page = man_page();
     let variables: Vec<&str> = all_flags().iter().filter_map(|(_, flag)| variable(flag)).collect();
-    assert_eq!(variables.len(), 7, "{variables:?}");
+    assert_eq!(variables.len(), 9, "{variables:?}");
     for variable in variables {
         assert!(has(section(&page, ".SH ENVIRONMENT"), variable), "{variable}");
     }

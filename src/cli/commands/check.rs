@@ -95,7 +95,13 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     })?;
     passed(&format!("the server is reachable: {}", findings.server));
     match &findings.trust {
-        Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
+        Some(trust) => {
+            let certificate = match &client.config().client_certificate {
+                Some(certificate) => format!(", with {certificate}"),
+                None => String::new(),
+            };
+            passed(&format!("the connection is encrypted, trusting {trust}{certificate}"));
+        }
         None => passed("the connection is plain http, not encrypted"),
     }
     findings.version = settings.version.filter(|version| !version.is_empty());

@@ -41,6 +41,8 @@ pub struct Config {
     pub plans: Vec<(Cache, Plan)>,
     /// Serve https with this certificate and key.
     pub tls: Option<pki::Identity>,
+    /// Require a client certificate of this authority's, PEM.
+    pub client_ca: Option<String>,
     /// How many nodes: each knows only its own tasks, all share the caches.
     pub nodes: usize,
     /// One more address, that of [`Server::url`](crate::Server::url), in front of the nodes. It
@@ -107,6 +109,7 @@ impl Default for Config {
             plan: Plan::default(),
             plans: Vec::new(),
             tls: None,
+            client_ca: None,
             nodes: 1,
             balancer: false,
             version: Some("2026.09.0".into()),

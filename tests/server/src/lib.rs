@@ -82,7 +82,11 @@ impl Server {
     pub fn try_start(mut config: Config) -> io::Result<Server> {
         config.validate()?;
         config.nodes = config.nodes.max(1);
-        let tls = config.tls.as_ref().map(serve::tls).transpose()?;
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|identity| serve::tls(identity, config.client_ca.as_deref()))
+            .transpose()?;
         let listen = config.listen.to_socket_addrs()?.next();
         let listen = listen.ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mut nodes: Vec<Option<usize>> = (0..config.nodes).map(Some).collect();

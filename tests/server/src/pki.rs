@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, GeneralSubtree,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 
 use crate::task::random_id;
@@ -42,6 +42,12 @@ pub struct Leaf {
     pub is_ca: bool,
     /// An intermediate authority issues it, whose certificate is in the chain.
     pub intermediate: bool,
+    /// The intermediate authority may issue certificates for this name only.
+    pub constraint: Option<String>,
+    /// It is for clients.
+    pub is_client: bool,
+    /// It has a critical extension that nobody knows.
+    pub has_unknown_extension: bool,
 }
 
 impl Default for Leaf {
@@ -52,6 +58,9 @@ impl Default for Leaf {
             not_after: 30,
             is_ca: false,
             intermediate: false,
+            constraint: None,
+            is_client: false,
+            has_unknown_extension: false,
         }
     }
 }
@@ -66,7 +75,15 @@ impl Leaf {
         } else {
             params.is_ca = IsCa::ExplicitNoCa;
             params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            params.extended_key_usages = vec![match self.is_client {
+                true => ExtendedKeyUsagePurpose::ClientAuth,
+                false => ExtendedKeyUsagePurpose::ServerAuth,
+            }];
+        }
+        if self.has_unknown_extension {
+            let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+            extension.set_criticality(true);
+            params.custom_extensions.push(extension);
         }
         params
     }
@@ -102,7 +119,12 @@ impl Ca {
         if !leaf.intermediate {
             return issue(&self.issuer, leaf);
         }
-        let (params, key) = (ca_params("connect-test-server intermediate"), new_key());
+        let (mut params, key) = (ca_params("connect-test-server intermediate"), new_key());
+        if let Some(name) = &leaf.constraint {
+            let permitted_subtrees = vec![GeneralSubtree::DnsName(name.clone())];
+            params.name_constraints =
+                Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+        }
         let cert = params.signed_by(&key, &self.issuer).expect("an authority signs another");
         let mut identity = issue(&Issuer::new(params, key), leaf);
         identity.cert_pem += &cert.pem();

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
 use crate::api::{self, Call};
@@ -21,8 +23,8 @@ use crate::{Config, Endpoint, Request};
 /// How long a connection that was ended from this side waits for the client to do the same.
 const LINGER: Duration = Duration::from_millis(300);
 
-/// The TLS settings for a certificate.
-pub(crate) fn tls(identity: &Identity) -> io::Result<Arc<ServerConfig>> {
+/// The TLS settings for a certificate, and for an authority whose client certificates are required.
+pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Arc<ServerConfig>> {
     let invalid = |why: &dyn std::fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidInput, format!("certificate: {why}"))
     };
@@ -30,10 +32,25 @@ pub(crate) fn tls(identity: &Identity) -> io::Result<Arc<ServerConfig>> {
     let chain = chain.collect::<Result<Vec<_>, _>>().map_err(|why| invalid(&why))?;
     let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|why| invalid(&why))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = provider.key_provider.load_private_key(key).map_err(|why| invalid(&why))?;
+    let clients = match client_ca {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(pem) => {
+            let mut roots = RootCertStore::empty();
+            let ca = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|why| invalid(&why))?;
+            roots.add(ca).map_err(|why| invalid(&why))?;
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            verifier.build().map_err(|why| invalid(&why))?
+        }
+    };
+    // Whatever the certificate says, it is served.
+    let identity = SingleCertAndKey::from(CertifiedKey::new(chain, key));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|why| invalid(&why))?;
+        .map_err(|why| invalid(&why))?
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::new(identity));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

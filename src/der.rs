@@ -1,0 +1,103 @@
+//! As much of DER (X.690) and X.509 (RFC 5280) as it takes to know what rustls will not accept. rustls drops a CA
+//! certificate that it cannot read without a word, and ureq panics if rustls refuses a client certificate.
+
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const SEQUENCE: u8 = 0x30;
+const BOOLEAN: u8 = 0x01;
+const OID: u8 = 0x06;
+const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+
+/// The extension of Certificate Transparency (RFC 6962, section 3.3).
+const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
+
+/// The elements that are left to read.
+pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Der<'a> {
+    /// Takes the next element, which must have this tag, and returns its content.
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (&found, rest) = self.0.split_first()?;
+        let (length, rest) = match rest {
+            [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
+            [0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
+            [0x82, high @ 1..=0xff, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+            _ => return None,
+        };
+        let (content, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        (found == tag).then_some(content)
+    }
+
+    /// Takes a positive INTEGER, and returns its bytes without a leading zero.
+    pub(crate) fn take_positive(&mut self) -> Option<&'a [u8]> {
+        match self.take(INTEGER)? {
+            [0, digits @ ..] if digits.first() >= Some(&0x80) => Some(digits),
+            digits @ [1..=0x7f, ..] => Some(digits),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the content of the only element.
+pub(crate) fn only(der: &[u8], tag: u8) -> Option<&[u8]> {
+    let mut elements = Der(der);
+    elements.take(tag).filter(|_| elements.0.is_empty())
+}
+
+/// Returns the content of a certificate's SubjectPublicKeyInfo if rustls accepts the certificate: as a CA's, or as
+/// the client's own, which must be of version 3 and without critical extensions that rustls does not know.
+pub(crate) fn public_key(certificate: &[u8], is_ca: bool) -> Option<&[u8]> {
+    let mut signed = Der(only(certificate, SEQUENCE)?);
+    let mut body = Der(signed.take(SEQUENCE)?);
+    let algorithm = signed.take(SEQUENCE)?;
+    only(signed.0, BIT_STRING)?.strip_prefix(&[0])?;
+    let has_version = body.0.starts_with(&[VERSION]);
+    if has_version && body.take(VERSION)? != [INTEGER, 1, 2] || !has_version && !is_ca {
+        return None;
+    }
+    let _serial_number = body.take(INTEGER)?;
+    if body.take(SEQUENCE)? != algorithm {
+        return None;
+    }
+    let (_issuer, _validity, _subject) = (body.take(SEQUENCE)?, body.take(SEQUENCE)?, body.take(SEQUENCE)?);
+    let key = body.take(SEQUENCE)?;
+    let accepted = body.0.is_empty() || has_version && has_valid_extensions(body.0, is_ca)?;
+    (accepted && certificate.len() < 0xffff).then_some(key)
+}
+
+/// Reports whether rustls accepts the extensions: those that it knows occur once and are well-formed, and none that
+/// it does not know is critical.
+fn has_valid_extensions(extensions: &[u8], is_ca: bool) -> Option<bool> {
+    let mut extensions = Der(only(only(extensions, EXTENSIONS)?, SEQUENCE)?);
+    let mut seen = 0u64;
+    while !extensions.0.is_empty() {
+        let mut extension = Der(extensions.take(SEQUENCE)?);
+        let id = extension.take(OID)?;
+        let is_critical = match extension.0.first() {
+            Some(&BOOLEAN) => match extension.take(BOOLEAN)? {
+                [0] => false,
+                [0xff] => true,
+                _ => return None,
+            },
+            _ => false,
+        };
+        let value = only(extension.0, OCTET_STRING)?;
+        let known = match id {
+            // Key usage.
+            [0x55, 0x1d, 15] => 15,
+            // Subject alternative name, basic and name constraints, CRL distribution points, extended key usage.
+            [0x55, 0x1d, known @ (17 | 19 | 30 | 31 | 37)] => only(value, SEQUENCE).map(|_| *known)?,
+            SCT_LIST => only(value, OCTET_STRING).map(|_| 0)?,
+            _ if is_critical && !is_ca => return None,
+            _ => continue,
+        };
+        if seen >> known & 1 == 1 {
+            return None;
+        }
+        seen |= 1 << known;
+    }
+    Some(true)
+}
