@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
+use ureq::http::uri::InvalidUri;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
-use ureq::{Agent, ProxyProtocol, RequestBuilder, Timeout};
+use ureq::{Agent, ProxyProtocol, Timeout};
 
 use crate::dial::Dialer;
 use crate::error::{CertificateProblem, seconds};
@@ -196,11 +197,23 @@ impl Http {
         limits: Limits,
         sink: Option<Sink<'_>>,
     ) -> Result<Reply, ureq::Error> {
+        let mut request = Request::new(());
+        *request.uri_mut() =
+            outgoing.url.parse().map_err(|e| ureq::Error::Other(Box::<InvalidUri>::new(e)))?;
+        self.fill(request.headers_mut(), outgoing);
+        let mut config = (self.agent.configure_request(request))
+            .timeout_global(limits.whole)
+            .timeout_connect(limits.connect)
+            .timeout_per_read(limits.part);
+        if outgoing.fresh_connection {
+            config = config.max_idle_age(Duration::ZERO);
+        }
+        let mut request = config.build();
         let response = match outgoing.body {
-            None => self.prepare(self.agent.get(outgoing.url), outgoing, limits).call(),
+            None => self.agent.run(request),
             Some(body) => {
-                let request = self.agent.delete(outgoing.url).force_send_body();
-                self.prepare(request, outgoing, limits).send(body)
+                *request.method_mut() = Method::DELETE;
+                self.agent.run(request.map(|()| body))
             }
         }?;
         let (head, mut body) = response.into_parts();
@@ -238,25 +251,6 @@ impl Http {
                 return Ok(reply);
             }
         }
-    }
-
-    fn prepare<B>(
-        &self,
-        request: RequestBuilder<B>,
-        outgoing: &Outgoing<'_>,
-        limits: Limits,
-    ) -> RequestBuilder<B> {
-        let mut config = (request.config().timeout_global(limits.whole))
-            .timeout_connect(limits.connect)
-            .timeout_per_read(limits.part);
-        if outgoing.fresh_connection {
-            config = config.max_idle_age(Duration::ZERO);
-        }
-        let mut request = config.build();
-        if let Some(headers) = request.headers_mut() {
-            self.fill(headers, outgoing);
-        }
-        request
     }
 
     fn fill(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {

@@ -57,6 +57,11 @@ impl Json {
 }
 
 impl Json {
+    /// Returns an object with these members.
+    pub fn object(fields: Vec<(&str, Json)>) -> Self {
+        Self::Object(Fields(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
+    }
+
     /// Reads values that follow each other, as programs print them on separate lines.
     ///
     /// # Errors
@@ -184,12 +189,6 @@ impl From<Vec<String>> for Json {
 impl<T: Into<Json>> From<Option<T>> for Json {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
-    }
-}
-
-impl<const N: usize> From<[(&str, Json); N]> for Json {
-    fn from(fields: [(&str, Json); N]) -> Self {
-        Self::Object(Fields(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
     }
 }
 

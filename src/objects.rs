@@ -148,7 +148,7 @@ impl TryFrom<Fields> for RuntimeCache {
 impl From<&RuntimeCache> for Json {
     fn from(cache: &RuntimeCache) -> Self {
         let RuntimeCache { language, version, image_name } = cache;
-        Self::from([
+        Self::object(vec![
             ("language", language.as_str().into()),
             ("version", version.as_str().into()),
             ("image_name", image_name.as_str().into()),
@@ -160,7 +160,7 @@ impl From<&RuntimeCache> for Json {
 impl From<Task> for Json {
     fn from(task: Task) -> Self {
         let Task { id, output, result, finished, code, error, last } = task;
-        Self::from([
+        Self::object(vec![
             ("id", id.as_str().into()),
             ("output", output.into()),
             ("result", result),

@@ -13,13 +13,17 @@ impl Secrets {
     pub(crate) fn new(key: &ApiKey, proxy: Option<&Proxy>, headers: &[Header]) -> Self {
         let mut secrets = vec![key.text().to_owned()];
         if let Some(proxy) = proxy {
-            secrets.extend(proxy.credentials().map(|(_, password)| password.to_owned()));
-            secrets.extend(proxy.authorization().map(|basic| basic.trim_start_matches("Basic ").to_owned()));
+            if let (Some((_, password)), Some(basic)) = (proxy.credentials(), proxy.authorization()) {
+                secrets.push(password.to_owned());
+                secrets.push(basic.replace("Basic ", ""));
+            }
         }
         for value in headers.iter().filter_map(|header| header.value.to_str().ok()) {
             secrets.push(value.to_owned());
             // A reply may show the credentials without their scheme.
-            secrets.extend(value.split_once(' ').map(|(_, credentials)| credentials.to_owned()));
+            if let Some((_, credentials)) = value.split_once(' ') {
+                secrets.push(credentials.to_owned());
+            }
         }
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
         Self(secrets)

@@ -103,13 +103,15 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
         for dir in env::split_paths(&dirs) {
             // A directory of certificates holds other files too, and the same certificate under several
             // names: anything else is skipped.
-            for path in fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let Ok(entries) = fs::read_dir(&dir) else { continue };
+            for entry in entries {
+                let Ok(path) = entry.map(|entry| entry.path()) else { continue };
                 // Opening a pipe would wait for a writer.
                 if !path.is_file() {
                     continue;
                 }
-                for certificate in read_file(&path).map(|pem| pem::any_certificates(&pem)).unwrap_or_default()
-                {
+                let Ok(pem) = read_file(&path) else { continue };
+                for certificate in pem::any_certificates(&pem) {
                     if !certificates.iter().any(|known: &Certificate| known.der() == certificate.der()) {
                         certificates.push(certificate);
                     }

@@ -286,11 +286,13 @@ pub enum Command {
 }
 
 /// The options of every command.
+#[inline(never)]
 pub fn common() -> CommandInfoWithArgs {
     Common::get_args_info()
 }
 
-/// The commands, in the order in which they are shown.
+/// The commands, in the order in which they are shown. Inlined into each caller, the tables would take 3 KB more.
+#[inline(never)]
 pub fn commands() -> [CommandInfoWithArgs; 5] {
     [
         List::get_args_info(),

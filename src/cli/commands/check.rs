@@ -59,7 +59,7 @@ impl From<Findings> for Json {
     fn from(findings: Findings) -> Self {
         let text = |text: Option<String>| text.map_or(Self::Null, Self::Text);
         let Findings { ok, server, trust, version, user, role, caches, error } = findings;
-        Self::from([
+        Self::object(vec![
             ("ok", ok.into()),
             ("server", Self::Text(server)),
             ("trust", text(trust)),

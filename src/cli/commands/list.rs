@@ -30,7 +30,7 @@ pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
             }
             row
         });
-        session.output.json(&Json::from([("caches", Json::List(rows.collect()))]));
+        session.output.json(&Json::object(vec![("caches", Json::List(rows.collect()))]));
     } else if !caches.is_empty() {
         session.output.print(&super::table(&caches, usage));
     }

@@ -4,7 +4,7 @@ use connect_cache::{Json, Outcome, RuntimeCache};
 
 /// Returns what happened to one cache, with the lines of its task.
 pub(crate) fn record(cache: &RuntimeCache, outcome: &Outcome, lines: Vec<String>) -> Json {
-    Json::from([
+    Json::object(vec![
         ("language", cache.language.as_str().into()),
         ("version", cache.version.as_str().into()),
         ("image_name", cache.image_name.as_str().into()),
