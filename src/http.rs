@@ -24,9 +24,10 @@ use crate::{Config, ErrorKind, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 const MAX_BODY: usize = 32 << 20;
 /// How much is read at once, and kept of a body that is read as it arrives.
 const PART: usize = 8 << 10;
-const INPUT_BUFFER: usize = 32 << 10;
-/// The longest header line must fit, and for a proxy that takes requests in absolute form the whole head.
-const OUTPUT_BUFFER: usize = 20 << 10;
+const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
+/// Holds the whole head of a request, headers of the configuration aside. Filling a buffer costs time: a larger one
+/// for everybody would be a hundredth of a run.
+const OUTPUT_BUFFER: usize = 11 << 10;
 /// For all headers of the configuration.
 const MAX_HEADERS: usize = 8 << 10;
 /// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
@@ -123,7 +124,7 @@ impl Http {
             .accept_encoding("identity")
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER + bytes)
             .max_idle_connections(1)
             .max_idle_age(MAX_IDLE)
             .proxy(None);
