@@ -173,7 +173,7 @@ fn request(stream: &mut Stream, host: &str, address: Option<IpAddr>, port: u16) 
     }
     // The address that the proxy connects from, and a port.
     let length = match kind {
-        3 => read::<1>(stream)?[0],
+        3 => usize::from(read::<1>(stream)?[0]),
         4 => 16,
         _ => 4,
     };

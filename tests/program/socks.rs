@@ -99,7 +99,8 @@ fn serve(mut client: &TcpStream, lets: Lets, log: &Mutex<Vec<String>>) -> io::Re
     }
     let upstream = TcpStream::connect(("127.0.0.1", port))?;
     // A name is the longest form of the address that the proxy connects from.
-    client.write_all(&[&[5, 0, 0, 3, 9], &b"somewhere"[..], &[1, 2]].concat())?;
+    // The longest name there is for the address that the proxy connects from.
+    client.write_all(&[&[5, 0, 0, 3, 255], &[b'x'; 255][..], &[1, 2]].concat())?;
     tunnel(client, &upstream)
 }
 
