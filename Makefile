@@ -1,7 +1,9 @@
 # `make` prints what there is to make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static size interop dist image deb install completions man packages
+PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
+
+.PHONY: help demo picture test lint static size interop dist image deb install completions man packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,6 +11,12 @@ help: ## this list
 demo: ## show the program at work against a test server (needs Rust and a C compiler)
 	@cargo build --package connect-cache --package connect-test-server --quiet
 	@tests/demo.sh
+
+picture: ## record docs/terminal.svg, the picture in the README (needs Python and PyPI)
+	@cargo build --package connect-cache --package connect-test-server --quiet
+	@$(PICTURE)/bin/python -c 'import pyte, rich' 2>/dev/null || \
+		{ python3 -m venv $(PICTURE) && $(PICTURE)/bin/pip install --quiet pyte==0.8.2 rich==15.0.0; }
+	@$(PICTURE)/bin/python packaging/picture docs/terminal.svg
 
 test: ## unit, integration and documentation tests (no network, no privileges)
 	@# Most tests wait for a task: more of them than there are cores can wait side by side.
