@@ -110,9 +110,11 @@ fn lists_exit_statuses_in_the_help() {
 #[test]
 fn lists_exit_statuses_in_the_man_page() {
     let page = man_page();
+    // Lines may be wrapped anywhere.
+    let section = section(&page, ".SH EXIT STATUS").replace('\n', " ");
     for status in ExitStatus::ALL {
-        let entry = format!(".TP\n.B {}\n{}\n", status.code(), status.meaning());
-        assert!(section(&page, ".SH EXIT STATUS").contains(&entry), "the man page has no {entry:?}");
+        let entry = format!(".TP .B {} {} ", status.code(), status.meaning());
+        assert!(section.contains(&entry), "the man page has no {entry:?}");
     }
 }
 
