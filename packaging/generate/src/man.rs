@@ -92,6 +92,6 @@ fn prose(text: &str) -> String {
 
 /// Escapes text, so that hyphens can be copied from the page and no line is read as a request.
 fn escape(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('@', "\\(at");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
