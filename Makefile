@@ -1,52 +1,61 @@
-# `make` prints what there is to make.
+# `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static size interop dist image deb install completions man packages
+PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-help: ## this list
+.PHONY: help demo picture test lint static size interop dist image deb install completions man packages
+
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## show the program at work against a test server (needs Rust and a C compiler)
+demo: ## show the program against a test server (needs Rust and a C compiler)
 	@cargo build --package connect-cache --package connect-test-server --quiet
 	@tests/demo.sh
 
-test: ## unit, integration and documentation tests (no network, no privileges)
-	@# Most tests wait for a task: more of them than there are cores can wait side by side.
+picture: ## record docs/terminal.svg, the picture in the README (needs Python and PyPI)
+	@cargo build --package connect-cache --package connect-test-server --quiet
+	@$(PICTURE)/bin/python -c 'import pyte, rich' 2>/dev/null || \
+		{ python3 -m venv $(PICTURE) && $(PICTURE)/bin/pip install --quiet pyte==0.8.2 rich==15.0.0; }
+	@$(PICTURE)/bin/python packaging/picture docs/terminal.svg
+
+test: ## run unit, integration and documentation tests (no network, no privileges)
+	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
 	RUST_TEST_THREADS=4 cargo test --workspace --quiet
 
-lint: ## rustfmt, clippy, one-way imports, shellcheck, cargo deny (needs shellcheck, cargo-deny)
+lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
+	tests/words.sh
 	cargo deny --log-level error check licenses bans sources
 
-static: ## the static release binary, dist/connect-cache (needs rustup for musl and rust-src)
+static: ## build the static release binary, dist/connect-cache (needs rustup for musl and rust-src)
 	@packaging/static.sh
 
-size: static ## its size and that of the least program of its kind, against the limits
+size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
 
-interop: ## real balancers, proxies, clients (needs Debian, Python, npm)
+interop: ## test with real balancers, proxies and clients (needs Debian, Python, npm)
 	@tests/interop/run
 
-# What ships around the binary.
+# Everything that ships with the binary.
 
-dist: ## release tarballs, SBOMs and checksums in dist (ARCHES; needs gcc-aarch64-linux-gnu)
+dist: ## build release tarballs, SBOMs and checksums in dist (ARCHES; needs gcc-aarch64-linux-gnu)
 	@packaging/dist.sh
 
-image: ## a container image of dist's binary, from scratch (BUILDER: buildah, podman or docker)
+image: ## build a container image of dist's binary, from scratch (BUILDER: buildah, podman or docker)
 	@packaging/image.sh
 
-deb: ## Debian packages of dist's binaries
+deb: ## build Debian packages of dist's binaries
 	@packaging/deb.sh
 
-install: ## install beneath PREFIX (/usr/local) and DESTDIR
+install: ## install under PREFIX (/usr/local) and DESTDIR
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh
 
-completions man: ## completions for bash, zsh and fish, and the man page, in dist
+completions man: ## generate completions for bash, zsh and fish, and the man page, in dist
 	@packaging/docs.sh
 
-packages: ## check all of these by using them (Debian; installs what it needs, as root)
+packages: ## check these by using them (Debian; installs what it needs, as root)
 	@packaging/check

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the licences of the crates that are linked into the binary for a target: packaging/third-party.sh TARGET
+# Prints the licenses of the crates that are linked into the binary for a target: packaging/third-party.sh TARGET
 #
 # Each text is printed once, after the names of all crates that carry it.
 set -euo pipefail
@@ -8,13 +8,13 @@ cd "$(dirname "$0")/.."
 target=$1
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
-echo "What is linked into connect-cache beside its own code, and under which licences."
+echo "What is linked into connect-cache beside its own code, and under which licenses."
 echo "Rust's standard library: MIT OR Apache-2.0. musl, the C library: MIT."
 
 declare -A crates files
-while read -r crate version licence; do
+while read -r crate version license; do
     [ "$crate" = connect-cache ] && continue
-    echo "$crate ${version#v}: $licence"
+    echo "$crate ${version#v}: $license"
     for file in "$registry"/*/"$crate-${version#v}"/{LICEN[CS]E,COPYING,NOTICE,UNLICENSE}*; do
         [ -f "$file" ] || continue
         sum=$(sha256sum <"$file")

@@ -1,7 +1,7 @@
-//! Delete Posit Connect runtime caches, follow the task that does it, and find out what happened to the cache.
+//! Delete Posit Connect runtime caches and report what really happened.
 //!
 //! Posit Connect keeps a package cache for each version of a language and execution image. This library is the
-//! blocking client behind the program `connect-cache`: no async runtime, and no thread but the caller's.
+//! blocking client of the program `connect-cache`. It has no async runtime and starts no thread.
 //!
 //! ```
 //! use connect_cache::{Client, Config, Mode, Progress, RuntimeCache};
@@ -21,8 +21,8 @@
 //!
 //! # Environment
 //!
-//! The library reads two variables, and only to learn whose certificates to trust ([`Trust::Store`]).
-//! Everything else, proxies included, is in the [`Config`].
+//! The library reads two variables, which select the certificates to trust ([`Trust::Store`]).
+//! Everything else, including proxies, is in the [`Config`].
 //!
 //! | variable | meaning |
 //! | --- | --- |

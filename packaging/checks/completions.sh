@@ -27,10 +27,10 @@ check_man() {
     warnings=$(MANROFFSEQ='' man --warnings --encoding=UTF-8 --local-file "$page" 2>&1 >/dev/null)
     echo "$warnings"
     [ -z "$warnings" ]
-    mandoc -T lint -W warning "$page"
+    mandoc -T lint "$page"
     rendered=$(MANWIDTH=100 man --local-file "$page")
-    for heading in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS ENVIRONMENT FILES 'EXIT STATUS' EXAMPLES NOTES 'SEE ALSO'; do
+    for heading in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS ENVIRONMENT 'EXIT STATUS' FILES EXAMPLES 'SEE ALSO'; do
         grep -qx "$heading" <<<"$rendered" || { echo "no $heading"; return 1; }
     done
-    echo "man and mandoc have nothing to complain of; $(wc -l <<<"$rendered") lines"
+    echo "man and mandoc report nothing; $(wc -l <<<"$rendered") lines"
 }

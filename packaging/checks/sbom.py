@@ -1,4 +1,4 @@
-"""Compares an SBOM with the crates that the binary itself tells of: sbom.py SBOM BINARY"""
+"""Compares an SBOM with the crates that the binary itself lists: sbom.py SBOM BINARY"""
 
 import json
 import re
@@ -19,4 +19,4 @@ for component in bom["components"]:
     assert component["licenses"] and component["hashes"] and component["purl"], component
 text = open(sys.argv[1]).read()
 assert "file://" not in text and "/tmp" not in text, "a path of this machine"
-print(f"{len(listed)} crates, the same as the binary's own list, each with licence and checksum")
+print(f"{len(listed)} crates, the same as the binary's own list, each with license and checksum")

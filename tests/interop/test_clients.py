@@ -139,7 +139,7 @@ def caches(rsconnect):
 
 
 def text(output):
-    """Without the escapes that colour it."""
+    """Without the escapes that color it."""
     return output.replace("\x1b[0m", "")
 
 

@@ -107,8 +107,8 @@ fn each_file_option(text: &str, change: impl Fn(&str) -> String) -> String {
     changed
 }
 
-/// The text with `from` replaced. `argh_complete` has changed where there is no `from`, and then a
-/// person had better look.
+/// Returns the text with `from` replaced. If there is no `from`, `argh_complete` has changed, and the correction has to be
+/// reviewed.
 fn replace(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "argh_complete no longer writes {from:?}: {text}");
     text.replace(from, to)

@@ -1,12 +1,12 @@
-//! Makes the completions and the man page from the definitions of the options, so that the program
-//! carries neither: `connect-cache-generate FOLDER VERSION DATE`.
+//! Generates the completions and the man page from the definitions of the options, so that the program contains neither:
+//! `connect-cache-generate FOLDER VERSION DATE`.
 
 mod completions;
 #[cfg(test)]
 mod documented;
 mod man;
 
-// The program keeps these to itself: here they are compiled once more, from the same files.
+// These modules are private to the program, so they are compiled here once more, from the same files.
 #[allow(dead_code)]
 #[path = "../../../src/cli/help.rs"]
 mod help;

@@ -5,11 +5,11 @@ use connect_cache::ExitStatus;
 
 use crate::{help, options};
 
-/// `@NAME@` alone on a line stands for a command's usage and options, `@OPTIONS@` for the options of every
-/// command, and `@EXIT_STATUS@` for the list of exit statuses.
+/// `@NAME@` alone on a line is replaced by a command's usage and options, `@OPTIONS@` by the common options, and
+/// `@EXIT_STATUS@` by the list of exit statuses.
 const TEMPLATE: &str = include_str!("../connect-cache.1.in");
 
-/// The page of a version of the program, as of a date written 2024-12-31.
+/// Returns the page for a version of the program and a date, as in 2024-12-31.
 pub fn page(version: &str, date: &str) -> String {
     let mut page = fill(TEMPLATE, "DATE", date);
     page = fill(&page, "VERSION", version);
@@ -19,7 +19,28 @@ pub fn page(version: &str, date: &str) -> String {
         page = fill(&page, command.name, &describe(&command));
     }
     assert!(!page.contains('@'), "something in the template is not filled in:\n{page}");
-    page
+    wrap(&page)
+}
+
+/// Wraps lines of text at 80 columns, as mandoc's lint asks for. Requests stay on one line.
+fn wrap(page: &str) -> String {
+    let mut text = String::new();
+    for line in page.lines() {
+        let mut column = 0;
+        for word in line.split(' ') {
+            if column > 0 && column + 1 + word.len() > 80 && !line.starts_with('.') {
+                text.push('\n');
+                column = 0;
+            } else if column > 0 {
+                text.push(' ');
+                column += 1;
+            }
+            text += word;
+            column += word.len();
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn fill(page: &str, name: &str, text: &str) -> String {
@@ -31,7 +52,7 @@ fn fill(page: &str, name: &str, text: &str) -> String {
 fn describe(command: &CommandInfoWithArgs) -> String {
     let mut text = format!(".B {}\n.PP\n{}\n", escape(&help::usage(command)), prose(command.description));
     for positional in command.positionals {
-        text += &format!(".TP\n.I {}\n{}\n", positional.name, prose(positional.description));
+        text += &format!(".TP\n.I {}\n{}\n", positional.name, sentence(positional.description));
     }
     text + &flags(options::flags(command))
 }
@@ -44,7 +65,8 @@ fn flags<'a>(flags: impl Iterator<Item = &'a FlagInfo<'a>>) -> String {
             FlagInfoKind::Switch => String::new(),
             FlagInfoKind::Option { arg_name } => format!(" \\fI{arg_name}\\fP"),
         };
-        text += &format!(".TP\n{short}\\fB{}\\fP{value}\n{}\n", escape(flag.long), prose(flag.description));
+        text +=
+            &format!(".TP\n{short}\\fB{}\\fP{value}\n{}\n", escape(flag.long), sentence(flag.description));
     }
     text
 }
@@ -54,7 +76,13 @@ fn exit_statuses() -> String {
     ExitStatus::ALL.into_iter().map(entry).collect()
 }
 
-/// Text as it is read, `words` between grave accents in bold.
+/// A description in sentence case: argh accepts only descriptions that start in lower case.
+fn sentence(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    prose(&(first.to_uppercase() + rest))
+}
+
+/// Returns text for roff, with `words` between grave accents in bold.
 fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts
@@ -62,7 +90,7 @@ fn prose(text: &str) -> String {
         .collect()
 }
 
-/// Hyphens stay hyphens that can be copied, and nothing is taken for a request.
+/// Escapes text, so that hyphens can be copied from the page and no line is read as a request.
 fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('@', "\\(at");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
