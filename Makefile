@@ -7,10 +7,12 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show the program at work against a test server (needs Rust and a C compiler)
+	@echo "building the program and a test server: about a minute"
 	@cargo build --package connect-cache --package connect-test-server --quiet
 	@tests/demo.sh
 
 test: ## unit, integration and documentation tests (no network, no privileges)
+	@echo "building and running the tests: about 3 minutes"
 	@# Most tests wait for a task: more of them than there are cores can wait side by side.
 	RUST_TEST_THREADS=4 cargo test --workspace --quiet
 
@@ -22,13 +24,15 @@ lint: ## rustfmt, clippy, one-way imports, shellcheck, cargo deny (needs shellch
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
 	cargo deny --log-level error check licenses bans sources
 
-static: ## the static release binary, dist/connect-cache (needs rustup for musl and rust-src)
+static: ## the static binary, man page and completions in dist (needs rustup for musl and rust-src)
 	@packaging/static.sh
+	@packaging/docs.sh
 
 size: static ## its size and that of the least program of its kind, against the limits
 	@packaging/size.sh dist/connect-cache
 
 interop: ## real balancers, proxies, clients (needs Debian, Python, npm)
+	@echo "building and running the interop tests: about 4 minutes"
 	@tests/interop/run
 
 # What ships around the binary.
@@ -42,11 +46,12 @@ image: ## a container image of dist's binary, from scratch (BUILDER: buildah, po
 deb: ## Debian packages of dist's binaries
 	@packaging/deb.sh
 
-install: ## install beneath PREFIX (/usr/local) and DESTDIR
+install: ## install what make static built under PREFIX (/usr/local) and DESTDIR
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh
 
 completions man: ## completions for bash, zsh and fish, and the man page, in dist
 	@packaging/docs.sh
 
 packages: ## check all of these by using them (Debian; installs what it needs, as root)
+	@echo "building and checking what ships: about 7 minutes"
 	@packaging/check

@@ -48,15 +48,20 @@ check_dist() {
     echo "tarballs for $(built | paste -sd' '): whole, static, hardened $(grep '^dist: skipped' "$scratch/dist/said" || true)"
 }
 
-# Another folder with another target folder, and so other paths everywhere.
-check_reproducible() {
-    local copy=$scratch/reproducible/elsewhere/copy
-    mkdir -p "$copy"
+# archive: writes the sources as a tar archive.
+archive() {
     if git rev-parse --git-dir >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard -z
     else
         find . -path ./target -prune -o -path ./dist -prune -o -type f -print0
-    fi | tar --create --null --files-from - --ignore-failed-read | tar --extract --directory "$copy"
+    fi | tar --create --null --files-from - --ignore-failed-read
+}
+
+# Another folder with another target folder, and so other paths everywhere.
+check_reproducible() {
+    local copy=$scratch/reproducible/elsewhere/copy
+    mkdir -p "$copy"
+    archive | tar --extract --directory "$copy"
     mkdir -p "$copy/target"
     ln -s "$tools" "$copy/target/tools"
     (cd "$copy" && env -u CARGO_TARGET_DIR packaging/dist.sh)
