@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
 . packaging/common.sh
+# shellcheck source=packaging/debian.sh
+. packaging/debian.sh
 out=$(realpath -m "${1:-dist}")
 mkdir -p "$out"
 
@@ -42,6 +44,20 @@ assemble() {
     rm -r "$tree"
 }
 
+# All that is missing is named before anything is built.
+packages=(binutils:readelf)
+for arch in ${ARCHES:-x86_64 aarch64}; do
+    if [ "$arch" = "$(uname -m)" ]; then
+        packages+=(gcc libc6-dev:/usr/include/stdint.h)
+    elif [ "$arch" = aarch64 ]; then
+        packages+=(gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdint.h)
+    fi
+done
+debian_missing "${packages[@]}"
+if ((${#missing[@]})); then
+    echo "dist: cannot build: missing the Debian packages ${missing[*]}; install them, or name fewer architectures in ARCHES" >&2
+    exit 1
+fi
 tool cargo-auditable cargo-cyclonedx
 packaging/docs.sh "$out"
 made=()

@@ -25,6 +25,15 @@ check_dist() {
     expect 3 env ARCHES=pdp11 packaging/dist.sh "$scratch/dist/none"
     grep -qx 'dist: skipped pdp11: rustup has no pdp11-unknown-linux-musl here' <<<"$out"
 
+    # Without tools, all are named before anything is built.
+    mkdir "$scratch/dist/bin"
+    ln -s /usr/bin/* "$scratch/dist/bin"
+    rm -f "$scratch"/dist/bin/{readelf,aarch64-linux-gnu-gcc}
+    ln -sf /bin/false "$scratch/dist/bin/dpkg-query"
+    expect 1 env ARCHES='x86_64 aarch64' PATH="$scratch/dist/bin:$(dirname "$(command -v cargo)")" packaging/dist.sh "$scratch/dist/none"
+    grep -q '^dist: cannot build: missing the Debian packages binutils gcc-aarch64-linux-gnu;' <<<"$err"
+    [ ! -e "$scratch/dist/none/man" ]
+
     packaging/dist.sh | tee "$scratch/dist/said"
     (cd dist && sha256sum --check SHA256SUMS)
     local arch name contents
