@@ -1,7 +1,7 @@
 # `make` prints what there is to make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static size interop dist image deb install completions man packages
+.PHONY: help demo test lint static size interop dist image deb rpm install completions man packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ image: ## a container image of dist's binary, from scratch (BUILDER: buildah, po
 
 deb: ## Debian packages of dist's binaries
 	@packaging/deb.sh
+
+rpm: ## rpm packages of dist's binaries
+	@packaging/rpm.sh
 
 install: ## install what make static built under PREFIX (/usr/local) and DESTDIR
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh

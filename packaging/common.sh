@@ -13,7 +13,8 @@ export SOURCE_DATE_EPOCH
 
 tools=$(realpath -m "${CARGO_TARGET_DIR:-target}")/tools
 export PATH=$tools/bin:$PATH
-declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0)
+declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0
+    [cargo-generate-rpm]=0.21.1)
 
 # tool NAME...: builds each that is missing, into target/tools.
 tool() {

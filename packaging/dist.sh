@@ -3,7 +3,7 @@
 #
 # For each of ARCHES (default: x86_64 aarch64) a tarball and a list of its crates (SBOM, CycloneDX), and
 # SHA256SUMS over all of them, in FOLDER (default: dist). The same commit and toolchain give the same bytes
-# in any folder.
+# in any folder. What an earlier run left is removed, packages and images included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
@@ -59,11 +59,11 @@ if ((${#missing[@]})); then
     exit 1
 fi
 tool cargo-auditable cargo-cyclonedx
+rm -rf "$out"/connect-cache-*-linux-musl "$out"/connect-cache[-_]*.{tar.gz,cdx.json,deb,rpm} "$out/SHA256SUMS"
 packaging/docs.sh "$out"
-made=()
+made=
 for arch in ${ARCHES:-x86_64 aarch64}; do
     name=connect-cache-$version-$arch-linux-musl
-    rm -rf "${out:?}/$name" "$out/$name".*
     status=0
     binary "$arch" "$out/$name/connect-cache" || status=$?
     if [ "$status" = 3 ]; then
@@ -78,7 +78,7 @@ for arch in ${ARCHES:-x86_64 aarch64}; do
     sbom "$arch" >"$out/$name.cdx.json"
     tar --create --directory "$out" --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" \
         --owner=0 --group=0 --numeric-owner --mode=u+w,go-w,a+rX "$name" | gzip -9n >"$out/$name.tar.gz"
-    made+=("$name.tar.gz" "$name.cdx.json")
+    made=1
 done
-[ ${#made[@]} != 0 ] || exit 3
-(cd "$out" && sha256sum "${made[@]}" | tee SHA256SUMS)
+[ "$made" ] || exit 3
+packaging/checksums.sh "$out"

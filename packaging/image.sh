@@ -48,3 +48,4 @@ case $builder in
 esac
 gzip -9nf "$archive"
 echo "image: $tag, built by $builder, saved in $archive.gz ($(stat -c %s "$archive.gz") bytes)"
+packaging/checksums.sh

@@ -86,6 +86,44 @@ END
     echo "installs without dependencies, runs, and leaves nothing ($(stat -c %s "$package") bytes, $(dpkg-deb --field "$package" Installed-Size) KiB installed)"
 }
 
+# By rpm itself, with a database of its own.
+check_rpm() {
+    packaging/rpm.sh
+    local root=$scratch/rpm/root package
+    package=$(echo "$PWD"/dist/*."$(uname -m)".rpm)
+    rpm --query --info --package "$package"
+    # Nothing is needed but what rpm itself provides, nothing runs at install time, everything belongs to root.
+    rpm --query --requires --package "$package"
+    ! rpm --query --requires --package "$package" | grep -v '^rpmlib(' || return 1
+    ! rpm --query --scripts --package "$package" | grep . || return 1
+    rpm --query --queryformat '[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\n]' --package "$package" >"$scratch/rpm/list"
+    diff - "$scratch/rpm/list" <<'END'
+-rwxr-xr-x root /usr/bin/connect-cache
+-rw-r--r-- root /usr/share/bash-completion/completions/connect-cache
+-rw-r--r-- root /usr/share/doc/connect-cache/CHANGELOG.md
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSE-APACHE
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSE-MIT
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
+-rw-r--r-- root /usr/share/doc/connect-cache/README.md
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.service
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.timer
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- root /usr/share/fish/vendor_completions.d/connect-cache.fish
+-rw-r--r-- root /usr/share/man/man1/connect-cache.1.gz
+-rw-r--r-- root /usr/share/zsh/site-functions/_connect-cache
+END
+    mkdir -p "$root"
+    rpm --root "$root" --install --ignorearch "$package"
+    [ "$(chroot "$root" /usr/bin/connect-cache --version)" = "connect-cache $version" ]
+    cmp "$root/usr/bin/connect-cache" "$(binary_of "$(uname -m)")"
+    rpm --root "$root" --erase connect-cache
+    # cargo-generate-rpm lists no directories: empty ones stay.
+    ! find "$root/usr" -type f | grep . || return 1
+    (cd dist && sha256sum --check --quiet SHA256SUMS)
+    grep -q '\.rpm$' dist/SHA256SUMS
+    echo "installs without dependencies, runs, and leaves no file ($(stat -c %s "$package") bytes)"
+}
+
 # What crates.io would get, built from that.
 check_crate() {
     local list dirty=()
