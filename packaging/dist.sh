@@ -32,15 +32,15 @@ sbom() {
     rm -r "$copy"
 }
 
-# assemble ARCH: fills the tarball's folder, which has the binary. Only the completions are in a folder of their own.
+# assemble ARCH: fills the tarball's folder, which has the binary. Completions and examples have folders of their own.
 assemble() {
     local folder=$out/connect-cache-$version-$1-linux-musl tree
     packaging/third-party.sh "$1-unknown-linux-musl" >"$folder/LICENSES-THIRD-PARTY"
     tree=$(mktemp -d)
-    packaging/stage.sh "$folder/connect-cache" "$out" "$tree"
+    packaging/stage.sh "$folder/connect-cache" "$out" "$tree" /usr/local
     cp "$tree"/bin/* "$tree"/share/man/man1/* "$folder"
     find "$tree/share/doc/connect-cache" -maxdepth 1 -type f -exec cp -t "$folder" {} +
-    cp -r "$out/completions" "$folder"
+    cp -r "$out/completions" "$tree/share/doc/connect-cache/examples" "$folder"
     rm -r "$tree"
 }
 

@@ -42,7 +42,7 @@ check_dist() {
         grep -q " $name.tar.gz$" dist/SHA256SUMS
         contents=$(tar --list --gzip --file "dist/$name.tar.gz" | sed "s|^$name/||" | sort | tr '\n' ' ')
         echo "$contents"
-        [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 " ]
+        [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 examples/ examples/Containerfile examples/ansible.yml examples/connect-cache-failure.service examples/connect-cache.cron examples/connect-cache.service examples/connect-cache.timer examples/cronjob.yaml examples/github-actions.yml " ]
         # Static, all relocations read-only, and no path of this machine inside.
         readelf --wide --all "$(binary_of "$arch")" >"$scratch/elf"
         ! grep -q INTERP "$scratch/elf" || return 1

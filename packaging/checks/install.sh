@@ -29,9 +29,14 @@ check_install() {
 ./opt/connect/share/doc/connect-cache/LICENSE-APACHE
 ./opt/connect/share/doc/connect-cache/LICENSE-MIT
 ./opt/connect/share/doc/connect-cache/README.md
+./opt/connect/share/doc/connect-cache/examples/Containerfile
+./opt/connect/share/doc/connect-cache/examples/ansible.yml
+./opt/connect/share/doc/connect-cache/examples/connect-cache-failure.service
+./opt/connect/share/doc/connect-cache/examples/connect-cache.cron
 ./opt/connect/share/doc/connect-cache/examples/connect-cache.service
 ./opt/connect/share/doc/connect-cache/examples/connect-cache.timer
 ./opt/connect/share/doc/connect-cache/examples/cronjob.yaml
+./opt/connect/share/doc/connect-cache/examples/github-actions.yml
 ./opt/connect/share/fish/vendor_completions.d/connect-cache.fish
 ./opt/connect/share/man/man1/connect-cache.1
 ./opt/connect/share/zsh/site-functions/_connect-cache
@@ -60,9 +65,14 @@ check_deb() {
 -rw-r--r-- ./usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
 -rw-r--r-- ./usr/share/doc/connect-cache/README.md
 -rw-r--r-- ./usr/share/doc/connect-cache/copyright
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/Containerfile
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/ansible.yml
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache-failure.service
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.cron
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.service
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.timer
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/github-actions.yml
 -rw-r--r-- ./usr/share/fish/vendor_completions.d/connect-cache.fish
 -rw-r--r-- ./usr/share/man/man1/connect-cache.1.gz
 -rw-r--r-- ./usr/share/zsh/vendor-completions/_connect-cache
@@ -105,9 +115,14 @@ check_rpm() {
 -rw-r--r-- root /usr/share/doc/connect-cache/LICENSE-MIT
 -rw-r--r-- root /usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
 -rw-r--r-- root /usr/share/doc/connect-cache/README.md
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/Containerfile
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/ansible.yml
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache-failure.service
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.cron
 -rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.service
 -rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.timer
 -rw-r--r-- root /usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/github-actions.yml
 -rw-r--r-- root /usr/share/fish/vendor_completions.d/connect-cache.fish
 -rw-r--r-- root /usr/share/man/man1/connect-cache.1.gz
 -rw-r--r-- root /usr/share/zsh/site-functions/_connect-cache
