@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes rpm packages of what packaging/dist.sh built: packaging/rpm.sh
 #
-# They land beside the tarballs. Cargo.toml, [package.metadata.generate-rpm], takes their files from dist/rpm.
+# They are written next to the tarballs. Cargo.toml, [package.metadata.generate-rpm], takes their files from dist/rpm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
