@@ -3,6 +3,7 @@
 #
 # Whatever adds to FOLDER (default: dist) ends with this: tarballs and SBOMs, Debian and rpm packages, images.
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
 . packaging/common.sh

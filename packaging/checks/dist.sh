@@ -30,9 +30,9 @@ check_dist() {
     ln -s /usr/bin/* "$scratch/dist/bin"
     rm -f "$scratch"/dist/bin/{readelf,aarch64-linux-gnu-gcc}
     ln -sf /bin/false "$scratch/dist/bin/dpkg-query"
-    expect 1 env ARCHES='x86_64 aarch64' PATH="$scratch/dist/bin:$(dirname "$(command -v cargo)")" packaging/dist.sh "$scratch/dist/none"
+    expect 1 env ARCHES='x86_64 aarch64' PATH="$scratch/dist/bin:$(dirname "$(command -v cargo)")" packaging/dist.sh "$scratch/dist/unbuilt"
     grep -q '^dist: cannot build: missing the Debian packages binutils gcc-aarch64-linux-gnu;' <<<"$err"
-    [ ! -e "$scratch/dist/none/man" ]
+    [ ! -e "$scratch/dist/unbuilt/man" ]
 
     packaging/dist.sh | tee "$scratch/dist/said"
     (cd dist && sha256sum --check SHA256SUMS)
