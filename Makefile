@@ -3,12 +3,13 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test lint static size interop dist image deb install completions man packages
+.PHONY: help demo picture test lint static size interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show the program against a test server (needs Rust and a C compiler)
+	@echo "building the program and a test server: about a minute"
 	@cargo build --package connect-cache --package connect-test-server --quiet
 	@tests/demo.sh
 
@@ -19,8 +20,9 @@ picture: ## record docs/terminal.svg, the picture in the README (needs Python an
 	@$(PICTURE)/bin/python packaging/picture docs/terminal.svg
 
 test: ## run unit, integration and documentation tests (no network, no privileges)
+	@echo "building and running the tests: about 2 minutes"
 	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
-	RUST_TEST_THREADS=4 cargo test --workspace --quiet
+	RUST_TEST_THREADS=16 cargo test --workspace --quiet
 
 lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
@@ -31,13 +33,15 @@ lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs
 	tests/words.sh
 	cargo deny --log-level error check licenses bans sources
 
-static: ## build the static release binary, dist/connect-cache (needs rustup for musl and rust-src)
+static: ## build the static binary, man page and completions in dist (needs rustup for musl and rust-src)
 	@packaging/static.sh
+	@packaging/docs.sh
 
 size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
 
 interop: ## test with real balancers, proxies and clients (needs Debian, Python, npm)
+	@echo "building and running the interop tests: about 4 minutes"
 	@tests/interop/run
 
 # Everything that ships with the binary.
@@ -51,11 +55,15 @@ image: ## build a container image of dist's binary, from scratch (BUILDER: build
 deb: ## build Debian packages of dist's binaries
 	@packaging/deb.sh
 
-install: ## install under PREFIX (/usr/local) and DESTDIR
+rpm: ## build rpm packages of dist's binaries
+	@packaging/rpm.sh
+
+install: ## install what make static built under PREFIX (/usr/local) and DESTDIR
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh
 
 completions man: ## generate completions for bash, zsh and fish, and the man page, in dist
 	@packaging/docs.sh
 
 packages: ## check these by using them (Debian; installs what it needs, as root)
+	@echo "building and checking what ships: about 7 minutes"
 	@packaging/check

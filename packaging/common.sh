@@ -4,20 +4,24 @@
 version=$(cargo pkgid --package connect-cache)
 # shellcheck disable=SC2034 # for those who source this
 version=${version##*[@#]}
-# Where there is no git, the variable has to be set.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# An archive of the repository has no .git: its files carry the time of the commit.
+if [ -z "${SOURCE_DATE_EPOCH:-}" ] && [ -e .git ]; then
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+fi
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y Cargo.toml)}
 export SOURCE_DATE_EPOCH
 
 tools=$(realpath -m "${CARGO_TARGET_DIR:-target}")/tools
 export PATH=$tools/bin:$PATH
-declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0)
+declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0
+    [cargo-generate-rpm]=0.21.1)
 
 # tool NAME...: builds each that is missing, into target/tools.
 tool() {
     local name
     for name; do
         grep -qs "^\"$name ${tool_versions[$name]} " "$tools/.crates.toml" && continue
-        echo "building $name ${tool_versions[$name]} into $tools"
+        echo "building $name ${tool_versions[$name]} into $tools: about a minute"
         CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --root "$tools" "$name@${tool_versions[$name]}"
     done
 }

@@ -23,4 +23,4 @@ for folder in dist/connect-cache-"$version"-*-linux-musl; do
 done
 [ "$made" = 1 ] || { echo "deb: make dist first" >&2; exit 1; }
 rm -r dist/debian
-ls dist/*.deb
+packaging/checksums.sh

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs missing Debian packages, for .ci/run, packaging/check and tests/interop/run, which source this.
 
-# debian_packages PACKAGE[:PROGRAM]...: installs the packages that are missing, as root or by sudo.
+# debian_missing PACKAGE[:PROGRAM]...: sets `missing` to the packages that are missing.
 #
 # A package is there if its program is (default: a program of the package's name; or a file, by its path), so
-# that a program from elsewhere is used, or if dpkg lists the package. Services of the packages are not started.
-debian_packages() {
-    local item program missing=() as_root=() able=1
+# that a program from elsewhere is used, or if dpkg lists the package.
+debian_missing() {
+    local item program
+    missing=()
     for item; do
         program=${item#*:} item=${item%%:*}
         [[ $program != /* ]] || [[ ! -r $program ]] || continue
@@ -14,6 +15,13 @@ debian_packages() {
         ! dpkg-query --show --showformat '${db:Status-Status}\n' "$item" 2>/dev/null | grep -qx installed || continue
         [[ " ${missing[*]} " = *" $item "* ]] || missing+=("$item")
     done
+}
+
+# debian_packages PACKAGE[:PROGRAM]...: installs the packages that are missing, as root or by sudo. Their services are
+# not started.
+debian_packages() {
+    local program missing as_root=() able=1
+    debian_missing "$@"
     if ((${#missing[@]} == 0)); then
         command -v dpkg >/dev/null || echo "skipped installing Debian packages: no dpkg here, and nothing is missing"
         return 0

@@ -3,11 +3,13 @@
 #
 # For each of ARCHES (default: x86_64 aarch64) a tarball and a list of its crates (SBOM, CycloneDX), and
 # SHA256SUMS over all of them, in FOLDER (default: dist). The same commit and toolchain give the same bytes
-# in any folder.
+# in any folder. What an earlier run left is removed, packages and images included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
 . packaging/common.sh
+# shellcheck source=packaging/debian.sh
+. packaging/debian.sh
 out=$(realpath -m "${1:-dist}")
 mkdir -p "$out"
 
@@ -30,24 +32,38 @@ sbom() {
     rm -r "$copy"
 }
 
-# assemble ARCH: fills the tarball's folder, which has the binary. Only the completions are in a folder of their own.
+# assemble ARCH: fills the tarball's folder, which has the binary. Completions and examples have folders of their own.
 assemble() {
     local folder=$out/connect-cache-$version-$1-linux-musl tree
     packaging/third-party.sh "$1-unknown-linux-musl" >"$folder/LICENSES-THIRD-PARTY"
     tree=$(mktemp -d)
-    packaging/stage.sh "$folder/connect-cache" "$out" "$tree"
+    packaging/stage.sh "$folder/connect-cache" "$out" "$tree" /usr/local
     cp "$tree"/bin/* "$tree"/share/man/man1/* "$folder"
     find "$tree/share/doc/connect-cache" -maxdepth 1 -type f -exec cp -t "$folder" {} +
-    cp -r "$out/completions" "$folder"
+    cp -r "$out/completions" "$tree/share/doc/connect-cache/examples" "$folder"
     rm -r "$tree"
 }
 
+# All that is missing is named before anything is built.
+packages=(binutils:readelf)
+for arch in ${ARCHES:-x86_64 aarch64}; do
+    if [ "$arch" = "$(uname -m)" ]; then
+        packages+=(gcc libc6-dev:/usr/include/stdint.h)
+    elif [ "$arch" = aarch64 ]; then
+        packages+=(gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/include/stdint.h)
+    fi
+done
+debian_missing "${packages[@]}"
+if ((${#missing[@]})); then
+    echo "dist: cannot build: missing the Debian packages ${missing[*]}; install them, or name fewer architectures in ARCHES" >&2
+    exit 1
+fi
 tool cargo-auditable cargo-cyclonedx
+rm -rf "$out"/connect-cache-*-linux-musl "$out"/connect-cache[-_]*.{tar.gz,cdx.json,deb,rpm} "$out/SHA256SUMS"
 packaging/docs.sh "$out"
-made=()
+made=
 for arch in ${ARCHES:-x86_64 aarch64}; do
     name=connect-cache-$version-$arch-linux-musl
-    rm -rf "${out:?}/$name" "$out/$name".*
     status=0
     binary "$arch" "$out/$name/connect-cache" || status=$?
     if [ "$status" = 3 ]; then
@@ -62,7 +78,7 @@ for arch in ${ARCHES:-x86_64 aarch64}; do
     sbom "$arch" >"$out/$name.cdx.json"
     tar --create --directory "$out" --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" \
         --owner=0 --group=0 --numeric-owner --mode=u+w,go-w,a+rX "$name" | gzip -9n >"$out/$name.tar.gz"
-    made+=("$name.tar.gz" "$name.cdx.json")
+    made=1
 done
-[ ${#made[@]} != 0 ] || exit 3
-(cd "$out" && sha256sum "${made[@]}" | tee SHA256SUMS)
+[ "$made" ] || exit 3
+packaging/checksums.sh "$out"

@@ -25,7 +25,13 @@ rm -f "$archive"
 
 for builder in ${BUILDER:-buildah podman docker}; do
     command -v "$builder" >/dev/null && break
+    builder=
 done
+if [ -z "$builder" ]; then
+    echo "image: cannot build: no ${BUILDER:-buildah, podman or docker} here; install one (Debian: buildah)" >&2
+    exit 1
+fi
+echo "image: building $tag with $builder"
 case $builder in
     buildah)
         buildah build --quiet --timestamp "$SOURCE_DATE_EPOCH" "${words[@]}"
@@ -42,3 +48,4 @@ case $builder in
 esac
 gzip -9nf "$archive"
 echo "image: $tag, built by $builder, saved in $archive.gz ($(stat -c %s "$archive.gz") bytes)"
+packaging/checksums.sh

@@ -22,7 +22,7 @@ done
 # packaging/dist.sh puts the licenses of the crates next to the binary; `make static` makes no such list.
 licenses=$(dirname "$binary")/LICENSES-THIRD-PARTY
 [ ! -f "$licenses" ] || put 644 "$licenses" share/doc/connect-cache/LICENSES-THIRD-PARTY
-for file in packaging/systemd/* packaging/kubernetes/*; do
+for file in packaging/{systemd,kubernetes,examples}/*; do
     put 644 "$file" "share/doc/connect-cache/examples/${file##*/}"
 done
 # The service starts the program where it is.

@@ -70,6 +70,7 @@ from_source() {
         build "$target" "${small[@]}" "${silent[@]}"
 }
 
+echo "static: building $output for $arch: about a minute"
 rustup target add "$target" >/dev/null 2>&1 || true
 if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
     # ring's C needs no C library: any C compiler for the architecture will do.

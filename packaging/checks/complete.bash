@@ -5,17 +5,28 @@ set -eu
 . "$1"
 asked=0
 
-# completes WORD... EXPECTED: the last of the words is being typed.
-completes() {
-    local words=("${@:1:$#-1}") expected=${*: -1}
-    COMP_WORDS=("${words[@]}")
-    COMP_CWORD=$((${#words[@]} - 1))
-    COMPREPLY=()
-    # The function that complete -F was told of, and what -o default adds: files.
+# What bash offers if the function offers nothing, as it does after compopt -o default: files.
+compopt() { files=1; }
+
+# ask WORD...: completes the last of the words.
+ask() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=() files=
+    # The function that complete -F was told of.
     "$(complete -p connect-cache | sed 's/.*-F \([^ ]*\).*/\1/')"
-    [ ${#COMPREPLY[@]} != 0 ] || mapfile -t COMPREPLY < <(compgen -f -- "${words[-1]}")
-    [[ " ${COMPREPLY[*]} " = *" $expected "* ]] || { echo "${words[*]}: ${COMPREPLY[*]}, no $expected"; exit 1; }
+    [ -z "$files" ] || mapfile -t COMPREPLY < <(compgen -f -- "${!#}")
     asked=$((asked + 1))
+}
+
+# completes WORD... EXPECTED: it is among what is offered.
+completes() {
+    ask "${@:1:$#-1}"
+    [[ " ${COMPREPLY[*]} " = *" ${!#} "* ]] || { echo "$*: no ${!#} in: ${COMPREPLY[*]}"; exit 1; }
+}
+
+# offers EXPECTED WORD...: all that is offered.
+offers() {
+    ask "${@:2}"
+    [ "${COMPREPLY[*]}" = "$1" ] || { echo "${*:2}: not '$1' but '${COMPREPLY[*]}'"; exit 1; }
 }
 
 complete -p connect-cache
@@ -25,6 +36,24 @@ completes connect-cache delete --dry --dry-run
 completes connect-cache delete --ser --server
 completes connect-cache -n test purge --orph --orphaned
 completes connect-cache list --cacert pem pem-file
+completes connect-cache purge --from pem pem-file
+# Not a command, but a value.
+completes connect-cache -n list delete --dry --dry-run
+offers 'list delete purge task check' connect-cache ''
+offers 'list delete purge task check' connect-cache -q ''
+offers '' connect-cache list ''
+offers '' connect-cache list pem
+offers '' connect-cache list -V ''
+offers 'R Python' connect-cache list -l ''
+offers 'Python' connect-cache delete --language = P
+offers 'R Python' connect-cache delete --language =
+# As they have to be typed; a name is not run.
+# shellcheck disable=SC2016 # the name as it has to be typed
+offers 'production two\ words a\`touch\ run\`b' connect-cache -n ''
+offers 'two\ words' connect-cache list --name = 'two\ w'
+[ ! -e run ]
+XDG_CONFIG_HOME=$PWD/config offers 'elsewhere' connect-cache -n ''
+HOME=$PWD/none offers '' connect-cache -n ''
 cmd=untouched
 completes connect-cache che check
 [ "$cmd" = untouched ]

@@ -8,9 +8,10 @@ asked=0
 
 tell() { zpty -w shell "$1" }
 
-# await PATTERN: reads on until it matches.
+# await PATTERN: reads on until it matches what was seen.
 await() {
-    local chunk seen= end=$((SECONDS + 20))
+    local chunk end=$((SECONDS + 20))
+    seen=
     while [[ $seen != *$~1* ]]; do
         if zpty -r -t shell chunk; then seen+=$chunk; else sleep 0.05; fi
         if (( SECONDS > end )); then
@@ -34,11 +35,32 @@ completes() {
     (( asked++ ))
 }
 
+# offers LINE PATTERN: the list of what is offered, which Control-D asks for; no option and no key is in it.
+offers() {
+    zpty -n -w shell "$1"$'\C-d'
+    zpty -n -w shell $'\C-x'
+    await 'LINE<'
+    [[ $seen = *$~2* && $seen != *--server* && $seen != *-key* ]] || { print -r -- "$1: ${(V)seen}"; exit 1 }
+    (( asked++ ))
+}
+
 completes 'connect-cache de' 'connect-cache delete'
 completes 'connect-cache --ser' 'connect-cache --server'
 completes 'connect-cache delete --dry' 'connect-cache delete --dry-run'
 completes 'connect-cache delete --ser' 'connect-cache delete --server'
 completes 'connect-cache -n test purge --orph' 'connect-cache -n test purge --orphaned'
 completes 'connect-cache list --cacert pem' 'connect-cache list --cacert pem-file'
+completes 'connect-cache purge --from pem' 'connect-cache purge --from pem-file'
+completes 'connect-cache -n list delete --dry' 'connect-cache -n list delete --dry-run'
+completes 'connect-cache list -l P' 'connect-cache list -l Python'
+completes 'connect-cache delete --language=P' 'connect-cache delete --language=Python'
+completes 'connect-cache -n pr' 'connect-cache -n production'
+completes 'connect-cache list --name=two' 'connect-cache list --name=two\ words'
+offers 'connect-cache ' '*check*delete*list*purge*task*'
+offers 'connect-cache list -l ' '*Python  R*'
+offers 'connect-cache list ' '*'
+offers 'connect-cache -n ' '*production*'
+# A name is not run.
+[[ ! -e run ]] || exit 1
 zpty -d shell
 print "zsh $ZSH_VERSION completes what it should, asked $asked times"

@@ -2,23 +2,55 @@
 # The completions, asked for by the shells themselves, and the man page.
 # shellcheck disable=SC2154 # packaging/check sets what they share
 
-# For each shell: a command by its beginning, an option behind a command, one of every command before and
-# behind it, and a file after an option that wants one.
-check_bash() {
+# For each shell: commands, options before and after them, and the values that cost no request.
+
+# completing SHELL: makes the completions, and the files that they are to find.
+completing() {
     packaging/docs.sh
-    (cd "$scratch/bash" && touch pem-file && bash --noprofile --norc "$OLDPWD/packaging/checks/complete.bash" "$OLDPWD/dist/completions/connect-cache.bash")
+    mkdir -p "$scratch/$1"/{.rsconnect-python,config/rsconnect-python}
+    touch "$scratch/$1/pem-file"
+    # As rsconnect writes it: json.dumps(data, indent=4).
+    cat >"$scratch/$1/.rsconnect-python/servers.json" <<'END'
+{
+    "production": {
+        "name": "production",
+        "url": "https://connect.example.com",
+        "api_key": "production-key",
+        "insecure": false,
+        "ca_cert": null
+    },
+    "two words": {
+        "url": "https://connect.example.com",
+        "api_key": "two-words-key"
+    },
+    "a`touch run`b": {
+        "url": "https://connect.example.com",
+        "api_key": "a-key"
+    },
+    "caf\u00e9": {
+        "url": "https://connect.example.com",
+        "api_key": "an-escape-key"
+    }
+}
+END
+    sed 's/production/elsewhere/; 8,$d' "$scratch/$1/.rsconnect-python/servers.json" >"$scratch/$1/config/rsconnect-python/servers.json"
+}
+
+check_bash() {
+    completing bash
+    (cd "$scratch/bash" && HOME=$PWD XDG_CONFIG_HOME='' bash --noprofile --norc "$OLDPWD/packaging/checks/complete.bash" "$OLDPWD/dist/completions/connect-cache.bash")
 }
 
 check_zsh() {
-    packaging/docs.sh
+    completing zsh
     mkdir "$scratch/zsh/fpath"
     cp dist/completions/_connect-cache "$scratch/zsh/fpath"
-    (cd "$scratch/zsh" && touch pem-file && HOME=$PWD TERM=dumb zsh -f "$OLDPWD/packaging/checks/complete.zsh" "$PWD/fpath")
+    (cd "$scratch/zsh" && HOME=$PWD XDG_CONFIG_HOME='' TERM=dumb zsh -f "$OLDPWD/packaging/checks/complete.zsh" "$PWD/fpath")
 }
 
 check_fish() {
-    packaging/docs.sh
-    (cd "$scratch/fish" && touch pem-file && HOME=$PWD fish --no-config "$OLDPWD/packaging/checks/complete.fish" "$OLDPWD/dist/completions/connect-cache.fish")
+    completing fish
+    (cd "$scratch/fish" && HOME=$PWD fish --no-config "$OLDPWD/packaging/checks/complete.fish" "$OLDPWD/dist/completions/connect-cache.fish")
 }
 
 check_man() {

@@ -24,6 +24,15 @@ check_dist() {
     expect 3 env ARCHES=pdp11 packaging/dist.sh "$scratch/dist/none"
     grep -qx 'dist: skipped pdp11: rustup has no pdp11-unknown-linux-musl here' <<<"$out"
 
+    # Without tools, all are named before anything is built.
+    mkdir "$scratch/dist/bin"
+    ln -s /usr/bin/* "$scratch/dist/bin"
+    rm -f "$scratch"/dist/bin/{readelf,aarch64-linux-gnu-gcc}
+    ln -sf /bin/false "$scratch/dist/bin/dpkg-query"
+    expect 1 env ARCHES='x86_64 aarch64' PATH="$scratch/dist/bin:$(dirname "$(command -v cargo)")" packaging/dist.sh "$scratch/dist/unbuilt"
+    grep -q '^dist: cannot build: missing the Debian packages binutils gcc-aarch64-linux-gnu;' <<<"$err"
+    [ ! -e "$scratch/dist/unbuilt/man" ]
+
     packaging/dist.sh | tee "$scratch/dist/said"
     (cd dist && sha256sum --check SHA256SUMS)
     local arch name contents
@@ -32,7 +41,7 @@ check_dist() {
         grep -q " $name.tar.gz$" dist/SHA256SUMS
         contents=$(tar --list --gzip --file "dist/$name.tar.gz" | sed "s|^$name/||" | sort | tr '\n' ' ')
         echo "$contents"
-        [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 " ]
+        [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 examples/ examples/Containerfile examples/ansible.yml examples/connect-cache-failure.service examples/connect-cache.cron examples/connect-cache.service examples/connect-cache.timer examples/cronjob.yaml examples/github-actions.yml " ]
         # Static, all relocations read-only, and no path of this machine inside.
         readelf --wide --all "$(binary_of "$arch")" >"$scratch/elf"
         ! grep -q INTERP "$scratch/elf" || return 1
@@ -47,15 +56,20 @@ check_dist() {
     echo "tarballs for $(built | paste -sd' '): whole, static, hardened $(grep '^dist: skipped' "$scratch/dist/said" || true)"
 }
 
-# Another folder with another target folder, and so other paths everywhere.
-check_reproducible() {
-    local copy=$scratch/reproducible/elsewhere/copy
-    mkdir -p "$copy"
+# archive: writes the sources as a tar archive.
+archive() {
     if git rev-parse --git-dir >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard -z
     else
         find . -path ./target -prune -o -path ./dist -prune -o -type f -print0
-    fi | tar --create --null --files-from - --ignore-failed-read | tar --extract --directory "$copy"
+    fi | tar --create --null --files-from - --ignore-failed-read
+}
+
+# Another folder with another target folder, and so other paths everywhere.
+check_reproducible() {
+    local copy=$scratch/reproducible/elsewhere/copy
+    mkdir -p "$copy"
+    archive | tar --extract --directory "$copy"
     mkdir -p "$copy/target"
     ln -s "$tools" "$copy/target/tools"
     (cd "$copy" && env -u CARGO_TARGET_DIR packaging/dist.sh)

@@ -39,6 +39,14 @@ check_image() {
     expect 2 contained -- --cacert /secret/ca.pem --api-key-file /secret/roots --server "$url" list
     grep -qi 'permission denied' <<<"$err"
 
+    # The example that copies the program out of this image, into one that is not pulled.
+    buildah build --quiet --build-arg "CONNECT_CACHE=$image" --build-arg BASE=scratch --tag connect-cache-example \
+        --file packaging/examples/Containerfile "$folder/secret"
+    local example
+    example=$(buildah from --pull-never localhost/connect-cache-example)
+    expect 0 buildah run "$example" /usr/local/bin/connect-cache --version
+    [ "$out" = "connect-cache $version" ]
+
     # Neither resolv.conf nor hosts: a name cannot be resolved, and is soon given up.
     ! [ -s "$root/etc/resolv.conf" ] || return 1
     ! [ -s "$root/etc/hosts" ] || return 1

@@ -3,8 +3,21 @@
 # shellcheck disable=SC2154 # packaging/check sets what they share
 
 check_install() {
-    local root=$scratch/install/root
-    make --silent install DESTDIR="$root" PREFIX=/opt/connect
+    local root=$scratch/install/root copy=$scratch/install/archive program
+    # An archive of the sources, without .git, on a host on which root has no cargo. What `make static` builds there
+    # is what it builds here.
+    mkdir -p "$copy" "$scratch/install/bin"
+    archive | tar --extract --directory "$copy"
+    for program in cargo rustc rustup git; do
+        printf '#!/bin/sh\necho "%s was run" >&2\nexit 127\n' $program >"$scratch/install/bin/$program"
+    done
+    chmod +x "$scratch/install/bin"/*
+    expect 2 env PATH="$scratch/install/bin:$PATH" make --silent --directory "$copy" install DESTDIR="$root"
+    grep -qx 'install: cannot install: there is no dist/connect-cache; run make static first' <<<"$err"
+    [ ! -e "$root" ]
+    (cd "$copy" && CARGO_TARGET_DIR=$OLDPWD/target packaging/docs.sh)
+    cp "$(binary_of "$(uname -m)")" "$copy/dist/connect-cache"
+    PATH="$scratch/install/bin:$PATH" make --silent --directory "$copy" install DESTDIR="$root" PREFIX=/opt/connect
     (cd "$root" && find . -type f | sort) >"$scratch/install/list"
     cat "$scratch/install/list"
     [ -x "$root/opt/connect/bin/connect-cache" ]
@@ -16,9 +29,14 @@ check_install() {
 ./opt/connect/share/doc/connect-cache/LICENSE-APACHE
 ./opt/connect/share/doc/connect-cache/LICENSE-MIT
 ./opt/connect/share/doc/connect-cache/README.md
+./opt/connect/share/doc/connect-cache/examples/Containerfile
+./opt/connect/share/doc/connect-cache/examples/ansible.yml
+./opt/connect/share/doc/connect-cache/examples/connect-cache-failure.service
+./opt/connect/share/doc/connect-cache/examples/connect-cache.cron
 ./opt/connect/share/doc/connect-cache/examples/connect-cache.service
 ./opt/connect/share/doc/connect-cache/examples/connect-cache.timer
 ./opt/connect/share/doc/connect-cache/examples/cronjob.yaml
+./opt/connect/share/doc/connect-cache/examples/github-actions.yml
 ./opt/connect/share/fish/vendor_completions.d/connect-cache.fish
 ./opt/connect/share/man/man1/connect-cache.1
 ./opt/connect/share/zsh/site-functions/_connect-cache
@@ -47,9 +65,14 @@ check_deb() {
 -rw-r--r-- ./usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
 -rw-r--r-- ./usr/share/doc/connect-cache/README.md
 -rw-r--r-- ./usr/share/doc/connect-cache/copyright
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/Containerfile
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/ansible.yml
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache-failure.service
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.cron
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.service
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/connect-cache.timer
 -rw-r--r-- ./usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- ./usr/share/doc/connect-cache/examples/github-actions.yml
 -rw-r--r-- ./usr/share/fish/vendor_completions.d/connect-cache.fish
 -rw-r--r-- ./usr/share/man/man1/connect-cache.1.gz
 -rw-r--r-- ./usr/share/zsh/vendor-completions/_connect-cache
@@ -71,6 +94,49 @@ END
     dpkg --root="$root" --purge connect-cache
     [ "$(cd "$root" && find . -not -path './var/*' | sort)" = "$before" ]
     echo "installs without dependencies, runs, and leaves nothing ($(stat -c %s "$package") bytes, $(dpkg-deb --field "$package" Installed-Size) KiB installed)"
+}
+
+# By rpm itself, with a database of its own.
+check_rpm() {
+    packaging/rpm.sh
+    local root=$scratch/rpm/root package
+    package=$(echo "$PWD"/dist/*."$(uname -m)".rpm)
+    rpm --query --info --package "$package"
+    # Nothing is needed but what rpm itself provides, nothing runs at install time, everything belongs to root.
+    rpm --query --requires --package "$package"
+    ! rpm --query --requires --package "$package" | grep -v '^rpmlib(' || return 1
+    ! rpm --query --scripts --package "$package" | grep . || return 1
+    rpm --query --queryformat '[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\n]' --package "$package" >"$scratch/rpm/list"
+    diff - "$scratch/rpm/list" <<'END'
+-rwxr-xr-x root /usr/bin/connect-cache
+-rw-r--r-- root /usr/share/bash-completion/completions/connect-cache
+-rw-r--r-- root /usr/share/doc/connect-cache/CHANGELOG.md
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSE-APACHE
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSE-MIT
+-rw-r--r-- root /usr/share/doc/connect-cache/LICENSES-THIRD-PARTY
+-rw-r--r-- root /usr/share/doc/connect-cache/README.md
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/Containerfile
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/ansible.yml
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache-failure.service
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.cron
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.service
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/connect-cache.timer
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/cronjob.yaml
+-rw-r--r-- root /usr/share/doc/connect-cache/examples/github-actions.yml
+-rw-r--r-- root /usr/share/fish/vendor_completions.d/connect-cache.fish
+-rw-r--r-- root /usr/share/man/man1/connect-cache.1.gz
+-rw-r--r-- root /usr/share/zsh/site-functions/_connect-cache
+END
+    mkdir -p "$root"
+    rpm --root "$root" --install --ignorearch "$package"
+    [ "$(chroot "$root" /usr/bin/connect-cache --version)" = "connect-cache $version" ]
+    cmp "$root/usr/bin/connect-cache" "$(binary_of "$(uname -m)")"
+    rpm --root "$root" --erase connect-cache
+    # cargo-generate-rpm lists no directories: empty ones stay.
+    ! find "$root/usr" -type f | grep . || return 1
+    (cd dist && sha256sum --check --quiet SHA256SUMS)
+    grep -q '\.rpm$' dist/SHA256SUMS
+    echo "installs without dependencies, runs, and leaves no file ($(stat -c %s "$package") bytes)"
 }
 
 # What crates.io would get, built from that.

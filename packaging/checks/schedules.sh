@@ -29,15 +29,24 @@ check_systemd() {
     local folder=$scratch/systemd
     # The program is not installed where the unit expects it.
     sed "s|/usr/bin/connect-cache|$(binary_of "$(uname -m)")|" packaging/systemd/connect-cache.service >"$folder/connect-cache.service"
-    cp packaging/systemd/connect-cache.timer "$folder"
+    cp packaging/systemd/connect-cache{.timer,-failure.service} "$folder"
     local said
-    said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=yes "$folder/connect-cache.service" "$folder/connect-cache.timer" 2>&1) || { echo "$said"; return 1; }
+    said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=yes "$folder"/connect-cache{.service,.timer,-failure.service} 2>&1) || { echo "$said"; return 1; }
     echo "$said"
     [ -z "$said" ]
     # That it would notice.
     sed 's/^Type=oneshot/Type=sometimes/; s/^LoadCredential=/LoadCredentials=/' "$folder/connect-cache.service" >"$folder/broken.service"
     said=$(systemd-analyze verify --man=no "$folder/broken.service" 2>&1) || true
     grep -q LoadCredentials <<<"$said"
+    # What reports a failure, by programs that show what they get.
+    mkdir "$folder/bin"
+    printf '#!/bin/sh\necho "the journal of: $*"\n' >"$folder/bin/journalctl"
+    printf '#!/bin/sh\necho "a mail: $*"\ncat\n' >"$folder/bin/mail"
+    chmod +x "$folder"/bin/*
+    said=$(PATH="$folder/bin:$PATH" sh -c "$(sed -n "s/^ExecStart=.* -c '\(.*\)'$/\1/p" packaging/systemd/connect-cache-failure.service)")
+    echo "$said"
+    grep -q '^a mail: .* root$' <<<"$said"
+    grep -q '^the journal of: --unit=connect-cache.service ' <<<"$said"
     systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' "$folder/connect-cache.timer")"
     # In tenths; the default service has 96.
     systemd-analyze security --offline=true --threshold=15 --no-pager "$folder/connect-cache.service" | tee "$folder/security"
@@ -48,6 +57,8 @@ check_systemd() {
 check_workflow() {
     python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
     python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never .github/workflows
+    python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows packaging/examples/github-actions.yml
+    python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never packaging/examples/github-actions.yml
     sed 's/timeout-minutes: 60/timeout-hours: 1/' .github/workflows/release.yml >"$scratch/workflow/broken.yml"
     ! python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows "$scratch/workflow/broken.yml" || return 1
     # What it has make do, make knows.
