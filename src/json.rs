@@ -320,8 +320,9 @@ impl<'a> Reader<'a> {
     fn text(&mut self) -> Result<String, Unreadable> {
         self.word(b"\"")?;
         let mut text = Vec::new();
-        // Half a character above U+FFFF, and where the text ended after the U+FFFD that stands for it.
-        let mut half = (0, 0);
+        // The last high surrogate, and the end of the U+FFFD that was written for it. A low surrogate right after it
+        // completes the character.
+        let mut half = (0, usize::MAX);
         loop {
             let is_special = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\');
             let plain = self.text.iter().position(is_special).ok_or(Unreadable::Cut)?;
@@ -475,6 +476,7 @@ mod tests {
             lossy(br#""\ud83d\ude00 \ud83d \ude00\ud83d\u0041""#),
             "\u{1f600} \u{fffd} \u{fffd}\u{fffd}A"
         );
+        assert_eq!(lossy(br#""\ude00""#), "\u{fffd}");
         assert!(Json::read(&b"[".repeat(100_000)).is_err());
         assert_eq!(Json::from("\u{1}\t").to_string(), r#""\u0001\t""#);
     }
