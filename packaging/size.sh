@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the size of the static binary and of the least program of its kind, and fails above the limits:
+# Prints the sizes of the static binary and of the smallest program of its kind, and fails above the limits:
 # packaging/size.sh BINARY
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ if grep -aq 'GNU C Library' "$binary"; then
     echo "built for glibc: the limits are for musl, and not judged"
     exit 0
 fi
-# A standard library that was built for this program reads no such variable.
+# Only the standard library that rustup installs reads this variable.
 limit=1300000
 if grep -aq RUST_BACKTRACE "$binary"; then limit=1600000; fi
 
@@ -24,7 +24,7 @@ cp Cargo.lock "$folder"
     grep '^ureq = ' Cargo.toml
     sed -n '/^\[profile\.release\]$/,/^$/p' Cargo.toml
 } >"$folder/Cargo.toml"
-# Drops from the lock file what the floor does not need, and keeps the versions of the rest.
+# Remove the crates that the floor does not need from the lock file, and keep the versions of the others.
 cargo metadata --quiet --format-version 1 --manifest-path "$folder/Cargo.toml" >/dev/null
 MANIFEST=$folder/Cargo.toml MUSL_ONLY=1 packaging/static.sh "$(uname -m)" "$folder/floor"
 floor=$(stat -c %s "$folder/floor")

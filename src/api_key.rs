@@ -37,8 +37,8 @@ impl ApiKey {
 impl FromStr for ApiKey {
     type Err = InvalidConfig;
 
-    /// Takes printable ASCII without whitespace. Quotes, `Key ` or `NAME_OF_THE_KEY=` around it, and a byte order
-    /// mark, are dropped. The error never shows the key.
+    /// Parses printable ASCII without whitespace, after dropping a byte order mark, quotes, `Key ` and
+    /// `NAME_OF_THE_KEY=` around it. The error never shows the key.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let invalid = |problem| Err(InvalidConfig::new(format!("the API key {problem}; copy it again")));
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -61,7 +61,7 @@ impl FromStr for ApiKey {
         if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
             return invalid("has a quote on one side only");
         }
-        // Base64 may end in it.
+        // Base64 may end in equals signs.
         if text.trim_end_matches('=').contains('=') {
             return invalid("has an equals sign in it, as if a name stood before it");
         }
@@ -89,7 +89,7 @@ fn bare(mut text: &str) -> &str {
     loop {
         let quoted = QUOTES.iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));
         let named = text.split_once(['=', ':', ' ']).filter(|(name, _)| {
-            // No key has any of these before its end.
+            // A key has none of these separators before its end.
             ends_with(name, "key")
                 || ends_with(name, "authorization")
                 || ["export", "set", "$env"].contains(name)
@@ -112,7 +112,7 @@ mod tests {
     use super::ApiKey;
 
     #[test]
-    fn drops_what_is_copied_with_a_key() {
+    fn drops_text_copied_with_a_key() {
         for text in [
             "k3y",
             "\u{feff}k3y",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_may_be_more_than_a_key() {
+    fn rejects_text_that_may_be_more_than_a_key() {
         for (text, says) in [
             ("CONNECT_API_KEY=", "is empty"),
             ("\"\"", "is empty"),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_cannot_be_a_header_without_showing_it() {
+    fn rejects_keys_that_cannot_be_a_header_without_showing_them() {
         for key in
             ["", "sec\nret", "secret\r\n", " secret", "secret ", "sec\tret", "s\u{e9}cret", "\u{7f}secret"]
         {

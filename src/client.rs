@@ -1,7 +1,7 @@
 //! The blocking client: what every request passes through.
 //!
-//! [`Client::attempt`] makes a request once: the key, cookies, tracing, and the reading of replies live there.
-//! [`Client::next_try`] decides what is retried and when. The methods for each endpoint are in `endpoints.rs`,
+//! [`Client::attempt`] sends a request once, and handles the key, cookies, tracing and the reply.
+//! [`Client::retry_delay`] decides what is retried and when. The methods for each endpoint are in `endpoints.rs`,
 //! those that delete caches and follow tasks in `deletion.rs` and `follow.rs`.
 
 use std::cell::{Cell, RefCell};
@@ -24,16 +24,16 @@ use crate::{
 const FIRST_CONNECT: Duration = Duration::from_secs(10);
 /// A server that closes a kept connection just as it is reused shows it within this time.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
-/// How often other nodes are asked for a task that a node does not know, and the time between two of them.
+/// How many more times a task is looked up that a node does not know, and the pause before each lookup.
 const LOST_LOOKUPS: u32 = 10;
 const LOST_LOOKUP_PAUSE: Duration = Duration::from_millis(100);
-/// How the reply without its end was lost.
+/// Explains how a reply without its end was lost.
 const CUT: &str = "it ended early";
 
 /// A blocking client of one Connect server, which works in the thread that calls it.
 ///
-/// A client stands for one run: its clock starts when it is created, or [anew](Self::restart_clock), and the
-/// server's cookies are sent back for as long as it lives.
+/// A client represents one run: its clock starts when it is created or [restarted](Self::restart_clock), and it
+/// sends the server's cookies back.
 ///
 /// ```
 /// use connect_cache::{Client, Config};
@@ -58,23 +58,23 @@ pub struct Client {
     answered: Cell<bool>,
     /// Whether the next request uses a new connection.
     fresh_connection: Cell<bool>,
-    /// What is known of the server's dry runs.
+    /// Whether the server's dry runs tell if a cache exists.
     dry_runs: Cell<DryRuns>,
     /// The rows of every list in this run.
     listed: RefCell<Vec<RuntimeCache>>,
 }
 
-/// What a dry run proves on this server: newer ones accept that of a cache that does not exist.
+/// Whether a server's dry runs tell if a cache exists: newer servers accept those of missing caches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DryRuns {
-    /// Not asked yet.
+    /// Not tested yet.
     #[default]
     NotLearned,
-    /// A cache that does not exist is answered by 404 with code 4.
+    /// The server answered the dry run of a missing cache by 404 with code 4.
     Tell,
-    /// A cache that cannot exist is answered by 200.
+    /// The server answered the dry run of a cache that cannot exist by 200.
     DoNotTell,
-    /// The question had another answer.
+    /// The server answered it in another way.
     NotKnown,
 }
 
@@ -84,7 +84,7 @@ impl Client {
     /// # Errors
     /// [`InvalidConfig`] if the certificates to trust cannot be read.
     pub fn new(config: Config) -> std::result::Result<Self, InvalidConfig> {
-        // Plain http does not need the stores, but a file that was named must be valid.
+        // Plain http needs no certificates, but those of a CA file must be valid.
         let needed = config.server.is_https() || matches!(config.trust, Trust::Certificates { .. });
         let (roots, source) = match needed {
             true => config.trust.load().map(|(roots, source)| (Some(roots), Some(source)))?,
@@ -110,7 +110,7 @@ impl Client {
         self.observer = Box::new(observer);
     }
 
-    /// Starts the clock of [`Config::timeout`] anew, such as when a person has answered.
+    /// Restarts the clock of [`Config::timeout`], for example when a prompt has been answered.
     pub fn restart_clock(&self) {
         self.started_at.set(Instant::now());
     }
@@ -134,7 +134,7 @@ impl Client {
         self.started_at.get().elapsed()
     }
 
-    /// Returns when [`Config::timeout`] ends.
+    /// Returns the end of [`Config::timeout`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.started_at.get().checked_add(self.config.timeout?)
     }
@@ -184,7 +184,7 @@ impl Client {
             .map_err(|problem| self.unreadable(&request, &reply, Unreadable::Unexpected(problem)))
     }
 
-    /// Counts content items as they arrive, retrying as [`Client::send`] does; each try counts anew.
+    /// Counts content items as they arrive, retrying as [`Client::send`] does. Each attempt restarts the count.
     pub(crate) fn count_items(
         &self,
         request: &Request,
@@ -205,7 +205,7 @@ impl Client {
         let mut retry = Retry::default();
         loop {
             match perform() {
-                Err(error) => match self.next_try(&mut retry, &error) {
+                Err(error) => match self.retry_delay(&mut retry, &error) {
                     Some(delay) => sleep(delay),
                     None => return Err(error),
                 },
@@ -214,8 +214,8 @@ impl Client {
         }
     }
 
-    /// Sends a request once, and returns the object in the reply. Not generic over the endpoint, so it is compiled
-    /// once.
+    /// Sends a request once, and returns the object in the reply. It is not generic over the endpoint, so that it
+    /// is compiled only once.
     fn object(&self, request: &Request) -> Result<(Fields, Reply)> {
         let reply = self.perform(request, None)?;
         match Json::read(&reply.body).and_then(|json| json.try_into().map_err(Unreadable::Unexpected)) {
@@ -226,11 +226,11 @@ impl Client {
 
     /// Returns the delay before a failed request is retried; `None` if it is not.
     ///
-    /// A task that the node does not know is looked up without the cookies that led to that node and over a
-    /// new connection, so that the load balancer chooses again.
-    pub(crate) fn next_try(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
+    /// If the node does not know a task, its cookies are dropped and the next lookup uses a new connection, so
+    /// that the load balancer selects a node again.
+    pub(crate) fn retry_delay(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
         if error.stale && error.repeatable {
-            // The next connection is a new one, so this happens once, and is no failure of the server's.
+            // The next connection is a new one, so this happens only once. It does not count as a failure.
             return Some(Duration::ZERO);
         }
         if error.is_task_lost() {
@@ -242,24 +242,24 @@ impl Client {
         if !error.is_worth_a_retry() {
             return None;
         }
-        let delay = self.allowance(retry, error)?;
+        let delay = self.backoff(retry, error)?;
         (self.observer)(Event::Retrying { error, delay });
         Some(delay)
     }
 
-    /// Counts a failure and returns the backoff; `None` once the retries or the time are spent.
-    pub(crate) fn allowance(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
+    /// Counts a failure and returns the backoff; `None` if no retries or no time are left.
+    pub(crate) fn backoff(&self, retry: &mut Retry, error: &Error) -> Option<Duration> {
         retry.after_failure(
             self.config.retries,
             self.answered.get(),
             error.retry_after,
             self.time_left(),
-            // No deletion starts after the timeout; polling a task then is what the last poll is for.
+            // At the deadline, a task is polled one last time, but no deletion starts.
             error.repeatable,
         )
     }
 
-    /// Sends a request once, and returns a whole reply with a status of success. A sink takes its body.
+    /// Sends a request once, and returns a complete, successful reply. A sink receives its body.
     fn perform(&self, request: &Request, sink: Option<Sink<'_>>) -> Result<Reply> {
         let url = self.config.server.endpoint(&request.path);
         let outgoing = Outgoing {
@@ -274,7 +274,7 @@ impl Client {
         let mut limits = Limits { whole, connect, part: None };
         let streamed = sink.is_some();
         if streamed {
-            // However long the body is, only its pauses are limited, and the run.
+            // The body may take as long as the run: only its pauses are limited.
             limits = Limits {
                 whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
                 connect: connect.or(whole),
@@ -313,8 +313,8 @@ impl Client {
         Err(error)
     }
 
-    /// Returns how long a request may take. After the timeout, all requests of the run together get one more
-    /// request timeout, to find out what they can.
+    /// Returns the time limit of a request. After the timeout, all requests of the run together get one more
+    /// request timeout, to find out what happened to the caches.
     fn limit(&self, request: &Request) -> Result<Option<Duration>> {
         let (Some(limit), Some(timeout)) = (self.config.request_timeout, self.config.timeout) else {
             return Ok(self.config.request_timeout.map(|limit| limit + request.hold));
@@ -348,7 +348,7 @@ impl Client {
             for (_, cookie) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
                 self.cookies.borrow_mut().store(cookie);
             }
-            // Before anything else reads the reply: what is cut or parsed first can hide a part of a secret.
+            // Mask before anything else reads the reply: cutting or parsing it first could hide part of a secret.
             self.secrets.mask(&mut reply.body);
             for (_, value) in &mut reply.headers {
                 *value = self.secrets.masked(std::mem::take(value));
@@ -363,8 +363,8 @@ impl Client {
         result
     }
 
-    /// Returns the error of a request that was sent. It names the proxy, which may have answered in Connect's
-    /// place.
+    /// Returns the error of a request that was sent. It names the proxy, which may have answered instead of
+    /// Connect.
     fn failure(&self, request: &Request, kind: ErrorKind) -> Error {
         let Request { attempt, repeatable, .. } = *request;
         let is_clear = matches!(
@@ -379,7 +379,7 @@ impl Client {
         Error { attempt, kind, retry_after: None, sent: true, repeatable, stale: false, proxy }
     }
 
-    /// Explains a whole reply with a status of success that is not the expected one.
+    /// Returns the error of a complete, successful reply that is not the expected one.
     fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
         let (is_json, problem) = match problem {
             Unreadable::Unexpected(problem) => (true, format!("got something else: {problem}")),
@@ -397,12 +397,12 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Reports whether the end of a reply was lost: nothing but its JSON tells where it ends.
+/// Reports whether the end of a reply was lost, which only its JSON shows if the head does not state a length.
 fn is_cut_short(reply: &Reply) -> bool {
     !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
 }
 
-/// Explains a reply with any other status.
+/// Explains a reply with any other status than success.
 fn refusal(reply: &Reply, url: &str) -> ErrorKind {
     let status = reply.status;
     if let (300..400, Some(location)) = (status, reply.header("location")) {
@@ -418,7 +418,7 @@ fn refusal(reply: &Reply, url: &str) -> ErrorKind {
         return encoded;
     }
     let start = start_of(&reply.body);
-    // What the servers of Go and nginx reply to plain http on an https port.
+    // Go's server and nginx reply so to plain http on an https port.
     if status == 400 && url.starts_with("http:") && start.contains("HTTP request") && start.contains("HTTPS")
     {
         return ErrorKind::HttpsRequired { status, start };
@@ -462,14 +462,14 @@ fn redirect(location: &str, url: &str) -> (String, Option<String>) {
     let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let (mut location, url) = (strip(location), strip(url));
     if location.starts_with('/') && !location.starts_with("//") {
-        // Without a scheme and a host, it leads to the same host.
+        // A location without a scheme and a host leads to the same host.
         let authority = url.find("://").map_or(0, |at| at + 3);
         let path = url[authority..].find('/').map_or(url.len(), |at| authority + at);
         location.insert_str(0, &url[..path]);
     }
     let endpoint = url.rfind("/__api__/").map_or("", |at| &url[at..]);
     let same = location.trim_end_matches('/').strip_suffix(endpoint);
-    // A masked address is not one to configure.
+    // Never advise to configure a masked address.
     let is_address = |address: &&str| !address.contains('*') && address.parse::<ServerUrl>().is_ok();
     let instead = same.filter(is_address).map(str::to_owned);
     (location, instead)
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_pause_however_long() {
+    fn reads_retry_after_of_any_length() {
         for (text, expected) in [
             ("7", Some(7)),
             (" 0 ", Some(0)),
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_between_threads() {
+    fn can_be_sent_to_another_thread() {
         fn is_send<T: Send>() {}
         is_send::<Client>();
     }

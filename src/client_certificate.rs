@@ -1,4 +1,4 @@
-//! The certificate by which this program identifies itself to a server.
+//! Client certificates, for servers and gateways that require one.
 
 use std::fmt;
 use std::path::Path;
@@ -21,14 +21,14 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Reads the certificate, and intermediate ones after it, from the PEM file `path`, and its private key from the
-    /// PEM file `key`, or from `path` too.
+    /// Reads the certificate and any intermediate ones after it from the PEM file `path`, and the private key from the
+    /// PEM file `key`, or from `path` if that is `None`.
     ///
     /// # Errors
     /// [`InvalidConfig`] if a file cannot be read or exceeds 1 MiB, the key does not belong to the certificate, or TLS
     /// cannot use them: certificates are of X.509 version 3; keys are RSA (2048, 3072 or 4096 bits), P-256 or P-384,
     /// and not encrypted.
-    // Inlined, this and `private_key` are 1.5 KB larger.
+    // If this and `private_key` were inlined, the program would be 1.5 KB larger.
     #[inline(never)]
     pub fn files(path: &Path, key: Option<&Path>) -> Result<Self, InvalidConfig> {
         let read = |path: &Path, source: &str| read_file(path).map_err(|error| unreadable(source, &error));

@@ -1,10 +1,10 @@
-//! What a [`Client`](crate::Client) needs to know.
+//! The configuration of a [`Client`](crate::Client).
 
 use std::time::Duration;
 
 use crate::{ApiKey, ClientCertificate, Header, Proxy, ServerUrl, Trust};
 
-/// A server, how to reach it, and how patient to be. [`Config::new`] sets the defaults.
+/// A server, how to reach it, and how long to wait for it. [`Config::new`] sets the defaults.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {

@@ -7,8 +7,9 @@ use crate::json::{Fields, Json, Unreadable};
 
 /// How many items to read between two reports of progress.
 const REPORT_EVERY: u64 = 1000;
-/// An item of more bytes, or more combinations of versions, is not to be believed.
+/// Limit for one item, which is 2 to 4 KB long.
 const MAX_ITEM: usize = 256 << 10;
+/// Limit for the combinations of versions, so that they fit in memory whatever the server sends.
 const MAX_COMBINATIONS: usize = 1000;
 
 /// How many content items use which versions of R and Python.
@@ -19,7 +20,7 @@ pub struct ContentUsage {
     combinations: Vec<(Item, u64)>,
 }
 
-/// What is read of a content item: the versions are empty if it does not use the language.
+/// The fields that are read of a content item. A version is empty if the item does not use the language.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Item {
     r_version: String,
@@ -36,8 +37,8 @@ impl Item {
         Ok(Self { r_version: version("r_version")?, py_version: version("py_version")? })
     }
 
-    /// Reports whether the item uses the language and version of `cache`; `None` for another language than R
-    /// and Python.
+    /// Reports whether the item uses the language and version of `cache`; `None` if that is neither R nor
+    /// Python.
     fn uses(&self, cache: &RuntimeCache) -> Option<bool> {
         let version = match cache.language.to_ascii_lowercase().as_str() {
             "r" => &self.r_version,
@@ -60,7 +61,7 @@ impl ContentUsage {
     }
 
     /// Returns the number of items that use the language and version of at least one of `caches`, in any
-    /// image; `None` if a cache is of another language than R and Python, since items do not name its versions.
+    /// image; `None` if a cache is for another language than R and Python, since items do not name its versions.
     pub fn of(&self, caches: &[RuntimeCache]) -> Option<u64> {
         let mut number = 0;
         for (item, items) in &self.combinations {
@@ -84,7 +85,7 @@ impl ContentUsage {
     }
 }
 
-/// The list of content items, cut into its items as it arrives.
+/// Splits the list of content items as it arrives, and counts the items.
 #[derive(Default)]
 pub(crate) struct Items {
     usage: ContentUsage,
@@ -111,7 +112,7 @@ enum Expected {
 }
 
 impl Items {
-    /// Takes the next part of the list; reports whether the list is as expected so far.
+    /// Reads the next part of the list; reports whether the list is as expected so far.
     pub(crate) fn take(&mut self, part: &[u8], progress: &mut dyn FnMut(u64)) -> bool {
         for (at, &byte) in part.iter().enumerate() {
             if self.error.is_some() {
@@ -126,7 +127,7 @@ impl Items {
         self.error.is_none()
     }
 
-    /// Returns the counts once the list is whole.
+    /// Returns the counts if the list is complete.
     pub(crate) fn finish(self) -> Result<ContentUsage, Unreadable> {
         match self.error {
             Some(error) => Err(error),
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_nothing_but_an_array_of_objects() {
+    fn rejects_anything_but_an_array_of_objects() {
         for (list, is_json) in [
             ("<html>", false),
             ("{}", true),
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_what_it_keeps() {
+    fn limits_versions_and_the_length_of_items() {
         let many: Vec<String> = (0..=1000).map(|n| format!("{{\"r_version\":\"{n}\"}}")).collect();
         assert!(count(&format!("[{}]", many[..1000].join(",")), 8192).is_ok());
         assert!(

@@ -2,12 +2,12 @@
 //!
 //! A load balancer in front of a Connect cluster marks with a cookie which node answered, and only
 //! that node knows the tasks it runs, so the cookie goes back with every later request. The client
-//! talks to one host for some minutes: domain, path and expiry dates have nothing to decide here.
+//! talks to one host for some minutes, so domain, path and expiry date make no difference.
 
-/// More than any balancer sets, and little enough for the line to fit the output buffer.
+/// More than any load balancer sets, but short enough for the header to fit the output buffer.
 const MAX_BYTES: usize = 4096;
 
-/// A year, from before there were runtime caches to delete.
+/// An expiry date before this year is in the past: Connect has had runtime cache endpoints since 2023.
 const LONG_PAST: &str = "2020";
 
 /// Names and values, in the order in which the names were first set.
@@ -15,10 +15,11 @@ const LONG_PAST: &str = "2020";
 pub(crate) struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    /// Takes the value of one `Set-Cookie` header.
+    /// Stores the cookie that the value of a `Set-Cookie` header sets.
     ///
-    /// A cookie replaces the one of its name; an empty value, a `Max-Age` of 0 or less, or a year of expiry
-    /// long past drops it. What could not be sent back as it came, or would not fit, is ignored.
+    /// It replaces the cookie with the same name. An empty value, a `Max-Age` of 0 or less, or an expiry date
+    /// long past removes that cookie. A cookie that could not be sent back unchanged, or would not fit, is
+    /// ignored.
     pub(crate) fn store(&mut self, set_cookie: &str) {
         let mut parts = set_cookie.split(';');
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
@@ -35,7 +36,7 @@ impl Jar {
         };
         let expired = match attribute("max-age").and_then(|age| age.parse::<i64>().ok()) {
             Some(age) => age <= 0,
-            // A date long past is how servers drop a cookie; one to come outlasts the run.
+            // Servers remove a cookie by a date long past. A date in the future is later than the end of the run.
             None => attribute("expires")
                 .is_some_and(|date| date.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST)),
         };
@@ -57,7 +58,7 @@ impl Jar {
         }
     }
 
-    /// The value of the `Cookie` header to send, if there is anything to send.
+    /// Returns the value of the `Cookie` header; `None` if there are no cookies.
     pub(crate) fn header(&self) -> Option<String> {
         if self.0.is_empty() {
             return None;
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_replaced_by_name_and_dropped_when_expired() {
+    fn replaces_cookies_by_name_and_removes_expired_ones() {
         for (set, sent) in [
             (&["route=node1; Path=/; HttpOnly"][..], Some("route=node1")),
             (&["a=1", "b=2", "a=3; Secure"], Some("a=3; b=2")),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_stay_within_what_one_header_line_may_hold() {
+    fn ignores_cookies_that_exceed_one_header_line() {
         let long = format!("b={}", "x".repeat(MAX_BYTES));
         assert_eq!(sent_after(&["a=1", &long, "c=2"]).as_deref(), Some("a=1; c=2"));
     }

@@ -1,4 +1,4 @@
-//! The deletion of one runtime cache, from the request to the truth about the cache.
+//! The deletion of one runtime cache, from the request to the outcome.
 //!
 //! A [`Deletion`] goes from state to state by one request at a time:
 //!
@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | `Send` | DELETE | `Follow`; refused, not found, not started; in doubt: `Ask` |
 //! | `Follow` | poll of the task | succeeded: deleted; timed out: running; failed or lost: `Ask` |
-//! | `Ask` | those of a [`Question`] | the outcome, by why it was asked and by what was found |
+//! | `Ask` | those of a [`Question`] | the outcome, by the reason for asking and the answer |
 //!
 //! A DELETE is in doubt once any of it was sent and the reply is lost: it may or may not have started a task.
 //! It is never simply repeated. The question whether the cache is there resolves it, and likewise a task that
@@ -31,18 +31,18 @@ use crate::presence::{Finding, Presence, Question};
 use crate::retry::Retry;
 use crate::{Client, Error, ErrorKind, Outcome, Progress, RuntimeCache, Status, TaskId};
 
-/// How long a cache in doubt is given to disappear before the DELETE is sent again: a task may be working on it.
+/// How long to wait for a cache in doubt to disappear before the DELETE is sent again: a task may be deleting it.
 const ASK_FOR: Duration = Duration::from_secs(5);
-/// The time between two such questions.
+/// The time between two checks whether it has disappeared.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How far to take a deletion.
+/// How much of a deletion to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// The server checks, and nothing is deleted.
+    /// The server checks the request and deletes nothing.
     DryRun,
-    /// The task is started, and not followed.
+    /// The task is started but not followed.
     NoWait,
     /// The task is followed until it finishes.
     Wait,
@@ -79,7 +79,7 @@ impl Client {
     ///
     /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
     /// over, no further deletion starts. A cache that vanished before its DELETE is [`Status::Absent`].
-    /// [`Progress::Ended`] reports each outcome as it is known.
+    /// [`Progress::Ended`] reports each outcome as soon as it is known.
     ///
     /// ```
     /// # use connect_cache::{Client, Config, Mode, Progress, Status};
@@ -188,7 +188,7 @@ struct History<'a> {
 enum State<'a> {
     Send {
         retry: Retry,
-        /// Why the DELETE did not succeed before.
+        /// Why the previous DELETE failed, if there was one.
         failed: Option<Error>,
     },
     Follow(Following<'a>),
@@ -198,7 +198,7 @@ enum State<'a> {
     },
 }
 
-/// Why the question is asked whether the cache is there.
+/// The reason for asking whether the cache is there.
 enum Because {
     DryRun,
     InDoubt {
@@ -206,7 +206,7 @@ enum Because {
         lost: Error,
         /// How long to ask again while the cache is there.
         until: Option<Instant>,
-        /// Whether the retries allow to send the DELETE again then.
+        /// Whether the retries allow another DELETE after that.
         send_again: bool,
     },
     TaskFailed {
@@ -289,13 +289,13 @@ impl<'a> History<'a> {
             run.report(Some(self.cache), Progress::InDoubt(&error));
             let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
             let pause = error.retry_after.filter(|&pause| pause <= longest).unwrap_or_default();
-            let send_again = run.client.allowance(&mut self.lost_sends, &error).is_some();
+            let send_again = run.client.backoff(&mut self.lost_sends, &error).is_some();
             return self.ask(pause, Because::InDoubt { lost: error, until: None, send_again });
         }
         if error.is_no_such_cache() && self.in_doubt {
             return self.gone(run, None);
         }
-        match run.client.next_try(&mut retry, &error) {
+        match run.client.retry_delay(&mut retry, &error) {
             Some(delay) => self.after(delay, State::Send { retry, failed: Some(error) }),
             None => self.not_sent(error),
         }
@@ -323,7 +323,7 @@ impl<'a> History<'a> {
         self.ask(Duration::ZERO, because)
     }
 
-    /// Draws the conclusion from the presence of the cache, by the second table above.
+    /// Decides by the second table above what the presence of the cache means.
     fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Step<Deletion<'a>> {
         self.accepted |= finding.accepted;
         self.listed |= finding.listed;
@@ -339,7 +339,7 @@ impl<'a> History<'a> {
                 None => Outcome::new(Status::NotFound),
             },
             (Because::DryRun, Presence::NotKnown) => match finding.error {
-                // The dry run itself failed: that is the result.
+                // The dry run itself failed, so its failure is the result.
                 Some(error) if !self.accepted => Outcome::refused(error),
                 Some(error) => Outcome::unknown(error),
                 None => Outcome::new(Status::Unknown),
@@ -365,13 +365,13 @@ impl<'a> History<'a> {
                 }
             },
 
-            // Why the task's end was not seen tells more than why the question has no answer.
+            // The reason why the task's end was not seen is more useful than the reason why this has no answer.
             (Because::TaskLost(error), Presence::There | Presence::NotKnown) => Outcome::unknown(error),
         };
         self.end(Outcome { still_there, ..outcome })
     }
 
-    /// Continues with a cache that is there although a DELETE was in doubt.
+    /// Waits for a cache in doubt to disappear, then sends the DELETE again if that is allowed.
     fn still_there(
         self,
         lost: Error,
@@ -396,8 +396,8 @@ impl<'a> History<'a> {
     /// that failed.
     ///
     /// This run deleted the cache if it saw it before: in a list, or by a dry run or a DELETE that was accepted
-    /// by a server whose dry runs tell. Else a failed task means that the cache was never there, unless an
-    /// earlier DELETE may have done the work.
+    /// by a server whose dry runs tell. Otherwise a failed task means that the cache was never there, unless an
+    /// earlier DELETE may have deleted it.
     fn gone(self, run: &Run<'_>, task: Option<(i64, String)>) -> Step<Deletion<'a>> {
         let told = self.accepted && run.client.dry_runs() == DryRuns::Tell;
         let seen = self.listed || told || run.client.was_listed(self.cache);

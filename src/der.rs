@@ -1,5 +1,5 @@
-//! As much of DER (X.690) and X.509 (RFC 5280) as it takes to know what rustls will not accept. rustls drops a CA
-//! certificate that it cannot read without a word, and ureq panics if rustls refuses a client certificate.
+//! The parts of DER (X.690) and X.509 (RFC 5280) that decide whether rustls accepts a certificate. rustls silently
+//! drops a CA certificate that it cannot read, and ureq panics if rustls refuses a client certificate.
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
@@ -13,7 +13,7 @@ const EXTENSIONS: u8 = 0xa3;
 /// The extension of Certificate Transparency (RFC 6962, section 3.3).
 const SCT_LIST: &[u8] = b"\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02";
 
-/// The elements that are left to read.
+/// Elements in DER, of which those left to read remain.
 pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Der<'a> {
@@ -41,7 +41,7 @@ impl<'a> Der<'a> {
     }
 }
 
-/// Returns the content of the only element.
+/// Returns the content of the only element in `der`, which must have this tag.
 pub(crate) fn only(der: &[u8], tag: u8) -> Option<&[u8]> {
     let mut elements = Der(der);
     elements.take(tag).filter(|_| elements.0.is_empty())
@@ -68,8 +68,8 @@ pub(crate) fn public_key(certificate: &[u8], is_ca: bool) -> Option<&[u8]> {
     (accepted && certificate.len() < 0xffff).then_some(key)
 }
 
-/// Reports whether rustls accepts the extensions: those that it knows occur once and are well-formed, and none that
-/// it does not know is critical.
+/// Reports whether rustls accepts the extensions: those that it knows occur only once and are well-formed, and, except
+/// for a CA, none that it does not know is critical.
 fn has_valid_extensions(extensions: &[u8], is_ca: bool) -> Option<bool> {
     let mut extensions = Der(only(only(extensions, EXTENSIONS)?, SEQUENCE)?);
     let mut seen = 0u64;

@@ -1,8 +1,8 @@
-//! Opens connections: tries the addresses of a host in turn, and has a SOCKS5 proxy connect further (RFC 1928,
-//! RFC 1929).
+//! Opens connections: tries the addresses of a host in turn, and asks a SOCKS5 proxy to connect to the server
+//! (RFC 1928, RFC 1929).
 //!
 //! ureq has connectors for both. Its TCP connector would wait for the same dead address on every connection, and
-//! its SOCKS connector costs several times the bytes of this one.
+//! its SOCKS connector is several times as large as this one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::resolver::lookup;
 /// Connects to the addresses that the resolver returns: those of the server or the proxy.
 #[derive(Debug, Default)]
 pub(crate) struct Dialer {
-    /// The SOCKS proxy that the resolver leads to.
+    /// The SOCKS proxy whose addresses the resolver returns, if any.
     pub(crate) socks: Option<Proxy>,
     /// The address that answered last.
     answered: Mutex<Option<SocketAddr>>,
@@ -68,7 +68,7 @@ impl<In: Transport> Connector<In> for Dialer {
 }
 
 impl Dialer {
-    /// Connects to the first address that answers, beginning with the one that answered last.
+    /// Connects to the first address that answers, starting with the one that answered last.
     fn dial(
         &self,
         details: &ConnectionDetails,
@@ -82,7 +82,7 @@ impl Dialer {
         let mut failure = ureq::Error::ConnectionFailed;
         for (n, &address) in addresses.iter().enumerate() {
             let mut timeout = left();
-            // Half of the time that is left is for the addresses after this one.
+            // Keep half of the time left for the addresses after this one.
             if n + 1 < addresses.len() {
                 timeout.after = timeout.after / 2;
             }
@@ -118,7 +118,7 @@ type Stream = TransportAdapter<Box<dyn Transport>>;
 /// Greets a SOCKS5 proxy, with the credentials if it asks for them.
 fn greet(stream: &mut Stream, proxy: &Proxy) -> io::Result<()> {
     let credentials = proxy.credentials();
-    // The methods offered: none, and user name with password.
+    // Offer method 0, no authentication, and with credentials also method 2, user name and password.
     stream.write_all(if credentials.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] })?;
     match (read(stream)?, credentials) {
         ([5, 0], _) => Ok(()),
@@ -140,7 +140,7 @@ fn greet(stream: &mut Stream, proxy: &Proxy) -> io::Result<()> {
     }
 }
 
-/// Has the proxy connect to an address, or to `host` if there is none.
+/// Asks the proxy to connect to `address`, or to `host` if that is `None`.
 fn request(stream: &mut Stream, host: &str, address: Option<IpAddr>, port: u16) -> io::Result<()> {
     let mut message = vec![5, 1, 0];
     match address {
@@ -171,7 +171,7 @@ fn request(stream: &mut Stream, host: &str, address: Option<IpAddr>, port: u16) 
         (5, _) => return Err(refused("it cannot connect to the server")),
         _ => return Err(refused("it does not speak SOCKS5")),
     }
-    // The address that the proxy connects from, and a port.
+    // Skip the address that the proxy connects from, and its port.
     let length = match kind {
         3 => usize::from(read::<1>(stream)?[0]),
         4 => 16,
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn begins_with_the_address_that_answered_last() {
+    fn starts_with_the_address_that_answered_last() {
         let bind = |address: SocketAddr| TcpListener::bind(address).unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let (first, server) = (bind(loopback), bind(loopback));
@@ -232,7 +232,7 @@ mod tests {
         let config = Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(9))).build();
         let agent = Agent::with_parts(config, ().chain(Dialer::default()), Addresses(addresses));
         agent.get("http://host/").call().unwrap();
-        // The first address is tried no more, even if it could answer now.
+        // The first address is no longer tried, although it would answer now.
         let first = bind(addresses[0]);
         first.set_nonblocking(true).unwrap();
         agent.get("http://host/").call().unwrap();

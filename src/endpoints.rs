@@ -130,7 +130,7 @@ impl Endpoint for PollTask<'_> {
 
     fn read(&self, reply: Fields) -> Result<Task, String> {
         let task: Task = reply.try_into()?;
-        // A gateway that mixes up replies must not make another task's end this one's.
+        // A gateway may mix up replies: the end of another task must not count as the end of this one.
         if task.id != *self.id {
             return Err(format!("the state of task {}", task.id));
         }
@@ -187,7 +187,7 @@ impl Endpoint for ListInstallations {
 }
 
 /// One method per endpoint. Each retries as [`Config::retries`](crate::Config::retries) and
-/// [`Config::timeout`](crate::Config::timeout) allow, and returns the last error if that did not help.
+/// [`Config::timeout`](crate::Config::timeout) allow, and returns the last error if they all failed.
 impl Client {
     /// Lists all runtime caches, in the server's order (`GET v1/system/caches/runtime`).
     ///
@@ -232,7 +232,7 @@ impl Client {
         self.send(&DeleteRuntimeCache(cache))
     }
 
-    /// Lets the server check whether a deletion would start (the same with `dry_run`); changes nothing.
+    /// Has the server check whether a deletion would start (the same with `dry_run`), which changes nothing.
     ///
     /// Newer servers accept this for a cache that does not exist; [`delete`](Self::delete) with
     /// [`Mode::DryRun`](crate::Mode::DryRun) finds out whether it is there.

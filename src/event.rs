@@ -1,13 +1,13 @@
-//! What a [`Client`](crate::Client) tells its observer.
+//! The events that a [`Client`](crate::Client) reports to its observer.
 
 use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
-/// What a [`Client`](crate::Client) tells its observer.
+/// An event that a [`Client`](crate::Client) reports to its observer.
 ///
-/// The API key and the proxy's credentials are masked. The headers of a reply may hold cookies, which are as
-/// good as a session.
+/// The API key and the proxy's credentials are masked. The headers of a reply may contain cookies, which give
+/// access to a session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -15,35 +15,35 @@ pub enum Event<'a> {
     Request {
         /// `GET` or `DELETE`.
         method: &'a str,
-        /// With its query.
+        /// The URL with its query.
         url: &'a str,
     },
-    /// A whole reply has arrived.
+    /// A complete reply has arrived.
     #[non_exhaustive]
     Reply {
         /// `GET` or `DELETE`.
         method: &'a str,
-        /// With its query.
+        /// The URL with its query.
         url: &'a str,
         /// The HTTP status.
         status: u16,
         /// Names, in lower case, and values.
         headers: &'a [(String, String)],
-        /// The body; that of the content list is not kept, and this is its start.
+        /// The body, but of the content list only the start, since the rest is not kept.
         body: &'a [u8],
         /// How many bytes of the body arrived.
         length: u64,
         /// From the start of the request to the end of the reply.
         elapsed: Duration,
     },
-    /// No whole reply has arrived.
+    /// No complete reply has arrived.
     #[non_exhaustive]
     NoReply {
         /// `GET` or `DELETE`.
         method: &'a str,
-        /// With its query.
+        /// The URL with its query.
         url: &'a str,
-        /// Why.
+        /// The reason.
         reason: &'a ErrorKind,
         /// From the start of the request.
         elapsed: Duration,

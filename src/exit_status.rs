@@ -1,8 +1,8 @@
-//! The exit statuses of the program, and the one list of what they mean.
+//! The exit statuses of the program, and the only list of their meanings.
 
 use std::process::ExitCode;
 
-/// What the program's exit status says.
+/// The exit status of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExitStatus {
@@ -12,20 +12,20 @@ pub enum ExitStatus {
     Failed,
     /// 2: usage or configuration, or a purge that was not confirmed. Nothing was deleted.
     Usage,
-    /// 3: the key was refused, or its user may not do this (401, 403).
+    /// 3: the key was refused, or its user lacks permission (401, 403).
     Denied,
     /// 4: no such cache or task (404 with Connect's code 4 or 141).
     NotFound,
-    /// 5: the server refused the request otherwise.
+    /// 5: the server refused the request for another reason.
     Refused,
-    /// 6: no usable answer, or what became of the cache is not known.
+    /// 6: no usable answer, or the outcome is unknown.
     NoAnswer,
-    /// 7: stopped looking while the task still runs.
+    /// 7: stopped polling while the task is still running.
     StillRunning,
 }
 
 impl ExitStatus {
-    /// All of them, by their numbers.
+    /// All statuses, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::Success,
         Self::Failed,
@@ -37,12 +37,12 @@ impl ExitStatus {
         Self::StillRunning,
     ];
 
-    /// The number that the shell sees.
+    /// Returns the number that the shell sees.
     pub const fn code(self) -> u8 {
         self as u8
     }
 
-    /// What it means, in the words of `--help`, the man page and the README.
+    /// Returns its meaning as `--help`, the man page and the README give it.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Success => "done: deleted, listed, would be deleted, or was not there and that was fine",

@@ -7,7 +7,7 @@ use crate::jobs::{Job, MAX_WAIT, Run, Step};
 use crate::retry::Retry;
 use crate::{Client, Error, ErrorKind, Progress, Result, RuntimeCache, Task, TaskId};
 
-/// A poll that took this long before it was lost was held, and not refused.
+/// A lost poll that took at least this long was held, not refused.
 const HELD: Duration = Duration::from_secs(1);
 /// Minimum time between polls, whatever the configured interval.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -76,7 +76,7 @@ impl<'a> Following<'a> {
     fn answered(mut self, task: Task, polled_at: Instant, run: &mut Run<'_>) -> Step<Self> {
         self.retry.succeeded();
         self.polls += 1;
-        // Should the count and the lines disagree, no line is shown twice.
+        // If the count and the lines disagree, no line is shown twice.
         self.first = task.last.max(self.first.saturating_add(task.output.len() as u64));
         for line in &task.output {
             run.report(self.cache, Progress::Line(line));
@@ -90,7 +90,7 @@ impl<'a> Following<'a> {
         if run.client.time_left().is_zero() {
             return Step::End(Followed::TimedOut(task));
         }
-        // A server or proxy that ignores `wait` must not be flooded; and the last poll is at the deadline.
+        // A server or proxy that ignores `wait` must not be flooded. The last poll is at the deadline.
         let due = polled_at + run.client.config().interval.max(MIN_INTERVAL);
         let due = due.max(Instant::now());
         let due = run.client.deadline().map_or(due, |deadline| due.min(deadline));
@@ -99,15 +99,15 @@ impl<'a> Following<'a> {
     }
 
     fn failed(mut self, error: Error, polled_at: Instant, wait: u64, run: &mut Run<'_>) -> Step<Self> {
-        // Of consecutive losses, only those that took their time are further signs of impatience: a server
-        // that restarts behind its gateway fails at once, again and again.
+        // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
+        // restarts, its gateway refuses each poll at once.
         let held = polled_at.elapsed() >= HELD || self.retry.is_first();
         if wait > 0 && held && error.is_lost_while_held() {
             run.max_wait = wait / 2;
         }
-        match (run.client.next_try(&mut self.retry, &error), self.last.take()) {
+        match (run.client.retry_delay(&mut self.retry, &error), self.last.take()) {
             (Some(delay), last) => Step::Next(Self { last, ..self }, Instant::now() + delay),
-            // The poll before was the last one that there was time for.
+            // There was no time left for this poll, so the previous one was the last.
             (None, Some(last)) if matches!(error.kind, ErrorKind::OutOfTime) => {
                 Step::End(Followed::TimedOut(last))
             }
@@ -139,9 +139,9 @@ impl Job for Following<'_> {
     }
 }
 
-/// Returns for how many seconds to let the server hold a poll, after `polls` that were answered.
+/// Returns how many seconds to let the server hold a poll, after `polls` answered ones.
 ///
-/// It doubles from 1 to 16, so that an hour costs some 230 polls, unless a heartbeat is wanted more often. It
+/// It doubles from 1 to 16, so that an hour costs some 230 polls, unless the heartbeat is more frequent. It
 /// is not shorter than the interval, nor longer than the time left.
 fn wait(polls: u32, heartbeat: Option<Duration>, interval: Duration, max: u64, left: Duration) -> u64 {
     let growing = match heartbeat {

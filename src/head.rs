@@ -1,8 +1,8 @@
 //! The head of a reply, rewritten so that ureq can read it.
 //!
 //! Gateways send heads that curl and other clients read and ureq's parser refuses: folded lines, blanks before a
-//! colon, control characters, names that are no names, more headers than the parser has room for, and headers
-//! in a reply with status 100. None of this changes what a reply means, so the head is written anew: one line
+//! colon, control characters, invalid names, more headers than the parser has room for, and headers
+//! in a reply with status 100. None of this changes what a reply means, so the head is rewritten: one line
 //! for each header, only headers with a valid name, and no reason phrase. It never gets longer.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use ureq::http::HeaderName;
 /// connection.
 pub(crate) const MAX_HEAD: usize = 30 << 10;
 
-/// The headers that ureq or this library reads. Others are left out if there are too many.
+/// The headers that ureq or this library reads. Others are dropped if there are too many.
 const READ: &[&str] = &[
     "connection",
     "content-encoding",
@@ -64,7 +64,7 @@ impl fmt::Display for BadHead {
 
 impl std::error::Error for BadHead {}
 
-/// Reads the head at the start of `input`, and keeps at most `max_headers` if the others can be spared.
+/// Reads the head at the start of `input`. Beyond `max_headers`, it drops headers that nothing reads.
 pub(crate) fn read(input: &[u8], max_headers: usize) -> Result<Head, BadHead> {
     let empty_lines = input.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let mut rest = &input[empty_lines..];
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_only_headers_that_are_not_read() {
+    fn drops_only_headers_that_nothing_reads() {
         let others = |from, to| (from..to).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
         let head = format!(
             "HTTP/1.1 200 OK\r\n{}set-cookie: a=b\r\n{}CONTENT-LENGTH: 3\r\n\r\nabc",
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_head() {
+    fn names_the_problem_of_a_bad_head() {
         for (head, problem, line, is_http) in [
             ("SSH-2.0-OpenSSH_9.2\r\n", "it is not HTTP", "SSH-2.0-OpenSSH_9.2", false),
             ("\x15\x03", "it is not HTTP", "\x15\x03", false),

@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use crate::InvalidConfig;
 
-/// Headers that carry the exchange itself, or what this client has to send: in lower case.
+/// Headers that only this client may set, in lower case.
 const RESERVED: [&str; 14] = [
     "accept-encoding",
     "connection",
@@ -44,7 +44,7 @@ pub struct Header {
 impl FromStr for Header {
     type Err = InvalidConfig;
 
-    /// Takes `NAME: VALUE` on one line of printable ASCII. The error never shows the value.
+    /// Parses `NAME: VALUE`, one line of printable ASCII. The error never shows the value.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         let (name, value) = text.split_once(':').unwrap_or_default();
         let (name, value) = (name.trim(), value.trim());

@@ -1,7 +1,7 @@
-//! One HTTP exchange over ureq: a request, and the whole reply or why there is none.
+//! One HTTP exchange over ureq: a request, and the complete reply or the reason why there is none.
 //!
 //! ureq decides nothing here. It follows no redirect, keeps no cookie, selects no proxy, starts no thread and
-//! retries nothing. What its errors mean is recognized here, once, including the wording of rustls.
+//! retries nothing. This module alone interprets its errors, including the wording of rustls.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
 use crate::{Config, ErrorKind, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
-/// A longer body is not a reply of Connect's, unless it is read as it arrives.
+/// Limit for a body, unless it is read as it arrives: Connect sends no longer one.
 const MAX_BODY: usize = 32 << 20;
 /// How much is read at once, and kept of a body that is read as it arrives.
 const PART: usize = 8 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
-/// Holds the whole head of a request, headers of the configuration aside. Filling a buffer costs time: a larger one
-/// for everybody would be a hundredth of a run.
+/// Holds the whole head of a request, except for the configured headers. Initializing a larger buffer would take 1 % of
+/// the time of every run.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// For all headers of the configuration.
+/// Limit for all configured headers together.
 const MAX_HEADERS: usize = 8 << 10;
 /// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
 const MAX_IDLE: Duration = Duration::from_secs(90);
@@ -44,8 +44,8 @@ pub(crate) struct Http {
     /// For a proxy that takes requests in absolute form.
     proxy_authorization: Option<HeaderValue>,
     headers: Vec<Header>,
-    /// The header of the key: the other one that Connect reads if a gateway wants `Authorization` for itself
-    /// (connectapi, rsconnect and Posit's vip send it so).
+    /// The header that carries the key. If a gateway uses `Authorization`, it is the other one that Connect reads
+    /// (connectapi, rsconnect and Posit's vip do the same).
     key_header: HeaderName,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Limits {
     pub(crate) part: Option<Duration>,
 }
 
-/// Takes the parts of a successful reply's body as they arrive; reports whether it wants more.
+/// Receives the parts of a successful reply's body as they arrive; reports whether it wants more.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 
 /// A request to send: a DELETE if it has a body, else a GET.
@@ -69,7 +69,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) authorization: &'a HeaderValue,
     pub(crate) cookies: Option<String>,
     pub(crate) body: Option<&'a [u8]>,
-    /// Whether to leave the existing connections alone.
+    /// Whether to open a new connection instead of using one that is open.
     pub(crate) fresh_connection: bool,
 }
 
@@ -79,12 +79,12 @@ impl Outgoing<'_> {
     }
 }
 
-/// A whole reply.
+/// A complete reply.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Names, in lower case, and values.
     pub(crate) headers: Vec<(String, String)>,
-    /// Of a body that is read as it arrives, the start.
+    /// The body, or the start of one that is read as it arrives.
     pub(crate) body: Vec<u8>,
     /// How many bytes of the body were read.
     pub(crate) length: u64,
@@ -99,7 +99,7 @@ impl Reply {
     }
 }
 
-/// An exchange without a whole reply.
+/// An exchange without a complete reply.
 pub(crate) struct Broken {
     pub(crate) kind: ErrorKind,
     /// Whether any of the request was sent.
@@ -176,7 +176,7 @@ impl Http {
         })
     }
 
-    /// Sends a request and reads the whole reply. A sink takes the body of a successful one as it arrives.
+    /// Sends a request and reads the complete reply. A sink receives the body of a successful one as it arrives.
     pub(crate) fn exchange(
         &self,
         outgoing: &Outgoing<'_>,
@@ -201,7 +201,7 @@ impl Http {
         let mut request = Request::new(());
         *request.uri_mut() =
             outgoing.url.parse().map_err(|e| ureq::Error::Other(Box::<InvalidUri>::new(e)))?;
-        self.fill(request.headers_mut(), outgoing);
+        self.add_headers(request.headers_mut(), outgoing);
         let mut config = (self.agent.configure_request(request))
             .timeout_global(limits.whole)
             .timeout_connect(limits.connect)
@@ -242,19 +242,19 @@ impl Http {
             if sink.is_none() || reply.body.len() < PART {
                 reply.body.extend_from_slice(part);
             }
-            let go_on = match &mut sink {
+            let wants_more = match &mut sink {
                 Some(sink) => sink(part),
                 None if reply.body.len() > MAX_BODY => return Err(ureq::Error::BodyExceedsLimit(0)),
                 None => true,
             };
-            // What is kept of a body may be shown, and half of a secret at its end would not be masked.
-            if length == 0 || !go_on && reply.body.len() >= PART {
+            // The part of the body that is kept may be shown. If it ended within a secret, that would not be masked.
+            if length == 0 || !wants_more && reply.body.len() >= PART {
                 return Ok(reply);
             }
         }
     }
 
-    fn fill(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+    fn add_headers(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
         for Header { name, value } in &self.headers {
             headers.append(name.clone(), value.clone());
         }
@@ -272,8 +272,8 @@ impl Http {
         }
     }
 
-    /// Returns what an error of ureq's means. Whether the request was sent is not inferred from it: the same
-    /// errors occur in every phase.
+    /// Returns what an error of ureq means. Whether the request was sent is not inferred from the error, since the
+    /// same errors occur in every phase.
     fn classify(&self, error: ureq::Error, limits: Limits) -> ErrorKind {
         let sent = self.wire.sent();
         match error {
@@ -310,7 +310,7 @@ impl Http {
                 tls_problem(error.to_string(), sent)
             }
             ureq::Error::Io(error) if sent => ErrorKind::Lost(error.to_string()),
-            // A connection that cannot be made is refused or times out: this one was made.
+            // A connection that cannot be made is refused or times out, so this one was made and then closed.
             ureq::Error::Io(error) if is_closed(&error) && self.server.is_https() && self.proxy.is_none() => {
                 ErrorKind::TlsClosed(error.to_string())
             }
@@ -331,7 +331,7 @@ impl Http {
         }
     }
 
-    /// Returns what a proxy's demand for credentials (407) means.
+    /// Returns the error of a request to which a proxy replied with 407.
     pub(crate) fn credentials_refused(&self, proxy: &Proxy) -> ErrorKind {
         ErrorKind::ProxyAuthentication {
             proxy: proxy.to_string(),
@@ -372,8 +372,8 @@ static CERTIFICATE_PROBLEMS: [(&str, CertificateProblem); 17] = [
     ("BadEncoding", CertificateProblem::Encoding),
 ];
 
-/// The alerts, besides that it is required, by which a server rejects a client certificate (RFC 8446, section 6.2). It
-/// does so before it processes a request, which may have been sent already in TLS 1.3.
+/// The alerts by which a server rejects a client certificate (RFC 8446, section 6.2). `CertificateRequired` says that
+/// there was none. It sends them before it processes a request, which in TLS 1.3 may have been sent already.
 static CLIENT_CERTIFICATE_ALERTS: [&str; 6] = [
     "BadCertificate",
     "UnsupportedCertificate",
@@ -410,7 +410,7 @@ fn is_closed(error: &io::Error) -> bool {
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
-/// Returns the proxy as ureq's, which opens tunnels by CONNECT.
+/// Returns the proxy as a proxy of ureq, which opens tunnels by CONNECT.
 fn tunnel(proxy: &Proxy) -> Result<ureq::Proxy, InvalidConfig> {
     let host = match proxy.host().contains(':') {
         true => format!("[{}]", proxy.host()),

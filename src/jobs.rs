@@ -15,11 +15,11 @@ pub(crate) trait Job: Sized {
     /// Returns the cache that the job deletes, if any.
     fn cache(&self) -> Option<&RuntimeCache>;
 
-    /// Takes one step.
+    /// Sends the next request, and handles its result.
     fn step(self, run: &mut Run<'_>) -> Step<Self>;
 }
 
-/// What follows a step: there is always a next one with its due time, or an end.
+/// The result of a step: the job with the due time of its next step, or its end.
 pub(crate) enum Step<J: Job> {
     Next(J, Instant),
     End(J::End),
@@ -32,14 +32,14 @@ pub(crate) trait Batch {
     /// Returns the next job to start, if there is one.
     fn next(&mut self, client: &Client) -> Option<Self::Job>;
 
-    /// Takes the end of a job, numbered from 0 in the order of their starts.
+    /// Handles the end of a job. Jobs are numbered from 0 in the order in which they start.
     fn ended(&mut self, run: &mut Run<'_>, number: usize, end: <Self::Job as Job>::End);
 }
 
 /// Receives the progress of a cache's deletion, or of the only task.
 pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a;
 
-/// What the jobs of one run share.
+/// The state that the jobs of one run share.
 pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
     report: &'a mut Report<'a>,
@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
         (self.report)(cache, progress);
     }
 
-    /// Takes one job to its end.
+    /// Runs one job until it ends.
     pub(crate) fn complete<J: Job>(&mut self, mut job: J) -> J::End {
         loop {
             match job.step(self) {
@@ -71,13 +71,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes all jobs of a batch to their ends, at most `max_running` at once.
+    /// Runs all jobs of a batch until they end, at most `max_running` at once.
     pub(crate) fn complete_all<B: Batch>(&mut self, batch: &mut B, max_running: usize) {
         let mut running: Vec<(usize, B::Job, Instant)> = Vec::new();
         let mut started = 0;
         loop {
-            // A new job takes its first step before there is another: its result, or the time, may end the
-            // start of new ones.
+            // A new job takes its first step before the next one starts: after its result, or after the timeout, there
+            // may be no further jobs.
             let new = if running.len() < max_running { batch.next(self.client) } else { None };
             self.alone = running.len() + usize::from(new.is_some()) == 1;
             let (number, job) = match new {

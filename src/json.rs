@@ -1,7 +1,7 @@
-//! JSON: the values of replies and files, and of what the program prints.
+//! JSON: reads the values in replies and files, and writes those that the program prints.
 //!
-//! Serde compiles a reader for each type that is read, and its parser takes 20 KB more of the program than this
-//! one, which the tests compare with it.
+//! Serde would compile a reader for each type, and its parser is 20 KB larger than this one. The tests compare the
+//! two parsers.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub enum Unreadable {
     Cut,
     /// The text is not JSON.
     Malformed,
-    /// It is JSON, and not what was expected, in words.
+    /// The text is JSON, but not what was expected. Says what was found instead.
     Unexpected(String),
 }
 
@@ -80,7 +80,7 @@ impl Fields {
     /// Takes the value of a member, if there is one.
     ///
     /// # Errors
-    /// If the name occurs twice: it has no certain value.
+    /// If the name occurs twice, since its value is then ambiguous.
     pub fn take(&mut self, name: &str) -> Result<Option<Json>, String> {
         let at = |fields: &Self| fields.0.iter().position(|(known, _)| known == name);
         let Some(first) = at(self) else { return Ok(None) };
@@ -94,7 +94,7 @@ impl Fields {
     /// Takes a string; `None` if it is missing or null.
     ///
     /// # Errors
-    /// If it is something else, in words.
+    /// If it is something else.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, String> {
         match self.take(name)? {
             None | Some(Json::Null) => Ok(None),
@@ -106,7 +106,7 @@ impl Fields {
     /// Takes a Boolean; `None` if it is missing or null.
     ///
     /// # Errors
-    /// If it is something else, in words.
+    /// If it is something else.
     pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, String> {
         match self.take(name)? {
             None | Some(Json::Null) => Ok(None),
@@ -239,7 +239,7 @@ fn write_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{rest}\"")
 }
 
-/// Reads the start of a text.
+/// Reads values from the start of the text that is left.
 struct Reader<'a> {
     text: &'a [u8],
 }
@@ -284,7 +284,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what stands before the next value of a list or an object, `open` or a comma; `false` at its end.
+    /// Reads `open` or a comma before a value of a list or an object, or `close`; reports whether a value follows.
     fn is_next(&mut self, open: u8, close: u8, is_first: bool) -> Result<bool, Unreadable> {
         if is_first {
             self.word(&[open])?;
@@ -316,12 +316,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a string. What is not UTF-8 in it becomes U+FFFD.
+    /// Reads a string, and replaces invalid UTF-8 by U+FFFD.
     fn text(&mut self) -> Result<String, Unreadable> {
         self.word(b"\"")?;
         let mut text = Vec::new();
-        // Half a character above U+FFFF, and where the text ended after the U+FFFD that stands for it.
-        let mut half = (0, 0);
+        // The last high surrogate, and the end of the U+FFFD that was written for it. A low surrogate right after it
+        // completes the character.
+        let mut half = (0, usize::MAX);
         loop {
             let is_special = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\');
             let plain = self.text.iter().position(is_special).ok_or(Unreadable::Cut)?;
@@ -372,7 +373,7 @@ impl<'a> Reader<'a> {
         Ok(unit)
     }
 
-    /// Reads a number as RFC 8259, section 6, has it.
+    /// Reads a number as RFC 8259, section 6, defines it.
     fn number(&mut self) -> Result<String, Unreadable> {
         let text = self.text;
         self.any(b"-", 1);
@@ -419,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_serde_json_reads() {
+    fn agrees_with_serde_json() {
         let whole = r#" {"a":null,"b":[true,false,-0,10.5e+3,1E5,""],"c":{"\u00e9\ud83d\ude00\n\"\\\/\b\f":[[],{}]},"é":"😀"} "#;
         let check = |text: &[u8]| {
             let shown = String::from_utf8_lossy(text);
@@ -461,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_byte_order_mark_and_any_text() {
+    fn reads_text_with_a_byte_order_mark_or_invalid_characters() {
         assert_eq!(
             Json::read(b"\xef\xbb\xbf 18446744073709551616").unwrap().to_string(),
             "18446744073709551616"
@@ -475,12 +476,13 @@ mod tests {
             lossy(br#""\ud83d\ude00 \ud83d \ude00\ud83d\u0041""#),
             "\u{1f600} \u{fffd} \u{fffd}\u{fffd}A"
         );
+        assert_eq!(lossy(br#""\ude00""#), "\u{fffd}");
         assert!(Json::read(&b"[".repeat(100_000)).is_err());
         assert_eq!(Json::from("\u{1}\t").to_string(), r#""\u0001\t""#);
     }
 
     #[test]
-    fn reads_no_array_as_an_object() {
+    fn rejects_other_values_than_objects() {
         for wrong in ["[]", "null", "1", r#"["caches"]"#] {
             let read: Result<Fields, String> = Json::read(wrong.as_bytes()).unwrap().try_into();
             assert_eq!(read.unwrap_err(), "not an object", "{wrong}");
@@ -488,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_missing_or_of_another_type() {
+    fn names_fields_that_are_missing_duplicate_or_of_another_type() {
         let text =
             r#"{"text":"a","number":7,"yes":true,"list":[1],"null":null,"twice":1,"twice":2,"half":0.5}"#;
         let all = || fields(text);

@@ -1,5 +1,5 @@
-//! A private key and the public key of its certificate. ureq panics if rustls or ring refuses the pair, so this checks
-//! all that they check, and gives them the key in the form that they read.
+//! Checks whether a private key belongs to a certificate. ureq panics if rustls or ring refuses the pair, so this
+//! module checks everything that they check, and returns the key in the form that they read.
 
 use ureq::tls::PrivateKey;
 
@@ -68,7 +68,7 @@ static CURVES: [Curve; 2] = [
     },
 ];
 
-/// Returns the private key for ureq, or why rustls would refuse it beside this SubjectPublicKeyInfo.
+/// Returns the private key for ureq, or why rustls would refuse it with this SubjectPublicKeyInfo.
 #[inline(never)]
 pub(crate) fn private_key(public: &[u8], private: &[u8]) -> Result<PrivateKey<'static>, &'static str> {
     let Some((kind, der, is_pair)) = checked(public, private) else {
@@ -76,13 +76,13 @@ pub(crate) fn private_key(public: &[u8], private: &[u8]) -> Result<PrivateKey<'s
             "is broken, of another kind than the certificate, or not RSA (2048, 3072 or 4096 bits), P-256 or P-384",
         );
     };
-    // ureq has no public name for the kinds of keys, which it learns from PEM text.
+    // ureq has no public type for the kind of a key, but reads it from PEM text.
     let pem =
         format!("-----BEGIN {kind} PRIVATE KEY-----\n{}\n-----END {kind} PRIVATE KEY-----\n", base64(&der));
     PrivateKey::from_pem(pem.as_bytes()).ok().filter(|_| is_pair).ok_or("does not belong to the certificate")
 }
 
-/// Returns the key, of this kind of PEM text, and whether it belongs to the certificate.
+/// Returns the kind of the key as PEM text names it, the key, and whether it belongs to the certificate.
 fn checked(public: &[u8], private: &[u8]) -> Option<(&'static str, Vec<u8>, bool)> {
     let mut public = Der(public);
     let algorithm = public.take(SEQUENCE)?;
@@ -102,14 +102,14 @@ fn checked(public: &[u8], private: &[u8]) -> Option<(&'static str, Vec<u8>, bool
         return None;
     }
     let is_pair = curve.is_pair(&number(secret, digits), &number(x, digits), &number(y, digits));
-    // Others may leave the public key out, which ring requires (RFC 5915, section 3).
+    // The public key is optional (RFC 5915, section 3), but ring requires it.
     let of_point = [0xa1, 2 * size as u8 + 4, BIT_STRING, 2 * size as u8 + 2, 0];
     let head: &[u8] = if digits == 4 { &[SEQUENCE, 107] } else { &[SEQUENCE, 0x81, 155] };
     let der = [head, &[INTEGER, 1, 1, OCTET_STRING, size as u8], secret, &of_point, public].concat();
     Some(("EC", der, is_pair))
 }
 
-/// Returns the key that PKCS #8 wraps (RFC 5208, section 5), or the same if it is not wrapped.
+/// Returns the key that PKCS #8 wraps (RFC 5208, section 5), or `private` itself if it is not wrapped.
 fn unwrapped(mut private: &[u8]) -> Option<&[u8]> {
     loop {
         let mut key = Der(only(private, SEQUENCE)?);
@@ -122,7 +122,7 @@ fn unwrapped(mut private: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Reports whether an RSAPrivateKey (RFC 8017, appendix A.1.2), which must be valid, has this RSAPublicKey.
+/// Reports whether an RSAPrivateKey (RFC 8017, appendix A.1.2) has this RSAPublicKey; `None` if it is invalid.
 fn is_rsa_pair(public: &[u8], private: &[u8]) -> Option<bool> {
     let mut private = Der(only(private, SEQUENCE)?);
     let version = private.take(INTEGER)?;
@@ -297,7 +297,7 @@ mod tests {
             let (kind, der, is_pair) = verdict(&certificate, &pkcs8).unwrap();
             assert!(is_pair, "{kind}");
             load(&certificate, kind, &der);
-            // What is written is PKCS #1 or SEC 1, and read again.
+            // The result is PKCS #1 or SEC 1, which is accepted too.
             assert_eq!(verdict(&certificate, &der).unwrap(), (kind, der, true));
 
             for other in pairs().iter().filter(|other| other.algorithm() == key.algorithm()) {
@@ -402,7 +402,7 @@ mod tests {
         for key in pairs() {
             let (certificate, pkcs8) = (certificate(&key), key.serialize_der());
             let (kind, der, _) = verdict(&certificate, &pkcs8).unwrap();
-            // To multiply a point takes long without optimization.
+            // Multiplying a point is slow without optimization.
             let step = if kind == "EC" { 2 } else { 1 };
             let mut accepted = 0;
             for damaged in damaged(&pkcs8, step).chain(damaged(&der, step)) {
@@ -411,7 +411,7 @@ mod tests {
                     accepted += 1;
                 }
             }
-            // The version and the attributes of PKCS #8 do not count, for example.
+            // Changes to the version or the attributes of PKCS #8, for example, make no difference.
             assert!(accepted > 0, "{kind}");
         }
     }
@@ -426,7 +426,7 @@ mod tests {
                 let (client, ca) = (public_key(&damaged, false), public_key(&damaged, true));
                 assert_eq!(ParsedCertificate::try_from(&parsed).is_ok(), client.is_some(), "{damaged:x?}");
                 assert_eq!(RootCertStore::empty().add(parsed).is_ok(), ca.is_some(), "{damaged:x?}");
-                // To check a pair takes long without optimization.
+                // Checking a pair is slow without optimization.
                 if client == public_key(&whole, false) {
                     continue;
                 }

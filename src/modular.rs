@@ -1,9 +1,9 @@
-//! Arithmetic modulo odd numbers, as much as it takes to check a key pair. Not in constant time: what is checked is the
-//! user's own key, before any connection.
+//! The arithmetic modulo odd numbers that checks a key pair. It does not take constant time: it runs on the user's own
+//! key, before any connection.
 //!
 //! A number is a slice of 64-bit digits, the least significant one first, as many as its modulus has.
 
-/// Reads a big-endian number that has at most so many digits.
+/// Reads a big-endian number that has at most this number of digits.
 pub(crate) fn number(bytes: &[u8], digits: usize) -> Vec<u64> {
     let mut number = vec![0; digits];
     for (i, &byte) in bytes.iter().rev().enumerate() {
@@ -51,14 +51,14 @@ pub(crate) fn subtract(a: &[u64], b: &[u64], m: &[u64]) -> Vec<u64> {
 
 /// Returns a × b / R modulo m, where R is 2 to the power of the bits in m's digits (Montgomery).
 pub(crate) fn multiply(a: &[u64], b: &[u64], m: &[u64]) -> Vec<u64> {
-    // Each step of Newton's method doubles the bits, of which m itself has three, in the inverse modulo 2^64.
+    // m is its own inverse in the lowest three bits. Each step of Newton's method doubles these, up to 64 bits.
     let inverse = (0..5)
         .fold(m[0], |inverse: u64, _| inverse.wrapping_mul(2u64.wrapping_sub(m[0].wrapping_mul(inverse))));
     let mut product = vec![0u64; m.len()];
     let mut top = 0;
     for &digit in a {
         let low = product[0].wrapping_add(digit.wrapping_mul(b[0]));
-        // With this multiple of m the lowest digit becomes zero, and is dropped.
+        // Adding this multiple of m makes the lowest digit zero, so it can be dropped.
         let multiple = low.wrapping_mul(inverse.wrapping_neg());
         let (mut carry, mut carry_of_m) = (0, 0);
         for i in 0..m.len() {

@@ -144,7 +144,7 @@ impl TryFrom<Fields> for RuntimeCache {
     }
 }
 
-/// The object of the API.
+/// Returns the object as the API has it.
 impl From<&RuntimeCache> for Json {
     fn from(cache: &RuntimeCache) -> Self {
         let RuntimeCache { language, version, image_name } = cache;
@@ -156,7 +156,7 @@ impl From<&RuntimeCache> for Json {
     }
 }
 
-/// The object of the API.
+/// Returns the object as the API has it.
 impl From<Task> for Json {
     fn from(task: Task) -> Self {
         let Task { id, output, result, finished, code, error, last } = task;
@@ -195,7 +195,7 @@ impl TryFrom<Fields> for Task {
     }
 }
 
-/// Reads the ID of a task in a reply.
+/// Parses the ID of a task in a reply.
 pub(crate) fn task_id(text: &str) -> Result<TaskId, String> {
     text.parse().map_err(|error: InvalidConfig| error.to_string())
 }

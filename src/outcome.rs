@@ -34,7 +34,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Returns the word for it in JSON output.
+    /// Returns the status as JSON output spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
@@ -105,7 +105,7 @@ impl Outcome {
         Self::caused(status, error)
     }
 
-    /// Returns an unknown outcome, because of this error.
+    /// Returns an unknown outcome with this error as its cause.
     pub(crate) fn unknown(error: Error) -> Self {
         Self::caused(Status::Unknown, error)
     }

@@ -1,4 +1,4 @@
-//! PEM text (RFC 7468) as it comes: with text around the sections, indented, or without line breaks.
+//! Reads PEM text (RFC 7468), also with text around the sections, indented, or without line breaks.
 
 use ureq::tls::Certificate;
 
@@ -7,7 +7,7 @@ use crate::der::{SEQUENCE, only, public_key};
 
 /// One section of PEM text.
 pub(crate) struct Section<'a> {
-    /// What it holds, such as `CERTIFICATE`.
+    /// The kind of its contents, such as `CERTIFICATE`.
     pub(crate) label: &'a [u8],
     /// The bytes; `None` if its base64 or its end is broken.
     pub(crate) der: Option<Vec<u8>>,
@@ -64,13 +64,12 @@ fn decode(mut text: &[u8]) -> (Vec<u8>, &[u8]) {
     (bytes, text)
 }
 
-/// Returns the certificates in `pem`: as many as it has sections of them, each of which must be usable. `source`
-/// names the text in the error.
+/// Returns the certificates in `pem`, each of which must be usable. `source` names the text in the error.
 pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
     let mut certificates = Vec::new();
     for section in Sections(pem).filter(|section| section.label.ends_with(b"CERTIFICATE")) {
         let problem = match &section.der {
-            // The trust settings of OpenSSL may also say that it is not to be trusted.
+            // A `TRUSTED CERTIFICATE` has OpenSSL's trust settings, which may say that it must not be trusted.
             _ if !is_plain(section.label) => "has another format; convert it with openssl x509",
             Some(der) if public_key(der, true).is_some() => {
                 certificates.push(Certificate::from_der(der).to_owned());
@@ -94,7 +93,7 @@ pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'
     Ok(certificates)
 }
 
-/// Returns the whole certificates in `pem`, whatever else it holds.
+/// Returns the complete certificates in `pem`, and ignores everything else.
 pub(crate) fn any_certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
     let mut certificates = Vec::new();
     for section in Sections(pem) {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_sections_however_they_are_laid_out() {
+    fn reads_sections_in_any_layout() {
         let expected =
             [("A B".to_owned(), Some(b"light work.".to_vec())), ("C".to_owned(), Some(vec![0xff]))];
         for pem in [

@@ -1,4 +1,4 @@
-//! Is the cache there?
+//! Finds out whether a cache is there.
 //!
 //! | the dry run gets | the list, read after it | this server's dry run | the cache is |
 //! | --- | --- | --- | --- |
@@ -36,7 +36,7 @@ pub(crate) enum Presence {
     NotKnown,
 }
 
-/// The answer to the question, and what it rests on.
+/// The answer to the question, with its evidence.
 pub(crate) struct Finding {
     pub(crate) presence: Presence,
     /// Whether a dry run of the cache was accepted: it was there, if dry runs tell.
@@ -85,8 +85,8 @@ enum Next {
     Answer(Presence),
 }
 
-/// The table above. `listed` is whether a missing row proves that the cache is gone if dry runs do not tell:
-/// it was in an earlier list, or the list would spell its name in the same way.
+/// Returns the next request or the answer, by the table above. `listed` is whether a missing row proves that the
+/// cache is gone if dry runs do not tell: it was in an earlier list, or the list would spell its name in the same way.
 fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
     use Presence::{Gone, NotKnown, There};
 
@@ -153,7 +153,7 @@ impl<'a> Question<'a> {
         next(self.evidence, run.client.dry_runs(), listed)
     }
 
-    /// Asks for a dry run of the cache.
+    /// Sends a dry run of the cache.
     fn dry_run(&mut self, run: &Run<'_>) -> Result<DryRun, Error> {
         let spelling = run.client.attempt(&CheckRuntimeCache(self.cache))?;
         if self.trusts_earlier_list && run.client.was_listed(self.cache) {
@@ -163,7 +163,7 @@ impl<'a> Question<'a> {
         Ok(DryRun::Accepted)
     }
 
-    /// Looks for the cache's row in the list.
+    /// Finds the cache's row in the list.
     fn list(&self, run: &Run<'_>) -> Result<Row, Error> {
         let rows = run.client.attempt(&ListRuntimeCaches)?;
         let spelled = self
@@ -178,7 +178,7 @@ impl<'a> Question<'a> {
         Ok(row)
     }
 
-    /// Asks for a dry run of a cache that cannot exist.
+    /// Sends a dry run of a cache that cannot exist.
     fn calibrate(&self, run: &Run<'_>) -> Result<(), Error> {
         let nowhere = RuntimeCache::new(&self.cache.language, "0.0.0", LOCAL);
         run.client.attempt(&CheckRuntimeCache(&nowhere))?;
@@ -186,7 +186,7 @@ impl<'a> Question<'a> {
         Ok(())
     }
 
-    /// Notes what a request came to that failed for good.
+    /// Records the result of a request that failed for good.
     fn failed(&mut self, request: Next, error: Error, run: &Run<'_>) {
         let no_such_cache = error.is_no_such_cache();
         let dry_run = if no_such_cache { DryRun::NoSuchCache } else { DryRun::Unusable };
@@ -194,7 +194,7 @@ impl<'a> Question<'a> {
             Next::DryRun => self.evidence.dry_run = Some(dry_run),
             Next::SecondDryRun => self.evidence.second_dry_run = Some(dry_run),
             Next::List => self.evidence.row = Some(Row::Unreadable),
-            // The client has noted an answer that tells.
+            // The client has already recorded that dry runs tell.
             Next::Calibration if no_such_cache => return,
             Next::Calibration => run.client.learn_dry_runs(DryRuns::NotKnown),
             Next::Answer(_) => {}
@@ -235,7 +235,7 @@ impl Job for Question<'_> {
                 self.retry = Retry::default();
                 Duration::ZERO
             }
-            Err(error) => match run.client.next_try(&mut self.retry, &error) {
+            Err(error) => match run.client.retry_delay(&mut self.retry, &error) {
                 Some(delay) => delay,
                 None => {
                     let denied = error.verdict() == Verdict::Denied;
@@ -248,7 +248,7 @@ impl Job for Question<'_> {
                 }
             },
         };
-        // The answer takes no turn of its own: another job's request could delay it.
+        // End in the same step if the answer is known: another job's request could delay the next step.
         match self.next(run) {
             Next::Answer(presence) => Step::End(self.finding(presence)),
             _ => Step::Next(self, Instant::now() + delay),
@@ -262,7 +262,7 @@ mod tests {
 
     /// The table at the top of this file, row by row: dry run, row, dry runs, listed before, second dry run.
     #[test]
-    fn answers_as_the_table_says() {
+    fn answers_by_the_table_of_evidence() {
         use DryRun::{Accepted, NoSuchCache, Unusable};
         use DryRuns::{DoNotTell, NotKnown, NotLearned, Tell};
         use Presence::{Gone, There};

@@ -1,8 +1,8 @@
-//! What happens while a task is followed or a cache is deleted.
+//! The progress of following a task or deleting a cache.
 
 use crate::{Error, Outcome, TaskId};
 
-/// What happens while a task is followed or a cache is deleted.
+/// An event while a task is followed or a cache is deleted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {

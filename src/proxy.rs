@@ -1,7 +1,7 @@
-//! Proxies, chosen from the environment by the rules that curl made common.
+//! Proxies, selected from the environment by the same rules as curl's.
 //!
-//! ureq has a choice of its own, but it ignores the target's scheme, skips an address it cannot use
-//! without a word, and knows no subdomains in `NO_PROXY`.
+//! ureq's own selection ignores the server's scheme, silently skips an address that it cannot use, and does not match
+//! subdomains of the names in `NO_PROXY`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,12 +18,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// The proxy that the environment names for `server`, if any.
+    /// Returns the proxy that the environment names for `server`, if any.
     ///
-    /// `var` looks a variable up. For an `https` server the first of `https_proxy`, `HTTPS_PROXY`,
-    /// `all_proxy` and `ALL_PROXY` that is not empty, for an `http` one `http_proxy` and `HTTP_PROXY`
-    /// before these, unless `no_proxy` or `NO_PROXY` names the server. A server on loopback has no proxy: it
-    /// would connect to its own host, and see the key.
+    /// `var` returns the value of a variable. The proxy of an `https` server is the first of `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, that of an `http` server the first of
+    /// `http_proxy`, `HTTP_PROXY`, `all_proxy` and `ALL_PROXY`. There is no proxy if `no_proxy` or `NO_PROXY` names
+    /// the server, or if it is on loopback: a proxy would connect to its own host, and see the key.
     ///
     /// # Errors
     /// [`InvalidConfig`] if the variable's value is not the address of an HTTP or SOCKS5 proxy: a direct
@@ -54,7 +54,7 @@ impl Proxy {
     }
 
     /// Reads `[SCHEME://][user[:password]@]host[:port][/]`. The scheme is `http` by default; that of SOCKS
-    /// tells who resolves the server's name: this host (`socks5`) or the proxy (`socks5h`).
+    /// says where the server's name is resolved: on this host (`socks5`) or by the proxy (`socks5h`).
     fn parse(text: &str) -> Result<Self, &'static str> {
         const NO_ADDRESS: &str = "has an address that cannot be used";
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
@@ -106,12 +106,12 @@ impl Proxy {
         self.port
     }
 
-    /// User name and password.
+    /// Returns the user name and the password.
     pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
-    /// The value of the `Proxy-Authorization` header, if there are credentials.
+    /// Returns the value of the `Proxy-Authorization` header, if there are credentials.
     pub(crate) fn authorization(&self) -> Option<String> {
         let (user, password) = self.credentials()?;
         Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
@@ -188,7 +188,7 @@ fn percent_decode(text: &str) -> Option<String> {
             rest = tail;
         }
     }
-    // A line break here would break out of the header.
+    // A line break would end the header.
     String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control))
 }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn chooses_by_the_servers_scheme_lower_case_first() {
+    fn selects_by_scheme_and_prefers_lower_case_variables() {
         let all = [
             ("HTTP_PROXY", "up-http"),
             ("http_proxy", "low-http:3128"),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable() {
+    fn names_the_variable_of_an_unusable_proxy() {
         for (value, says) in [
             ("socks4://p:1080", "another scheme than http://, socks5:// and socks5h://"),
             ("https://p:443", "another scheme"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_names_hosts_domains_addresses_and_ports() {
+    fn matches_hosts_domains_addresses_and_ports_in_no_proxy() {
         for (server, list, direct) in [
             ("http://connect.example.com:3939", "example.com", true),
             ("http://connect.example.com:3939", ".example.com", true),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_decoded_and_sent_as_basic() {
+    fn sends_decoded_credentials_as_basic() {
         let sent = |url: &str| Proxy::parse(url).unwrap().authorization();
         assert_eq!(
             sent("http://Aladdin:open%20sesame@p").as_deref(),

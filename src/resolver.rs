@@ -10,10 +10,10 @@ use ureq::unversioned::transport::NextTimeout;
 /// ureq keeps no more addresses than this.
 const MAX_ADDRESSES: usize = 16;
 
-/// Resolves the host of each request, or always the same proxy.
+/// Resolves the host of each request, or the proxy if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct CallingThreadResolver {
-    /// Where to connect whatever the request's host is: a proxy, unless it opens tunnels.
+    /// Host and port of the proxy to connect to, unless it opens tunnels, for which ureq connects to it.
     pub(crate) proxy: Option<(String, u16)>,
 }
 
@@ -39,7 +39,7 @@ impl Resolver for CallingThreadResolver {
     }
 }
 
-/// Returns the addresses of a host, of which there is at least one.
+/// Returns the addresses of a host, at least one.
 pub(crate) fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, ureq::Error> {
     let problem = match (host, port).to_socket_addrs() {
         Ok(addresses) => {

@@ -1,11 +1,11 @@
-//! When to try a request again, and after how long. No I/O here: [`crate::Client`] asks and waits.
+//! Decides whether and when to retry a request. There is no I/O here: [`crate::Client`] waits.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use crate::Error;
 
-/// Retries of one request where the caller named no number.
+/// Retries of one request if the configuration has no number.
 const RETRIES: u32 = 6;
 /// The same until the server has answered once in a run: a wrong address should not cost minutes.
 const RETRIES_UNANSWERED: u32 = 2;
@@ -18,10 +18,10 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// Counts a failure; the time to wait before the next try, or `None` to give up.
+    /// Counts a failure, and returns the delay before the retry; `None` if there is none.
     ///
-    /// `limit` is the number that the caller named; `retry_after` what the server asked for; `left`
-    /// the time that the run still has. `at_deadline` allows for a last try when that is over.
+    /// `limit` is the configured number of retries, `retry_after` the delay that the server asked for, `left` the
+    /// time left of the run. `at_deadline` allows a last retry when that is over.
     pub(crate) fn after_failure(
         &mut self,
         limit: Option<u32>,
@@ -51,26 +51,26 @@ impl Retry {
         self.failures == 0
     }
 
-    /// Counts a lookup by a node that did not know the task; whether to ask again.
+    /// Counts a lookup at a node that did not know the task; reports whether to look it up again.
     pub(crate) fn after_lost_lookup(&mut self, limit: u32) -> bool {
         self.lost_lookups += 1;
         self.lost_lookups <= limit
     }
 
-    /// Forgets the failures: only those in a row count.
+    /// Forgets the failures, since only consecutive ones count.
     pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
 }
 
-/// 0.5 s, doubled with each failure in a row up to 16 s, and up to a quarter more by `jitter`, so that many
-/// clients cut off at once do not come back at once.
+/// Returns 0.5 s, doubled with each consecutive failure up to 16 s, plus up to a quarter by `jitter`, so that clients
+/// that fail at the same time do not retry at the same time.
 fn backoff(failures: u32, jitter: u8) -> Duration {
     let delay = Duration::from_millis(500) * (1 << failures.saturating_sub(1).min(5));
     delay + delay / 4 * u32::from(jitter) / 255
 }
 
-/// The standard library's only randomness is in its hash keys, and will do.
+/// Returns a random number. The standard library's only randomness is in its hash keys, which suffices here.
 fn random() -> u8 {
     RandomState::new().build_hasher().finish() as u8
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_up_after_as_many_as_allowed() {
+    fn stops_after_the_allowed_number_of_retries() {
         for (limit, answered, allowed) in
             [(None, true, 6), (None, false, 2), (Some(0), true, 0), (Some(3), false, 3)]
         {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn honors_retry_after_up_to_a_minute_and_never_passes_the_deadline() {
+    fn honors_retry_after_up_to_a_minute_and_within_the_deadline() {
         let next =
             |after, left| Retry::default().after_failure(None, true, Some(secs(after)), secs(left), true);
         assert_eq!(next(7.0, 100.0), Some(secs(7.0)));

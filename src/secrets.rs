@@ -2,7 +2,7 @@
 
 use crate::{ApiKey, Header, Proxy};
 
-/// A shorter text would be masked by coincidence, and protects nothing.
+/// A shorter text is not masked: it would match by coincidence, and is too short for a secret.
 const MIN_BYTES: usize = 6;
 const MASK: &[u8] = b"***";
 
@@ -29,7 +29,7 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// Replaces each secret by `***`, also if JSON escapes spell any of its characters.
+    /// Replaces each secret by `***`, even if JSON escapes spell some of its characters.
     pub(crate) fn mask(&self, text: &mut Vec<u8>) {
         for secret in &self.0 {
             // The mask is shorter than any secret, so the text moves towards its start.

@@ -10,8 +10,8 @@ use crate::InvalidConfig;
 
 /// A server's address: `http` or `https`, a host, perhaps a port and a path prefix.
 ///
-/// Parsing drops a trailing `/` and everything from `/__api__` on, and refuses user info, a query and a
-/// fragment, so that neither a key nor a request ends up where nobody meant it.
+/// Parsing drops a trailing `/` and everything from `/__api__` on. It rejects user info, a query and a fragment, so
+/// that neither the key nor a request goes to another address than intended.
 ///
 /// ```
 /// use connect_cache::ServerUrl;
@@ -31,17 +31,17 @@ pub struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// Whether requests go over TLS.
+    /// Reports whether requests go over TLS.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// The host's name or address, an IPv6 address without its brackets.
+    /// Returns the host's name or address, an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// The port, 80 or 443 where the address names none.
+    /// Returns the port: 80 or 443 if the address names none.
     pub fn port(&self) -> u16 {
         self.port_or(if self.https { 443 } else { 80 })
     }
@@ -51,7 +51,7 @@ impl ServerUrl {
         self.port.unwrap_or(default)
     }
 
-    /// Whether what is sent there cannot leave this host.
+    /// Reports whether the host, as written, is this host's loopback, so that requests do not leave it.
     pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         match host.parse::<IpAddr>() {
@@ -60,7 +60,7 @@ impl ServerUrl {
         }
     }
 
-    /// The scheme, host and port alone, as a request in absolute form begins.
+    /// Returns the scheme, host and port, with which the target of a request in absolute form begins.
     pub(crate) fn origin(&self) -> String {
         let (scheme, host) = (if self.https { "https" } else { "http" }, &self.host);
         match self.port {
@@ -69,7 +69,7 @@ impl ServerUrl {
         }
     }
 
-    /// The URL of the endpoint at `path`, relative to the API's base `__api__/`.
+    /// Returns the URL of the endpoint at `path`, which is relative to the API's base `__api__/`.
     pub(crate) fn endpoint(&self, path: &str) -> String {
         format!("{self}/__api__/{path}")
     }
@@ -93,8 +93,8 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
         Self::read(text.trim()).map_err(|Misread { problem, instead }| {
-            // An @ tells user info from the host only where an authority is all that is before it;
-            // elsewhere, what is before it may be a password, and no address is offered.
+            // A single @ in the authority ends the user info. The text before any other @ may be part of a
+            // password, so no address is suggested.
             let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
             let authority = authority.split(['/', '?', '#', '\\']).next();
             let is_clear = match text.matches('@').count() {
@@ -109,7 +109,7 @@ impl FromStr for ServerUrl {
     }
 }
 
-/// Why a text is no address, and the address that is meant, or nothing if that is not known.
+/// Why a text is not an address, and the intended address, which is empty if it is not known.
 struct Misread {
     problem: &'static str,
     instead: String,
@@ -119,7 +119,7 @@ fn invalid(problem: &'static str) -> Misread {
     Misread { problem, instead: String::new() }
 }
 
-/// Returns the problem and the address meant: `text`, in which there may be more to correct.
+/// Returns the problem and the intended address: `text`, in which there may be more to correct.
 fn meant(problem: &'static str, text: &str) -> Misread {
     let instead = match ServerUrl::read(text) {
         Ok(server) => server.to_string(),
@@ -130,7 +130,7 @@ fn meant(problem: &'static str, text: &str) -> Misread {
 
 impl ServerUrl {
     fn read(text: &str) -> Result<Self, Misread> {
-        // Each call to `meant` removes what it names, so that this ends.
+        // Each call to `meant` removes the problem that it names, so the recursion ends.
         const QUOTES: [char; 6] = ['"', '\'', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
         if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
             return Err(meant("has quotes around it", text.trim_matches(QUOTES).trim()));
@@ -139,9 +139,9 @@ impl ServerUrl {
             return Err(meant("has backslashes in it", &text.replace('\\', "/")));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            // User info may be a password; what follows it is the address meant.
+            // User info may be a password; the intended address follows it.
             let address = without_user_info(text);
-            // A colon or a slash may be all that its scheme lacks.
+            // Its scheme may only lack a colon or a slash.
             let slip = ["https", "http"].iter().find_map(|scheme| {
                 address.strip_prefix(scheme).filter(|rest| rest.starts_with([':', '/']) && rest.contains('/'))
             });
@@ -163,7 +163,7 @@ impl ServerUrl {
         if let Some(at) = rest.find(['?', '#']) {
             let (address, tail) = rest.split_at(at);
             let address = address.trim_end_matches('/');
-            // The dashboard's pages are fragments below /connect/.
+            // The dashboard's pages are fragments under /connect/.
             let server = address.strip_suffix("/connect").filter(|_| tail.starts_with('#'));
             let address = format!("{scheme}://{}", server.unwrap_or(address));
             return Err(meant("has a query or a fragment", &address));
@@ -176,7 +176,7 @@ impl ServerUrl {
             rest.is_empty() || rest.starts_with('/')
         });
         let prefix = api.map_or(path, |(at, _)| &path[..at]).trim_end_matches('/');
-        // Behind the brackets of an IPv6 address, if any: the colons in them part no port.
+        // The port comes after the brackets of an IPv6 address, if any, since that contains colons too.
         let (host, port) = match authority[authority.find(']').unwrap_or(0)..].rfind(':') {
             Some(_) => authority.rsplit_once(':').unwrap_or((authority, "")),
             None => (authority, ""),
@@ -201,7 +201,7 @@ impl ServerUrl {
         if host.contains([':', '[', ']']) && server.host().parse::<std::net::Ipv6Addr>().is_err() {
             return Err(invalid("has a host that is no name and no IP address"));
         }
-        // The characters that a host and a path may have are the http crate's to judge.
+        // The http crate decides which characters a host and a path may have.
         if server.endpoint("").parse::<Uri>().is_err()
             || server.prefix.len() > 1024
             || !server.prefix.is_ascii()
@@ -212,7 +212,7 @@ impl ServerUrl {
     }
 }
 
-/// `address` (host, port, path) without the `user:password@` in front of its host.
+/// Returns `address` (host, port, path) without a `user:password@` before its host.
 fn without_user_info(address: &str) -> &str {
     let authority = address.find(['/', '?', '#']).unwrap_or(address.len());
     match address[..authority].rfind('@') {
@@ -221,7 +221,7 @@ fn without_user_info(address: &str) -> &str {
     }
 }
 
-/// Returns a label of a host name as DNS has it: what is not ASCII in Punycode (RFC 3492, section 6.3).
+/// Returns a label of a host name as DNS has it: in Punycode (RFC 3492, section 6.3) if it is not ASCII.
 fn ascii_label(label: &str) -> String {
     let chars = || label.chars().map(u32::from);
     let total = chars().count() as u32;
@@ -282,7 +282,7 @@ mod tests {
     use super::ServerUrl;
 
     #[test]
-    fn accepts_what_administrators_paste() {
+    fn accepts_pasted_addresses() {
         for (text, address) in [
             ("https://connect.example.com", "https://connect.example.com"),
             ("https://connect.example.com/", "https://connect.example.com"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_an_address_and_shows_the_one_meant() {
+    fn rejects_invalid_addresses_and_suggests_the_intended_ones() {
         for (text, says) in [
             ("connect.example.com", "no scheme; use https://connect.example.com"),
             ("localhost:3939/x", "no scheme; use https://localhost:3939/x"),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_stays_on_this_host() {
+    fn recognizes_loopback_addresses() {
         for (text, loopback) in [
             ("http://localhost:3939", true),
             ("http://connect.localhost", true),

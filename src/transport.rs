@@ -14,7 +14,7 @@ use crate::head::{self, Head, MAX_HEAD};
 const MAX_HEADERS: usize = 128;
 const MAX_CONNECT_HEADERS: usize = 20;
 
-/// What is observed and done at the transport, for one agent.
+/// What one agent observes and changes at the transport.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     /// Whether any of the current request was handed to the connection.
@@ -102,7 +102,7 @@ impl<T: Transport> WireTransport<T> {
             }
             match head {
                 Head::Partial => return Ok(false),
-                // ureq would read the reply after it before this function can.
+                // If this were left to ureq, it would read the next reply before this function can rewrite it.
                 Head::Interim { .. } => buffers.input_consume(length),
                 Head::Whole { mut rewritten, .. } => {
                     self.wire.refuses_basic.store(head::refuses_basic(&rewritten), Relaxed);
@@ -145,7 +145,7 @@ impl<T: Transport> Transport for WireTransport<T> {
                 timeout.after = Duration::Exact(limit.saturating_sub(started_at.elapsed()));
             }
             if !self.inner.await_input(timeout)? {
-                // A head whose end was lost is not for ureq to judge.
+                // Drop a head whose end was lost, so that ureq does not parse it.
                 let partial = self.inner.buffers().input().len();
                 self.inner.buffers().input_consume(partial);
                 return Ok(false);

@@ -83,7 +83,7 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
                 }
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-                // Any other roots would trust what the system's administrator may have removed.
+                // Do not use other roots instead: they may include a CA that the system's administrator removed.
                 Err(error) => return Err(unreadable(&source, &error)),
             }
         }
@@ -126,7 +126,7 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
     Ok((certificates.into(), sources.join(" and ")))
 }
 
-/// Reads a file of at most 1 MiB. Text in UTF-16, as PowerShell writes it, becomes ASCII as far as PEM goes.
+/// Reads a file of at most 1 MiB. In text in UTF-16, as PowerShell writes it, the ASCII characters of PEM are kept.
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut content)?;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The main job as a user would type it, against the test server on a free port of this host.
+# Shows the main commands as a user would type them, with the test server on a free port of this host.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 built=${CARGO_TARGET_DIR:-target}/debug
 PATH=$(cd "$built" && pwd):$PATH
-# Nothing of this host's own settings: no proxy, no other server.
+# Ignore this host's settings: no proxy and no other server.
 for name in ${!CONNECT_*} HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy; do
     unset "$name"
 done
@@ -22,7 +22,7 @@ until [ -s "$work/ready" ]; do
 done
 address=$(head -n 1 "$work/ready")
 
-# type COMMAND EXPECTED-STATUS: shows the command, runs it, shows its exit status.
+# type_in COMMAND EXPECTED-STATUS: shows the command, runs it, and shows its exit status.
 type_in() {
     printf '\n$ %s\n' "$1"
     local status=0

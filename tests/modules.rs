@@ -1,6 +1,6 @@
-//! The imports between the modules of the library, and of the program, go one way: there is no cycle.
+//! Checks that the imports between the modules of the library, and of the program, have no cycle.
 
-// clippy.toml allows these in tests, and does not know the functions that tests share.
+// clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +12,14 @@ use syn::visit::{self, Visit};
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn imports_go_one_way_in_the_library() {
+fn finds_no_import_cycle_in_the_library() {
     let graph = graph("src/lib.rs");
     assert!(graph["client"].contains("http") && graph["api_key"].contains("error"), "{graph:#?}");
     assert_eq!(cycle(&graph), None, "{graph:#?}");
 }
 
 #[test]
-fn imports_go_one_way_in_the_program() {
+fn finds_no_import_cycle_in_the_program() {
     let graph = graph("src/main.rs");
     assert!(graph["cli::commands::list"].contains("cli::session"), "{graph:#?}");
     assert!(graph["cli"].contains("cli::commands::list"), "{graph:#?}");
@@ -70,7 +70,7 @@ fn cycle(graph: &Graph) -> Option<Vec<String>> {
 fn graph(root: &str) -> Graph {
     let mut modules = BTreeMap::new();
     read(Path::new(root), "", &mut modules);
-    // Names that the root re-exports lead to the modules that define them.
+    // A name that the root re-exports stands for the module that defines it.
     let mut exported = BTreeMap::new();
     for item in &modules[""].items {
         if let syn::Item::Use(item) = item {
@@ -114,7 +114,7 @@ fn read(file: &Path, module: &str, modules: &mut BTreeMap<String, syn::File>) {
     modules.insert(module.to_owned(), parsed);
 }
 
-/// Returns the module that a path in `module` leads to, if it leads to one of this crate.
+/// Returns the module that a path in `module` names, if it is in this crate.
 fn resolve(
     module: &str,
     path: &[String],
@@ -140,11 +140,11 @@ fn resolve(
         }
     };
     at.extend(rest);
-    // The longest part of the path that is a module; what follows is an item in it.
+    // The longest part of the path that is a module is the module. The rest is an item in it.
     (1..=at.len()).rev().map(|length| at[..length].join("::")).find(|part| names.contains(part))
 }
 
-/// Collects the paths in a file, those of unit tests aside.
+/// Collects the paths in a file, except for those in unit tests.
 #[derive(Default)]
 struct Uses {
     paths: Vec<Vec<String>>,

@@ -1,4 +1,4 @@
-"""What packaging/kubernetes/cronjob.yaml promises beyond being valid: cronjob.py FILE"""
+"""Checks the settings of packaging/kubernetes/cronjob.yaml: cronjob.py FILE"""
 
 import sys
 
@@ -20,7 +20,7 @@ assert limits["readOnlyRootFilesystem"] is True and limits["allowPrivilegeEscala
 assert limits["capabilities"]["drop"] == ["ALL"]
 assert container["resources"]["limits"]["memory"] == "16Mi"
 assert container["args"] == ["purge", "--orphaned", "--yes", "--retries", "6"]
-# The key is a file from a secret, of no other user's; 0440 in YAML is octal.
+# The key is a file from a secret that other users cannot read. 0440 in YAML is octal.
 assert "CONNECT_API_KEY" not in env and env["CONNECT_API_KEY_FILE"].startswith(mounts["key"]["mountPath"] + "/")
 assert volumes["key"]["secret"]["defaultMode"] == 0o440
 assert env["CONNECT_CA_CERTIFICATE"].startswith(mounts["ca"]["mountPath"] + "/") and "configMap" in volumes["ca"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A test server for the checks, and the main job against it.
+# A test server for the checks, and the main commands with it.
 # shellcheck disable=SC2154,SC2034 # packaging/check sets what they share
 
 # start_server FOLDER WORD...: starts the test server; its URL is in $url, its CA in FOLDER/ca.pem, a key
@@ -21,7 +21,7 @@ start_server() {
     (umask 077; sed -n '2s/ .*//p' "$folder/out" >"$folder/key")
 }
 
-# expect STATUS WORD...: runs the words; what they print is in $out and $err.
+# expect STATUS WORD...: runs a command, and puts its output into $out and $err.
 expect() {
     local status=0
     "${@:2}" >"$scratch/out" 2>"$scratch/err" || status=$?
@@ -30,8 +30,8 @@ expect() {
     [ "$status" = "$1" ] || { echo "exit $status, not $1"; return 1; }
 }
 
-# main_job FOLDER WORD...: list, a deletion with its task, one that fails, a wrong CA, all over TLS, by the
-# program that the words run.
+# main_job FOLDER WORD...: runs the program by these words over TLS: a list, a deletion, one that fails, and a
+# wrong CA.
 main_job() {
     local folder=$1
     shift

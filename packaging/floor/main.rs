@@ -1,4 +1,4 @@
-//! The least program of this kind: one DELETE and one GET, by `floor URL KEY BODY`.
+//! The smallest program of this kind: one DELETE and one GET, by `floor URL KEY BODY`.
 //!
 //! `packaging/size.sh` builds it with the dependencies, features and profile of connect-cache, to compare the
 //! sizes.

@@ -1,4 +1,4 @@
-"""What the tests are made of: the program, test servers, certificates, and the components between them."""
+"""Fixtures: the program, test servers, certificates, and the components between them."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ from processes import Connect, Program, Service, free_port
 
 
 def pytest_configure():
-    # Ended from outside, the tests still end what they started.
+    # If the tests are terminated, their fixtures still end the processes that they started.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
@@ -54,7 +54,7 @@ def connect(tmp_path):
 
 @pytest.fixture
 def nginx(tmp_path):
-    """Starts nginx with a text of `server` blocks that listens on these ports; its access log."""
+    """Starts nginx with `server` blocks that listen on these ports; returns its access log."""
     services = []
     numbers = itertools.count()
 
@@ -99,7 +99,7 @@ class AccessLog:
         self.file = Path(file)
 
     def lines(self, port=None):
-        """Those at a port, without it."""
+        """Returns the requests to a port, or all, without the port."""
         lines = (line.split(" ", 1) for line in self.file.read_text().splitlines())
         return [rest for at, rest in lines if port in (None, int(at))]
 

@@ -1,4 +1,4 @@
-"""Certificates, made on the spot."""
+"""Certificates, generated for each test."""
 
 import datetime
 import ipaddress
@@ -21,14 +21,14 @@ LOCAL = ("localhost", "127.0.0.1")
 
 
 class Identity(NamedTuple):
-    """A server's certificate with those that follow it, and its key: files."""
+    """The files of a certificate, followed by intermediate ones, and of its key."""
 
     chain: Path
     key: Path
 
 
 class Authority:
-    """A certificate authority; `ca` is its certificate's file, where it is a root."""
+    """A certificate authority. `ca` is the file of its certificate."""
 
     def __init__(self, folder, name, issuer=None, kind="p256", constraints=None, is_ca=True):
         self.folder, self.kind = Path(folder), kind
@@ -40,15 +40,16 @@ class Authority:
             builder = builder.add_extension(constraints, critical=True)
         signer = issuer or self
         self.certificate = builder.issuer_name(signer.name).sign(signer.key, hashes.SHA256())
-        # What a server shows besides its own certificate: all but the root.
+        # A server sends these after its own certificate: all certificates except the root's.
         self.intermediates = _pem(self.certificate) + issuer.intermediates if issuer else b""
         self.ca = self.folder / f"{name}.pem"
         self.ca.write_bytes(_pem(self.certificate))
 
     def issue(self, label, *, names=LOCAL, kind=None, since=-1, until=1, whole=True, extensions=()):
-        """A server's identity, valid from so many days on until so many, with extensions and whether each is critical.
+        """Issues an identity that is valid from `since` until `until`, in days from now.
 
-        Without `whole` the intermediate certificates are left out, as in many a misconfigured server.
+        `extensions` are pairs of an extension and whether it is critical. Without `whole` the intermediate
+        certificates are missing, as on a misconfigured server.
         """
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         key = KEYS[kind or self.kind]()
@@ -66,7 +67,7 @@ class Authority:
         return identity
 
     def issue_by_openssl(self, label, *options, key="rsa:2048"):
-        """What `openssl x509 -req` makes: version 1 unless it is told of extensions."""
+        """Issues an identity by `openssl x509 -req`: of version 1 unless the options name extensions."""
         identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
         issuer, request = self.folder / f"{label}.issuer", self.folder / f"{label}.csr"
         issuer.write_bytes(_private(self.key))
@@ -79,7 +80,7 @@ class Authority:
 
 
 def self_signed(folder, label, *options):
-    """What people make: `openssl req -x509`."""
+    """Returns a self-signed identity, made by `openssl req -x509`."""
     identity = Identity(Path(folder) / f"{label}.pem", Path(folder) / f"{label}.key")
     words = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost".split()
     words += [*options, "-keyout", identity.key, "-out", identity.chain]

@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-# Far more than anything takes on a machine with other work to do.
+# Far longer than anything takes, even on a busy machine.
 PATIENCE = 90
 
 
@@ -27,7 +27,7 @@ def wait_until(condition, what, patience=PATIENCE):
 
 
 def free_port(host="127.0.0.1"):
-    """A free port below those that the system gives to outgoing connections."""
+    """Returns a free port below those that the system uses for outgoing connections."""
     while True:
         port = random.randrange(15000, 32000)
         with socket.socket() as probe:
@@ -39,7 +39,7 @@ def free_port(host="127.0.0.1"):
 
 
 class Service:
-    """A process of ours that runs until it is stopped, with whatever it started itself."""
+    """A process that runs until it is stopped, with the processes that it started itself."""
 
     def __init__(self, name, words, folder, **options):
         self.name = name
@@ -73,7 +73,7 @@ class Service:
         self.wait_until(listens, f"{self.name} listens on port {port}")
 
     def kill(self):
-        """Ends it as a crash would."""
+        """Ends the process as a crash would."""
         self._signal(signal.SIGKILL)
         self.process.wait()
 
@@ -81,7 +81,7 @@ class Service:
         self._signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        # Helpers that outlive their parent are in its group.
+        # Child processes that are still running are in its group.
         self._signal(signal.SIGKILL)
         self.process.wait()
 
@@ -91,7 +91,7 @@ class Service:
 
 
 def with_hosts(hosts, words):
-    """The words of a command that runs with another /etc/hosts, in a namespace of its own."""
+    """Returns a command that runs `words` with another /etc/hosts, in a namespace of its own."""
     become_root = [] if os.geteuid() == 0 else ["--map-root-user"]
     mount = 'mount --bind "$0" /etc/hosts && exec "$@"'
     return ["unshare", "--mount", *become_root, "sh", "-c", mount, hosts, *words]
@@ -118,13 +118,13 @@ class Connect:
         return int(self.url.removesuffix(self.prefix).rpartition(":")[2])
 
     def requests(self, endpoint=None):
-        """The requests that were answered, or those for an endpoint."""
+        """Returns the answered requests, all or those for one endpoint."""
         lines = self._log.read_text().splitlines() if self._log.exists() else []
         requests = [json.loads(line) for line in lines]
         return [request for request in requests if endpoint in (None, request["endpoint"])]
 
     def caches(self):
-        """The caches that are left, as (language, version, image); not over TLS."""
+        """Returns the remaining caches as (language, version, image). It does not work over TLS."""
         with urllib.request.urlopen(f"{self.url}/__control__/caches", timeout=PATIENCE) as reply:
             caches = json.load(reply)["caches"]
         return [(cache["language"], cache["version"], cache["image_name"]) for cache in caches]
@@ -138,7 +138,7 @@ class Connect:
 
 
 class Run:
-    """A run of the program: how it ended and what it said."""
+    """A run of the program, with its exit status and output."""
 
     def __init__(self, process):
         self.process = process
@@ -154,7 +154,7 @@ class Run:
 
 
 class Program:
-    """The program under test, with nothing in its environment but what a test says."""
+    """The program under test, with only those variables in its environment that a test sets."""
 
     def __init__(self, home):
         self.home = home
@@ -186,14 +186,14 @@ class Program:
         return self.start(*words, **environment).end()
 
     def stop(self):
-        """Ends the runs that a test which failed has left."""
+        """Ends the runs that a failed test has left."""
         for run in self.runs:
             run.process.kill()
             run.process.wait()
 
 
 def rsconnect(home, *words, **environment):
-    """Runs rsconnect-python; its exit status, standard output and standard error."""
+    """Runs rsconnect-python; returns its exit status, standard output and standard error."""
     done = subprocess.run(
         [shutil.which("rsconnect"), *map(str, words)],
         check=False,
@@ -207,7 +207,7 @@ def rsconnect(home, *words, **environment):
 
 
 def fetch(url, method="GET", body=None, key="admin-key"):
-    """The status and the JSON of a reply to a request of no particular client."""
+    """Sends a request, and returns the status and the JSON of the reply."""
     request = urllib.request.Request(url, method=method)
     request.add_header("Authorization", f"Key {key}")
     if body is not None:

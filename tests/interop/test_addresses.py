@@ -1,4 +1,4 @@
-"""A server with several addresses, of which some do not answer."""
+"""A server with several addresses, some of which do not answer."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def silent():
-    """Makes a port of ::1 silent: its queue is full, so the system drops what arrives."""
+    """Makes a port of ::1 silent by filling its queue, so that the system drops further connections."""
     sockets = []
 
     def start(port):
@@ -25,7 +25,7 @@ def silent():
         each.close()
 
 
-def test_only_the_first_connection_waits_for_a_silent_address(program, connect, silent, tmp_path):
+def test_waits_for_a_silent_address_only_once(program, connect, silent, tmp_path):
     server = connect()
     silent(server.port)
     # IPv6 comes first by RFC 6724.
@@ -37,6 +37,6 @@ def test_only_the_first_connection_waits_for_a_silent_address(program, connect, 
     run = program(*words, server=url, hosts=hosts)
     assert run.status == 4, run
     [first, *others] = [int(ms) for ms in re.findall(r" bytes in (\d+) ms", run.stderr)]
-    # Half of the time is for the first address.
+    # The first address may take half of the time.
     assert first >= 1000, run
     assert len(others) == 10 and max(others) < 1000, run

@@ -1,4 +1,4 @@
-"""Is the test server faithful? The clients of others judge it: posit-sdk and rsconnect-python."""
+"""The test server works with other clients, posit-sdk and rsconnect-python, as Connect does."""
 
 import json
 
@@ -10,7 +10,7 @@ import processes
 
 IMAGE = "ghcr.io/Rstudio/content:base"
 CACHES = ["R,4.3.0,Local", "Python,3.7.6,Local", f"R,4.2.0,{IMAGE}"]
-# As the list shows them, the image's name sanitized.
+# The list shows the sanitized name of the image.
 R, PYTHON, BROKEN = (
     {"language": "R", "version": "4.3.0", "image_name": "Local"},
     {"language": "Python", "version": "3.7.6", "image_name": "Local"},
@@ -32,13 +32,13 @@ def server(request, connect, identity):
 
 @pytest.fixture
 def sdk(server, authority, monkeypatch):
-    """Makes posit-sdk's clients."""
+    """Creates posit-sdk's clients."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca))
     return lambda key: Client(server.url, key)
 
 
 def refusal(error):
-    """What a ClientError says: HTTP status, code, text."""
+    """Returns the HTTP status, code and text of a ClientError."""
     said = json.loads(str(error.value))
     return said["http_status"], said["error_code"], said["error_message"]
 
@@ -76,16 +76,16 @@ def test_posit_sdk_deletes_a_cache_that_it_found(sdk):
     assert list(map(dict, client.system.caches.runtime.find())) == [PYTHON, BROKEN]
 
 
-def test_posit_sdk_says_nothing_of_a_task_that_fails(sdk):
+def test_posit_sdk_ignores_a_task_that_fails(sdk):
     client = sdk("admin-key")
     task = client.system.caches.runtime.destroy(language="R", version="4.2.0", image_name=IMAGE)
-    task.wait_for()  # And raises nothing.
+    task.wait_for()  # Raises nothing.
     assert task.is_finished
     assert (task.error_code, task.error_message, task["output"]) == (1, WHY, FAILED)
     assert list(map(dict, client.system.caches.runtime.find())) == [R, PYTHON, BROKEN]
 
 
-def test_posit_sdk_is_refused(sdk):
+def test_posit_sdk_raises_refusals(sdk):
     client = sdk("admin-key")
     runtime = client.system.caches.runtime
     absent = {"language": "R", "version": "9.9.9", "image_name": "Local"}
@@ -118,7 +118,7 @@ def test_posit_sdk_is_refused(sdk):
 
 @pytest.fixture
 def rsconnect(server, authority, tmp_path):
-    """Runs `rsconnect system caches …`; its exit status, standard output and standard error."""
+    """Runs `rsconnect system caches …`; returns its exit status, standard output and standard error."""
 
     def run(command, *words, key="admin-key"):
         words = ["-s", server.url, "-k", key, *words]
@@ -154,13 +154,13 @@ def test_rsconnect_deletes_a_cache(rsconnect):
     assert caches(rsconnect) == [PYTHON, BROKEN]
 
 
-def test_rsconnect_exits_with_0_though_the_task_fails(rsconnect):
+def test_rsconnect_exits_with_0_if_the_task_fails(rsconnect):
     status, out, err = rsconnect("delete", "-l", "R", "-V", "4.2.0", "-I", IMAGE)
     assert (status, text(out + err).splitlines()[: len(FAILED)]) == (0, FAILED)
     assert caches(rsconnect) == [R, PYTHON, BROKEN]
 
 
-def test_rsconnect_is_refused(rsconnect, server):
+def test_rsconnect_reports_refusals(rsconnect, server):
     path = f"{server.prefix}/__api__/v1/system/caches/runtime"
     prefix = f"Error: Posit Connect reported an error (calling {path}): "
     forbidden = prefix + "You don't have permission to perform this operation.\n"
@@ -177,8 +177,8 @@ def test_rsconnect_is_refused(rsconnect, server):
     assert caches(rsconnect) == [R, PYTHON, BROKEN]
 
 
-def test_the_program_tells_what_they_do_not(program, server, authority):
-    """The failure that both clients pass over in silence."""
+def test_reports_a_failure_that_other_clients_ignore(program, server, authority):
+    """Both other clients ignore this failure."""
     run = program("delete", "-lR", "-V4.2.0", "-I", IMAGE, "-c", authority.ca, server=server.url)
     assert run.status == 1, run
     assert run.stdout.splitlines() == FAILED, run

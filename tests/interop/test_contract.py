@@ -1,5 +1,5 @@
-"""Is the contract kept? Prism stands between the program and the test server, and lets nothing through
-that `connect-api.yaml` does not allow: neither a request that a command makes nor a reply of the server."""
+"""The API's contract: Prism, between the program and the test server, rejects each request and reply that
+`connect-api.yaml` does not allow."""
 
 import json
 import threading
@@ -26,24 +26,24 @@ class Prism:
         self.log = self.service.log
 
     def violations(self):
-        """What Prism objected to: an undocumented status is only noted, all else ends the request."""
+        """Returns Prism's objections. An undocumented status is only logged; any other violation fails the request."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if "Violation:" in line or "/prism/errors#" in line]
 
 
 @pytest.fixture(scope="module")
 def prism(tmp_path_factory):
-    """Prism in front of an address at which each test has its own server."""
+    """Prism in front of an address at which each test starts its own server."""
     prism = Prism(tmp_path_factory.mktemp("prism"), f"127.0.0.1:{free_port()}", free_port())
     yield prism
     prism.service.stop()
-    # By now all is written.
+    # Now that Prism has ended, its log is complete.
     assert prism.violations() == []
 
 
 @pytest.fixture(scope="module")
 def offended_prism(tmp_path_factory):
-    """Another Prism, which gets to see violations."""
+    """Another Prism, for tests that cause violations."""
     prism = Prism(tmp_path_factory.mktemp("offended-prism"), f"127.0.0.1:{free_port()}", free_port())
     yield prism
     prism.service.stop()
@@ -51,7 +51,7 @@ def offended_prism(tmp_path_factory):
 
 @pytest.fixture
 def run(program, prism, connect):
-    """Runs the program through Prism, and checks the status and that no violation was seen."""
+    """Runs the program through Prism, and asserts its status and that there is no violation."""
     before = prism.violations()
 
     def run(status, *words, key="admin-key"):
@@ -64,7 +64,7 @@ def run(program, prism, connect):
     return run
 
 
-def test_list_and_check(run):
+def test_lists_and_checks(run):
     server = run.connect()
     assert len(run(0, "list").stdout.splitlines()) == 2
     assert len(json.loads(run(0, "list", "--json").stdout)["caches"]) == 2
@@ -74,7 +74,7 @@ def test_list_and_check(run):
     assert endpoints == {"DryRun", "List", "Settings", "User"}
 
 
-def test_delete(run):
+def test_deletes(run):
     server = run.connect("--task-seconds", "2")
     assert run(0, "delete", *R, "--dry-run").stdout == ""
     assert len(server.caches()) == 2
@@ -88,29 +88,29 @@ def test_delete(run):
     assert '"status":"deleted"' in run(0, "delete", "-lPython", "-V3.7.6", "--json").stdout
 
 
-def test_delete_that_fails(run):
+def test_reports_a_deletion_that_fails(run):
     run.connect("--fail", "R,4.3.0,Local")
     assert '"status":"failed"' in run(1, "delete", *R, "--json").stdout
 
 
-def test_delete_that_is_refused(run):
+def test_reports_a_deletion_that_is_refused(run):
     run.connect()
     for key in ("publisher-key", "viewer-key", "locked-key", "no-such-key"):
         assert '"status":"refused"' in run(3, "delete", *R, "--json", key=key).stdout
         run(3, "list", key=key)
-        # The contract has no 403 for `v1/user`, which is what a locked user gets there.
+        # The contract has no 403 for `v1/user`, but a locked user gets one.
         if key != "locked-key":
             run(3, "check", key=key)
     run(5, "delete", "-lJulia", "-V1.11.0")
 
 
-def test_a_server_that_manages_no_caches(run):
+def test_reports_disabled_cache_management(run):
     run.connect("--management-disabled")
     for words in (["list"], ["delete", *R], ["delete", *R, "--dry-run"], ["check"]):
         assert "code 194" in run(5, *words).stderr
 
 
-def test_tasks(run):
+def test_follows_tasks(run):
     run.connect("--task-seconds", "4")
     task = run(0, "delete", *R, "--no-wait").stdout.strip()
     run(7, "task", task)
@@ -121,10 +121,10 @@ def test_tasks(run):
     run(4, "task", "unknown")
 
 
-def test_task_of_a_server_that_restarts(run, program, prism):
+def test_resolves_the_task_of_a_server_that_restarts(run, program, prism):
     server = run.connect("--task-seconds", "600")
     done = program.start("delete", *R, "--json", server=prism.url)
-    wait_until(lambda: server.requests("Task"), "the first look is answered")
+    wait_until(lambda: server.requests("Task"), "the first poll is answered")
     server.restart()
     assert done.end().status == 6, done
     assert '"status":"unknown"' in done.stdout, done
@@ -132,12 +132,12 @@ def test_task_of_a_server_that_restarts(run, program, prism):
     run(0, "list")
 
 
-def test_purge(run):
+def test_purges(run):
     caches = [f"R,4.{minor}.0,Local" for minor in range(4)] + ["Python,3.7.6,Local"]
     options = [word for cache in caches for word in ("--cache", cache)]
     server = run.connect("--task-seconds", "1", "--fail", "R,4.0.0,Local", *options)
     run(0, "purge", "--orphaned", "--dry-run")
-    # R 4.3.0 and Python 3.7.6 are what this server offers.
+    # This server offers R 4.3.0 and Python 3.7.6.
     run(0, "purge", "--orphaned", "--version", "4.2.*", "--yes")
     assert {"InstallationsR", "DryRun"} <= {request["endpoint"] for request in server.requests()}
     assert len(server.caches()) == 4
@@ -146,14 +146,14 @@ def test_purge(run):
     assert [cache[1] for cache in server.caches()] == ["4.0.0"]
 
 
-def test_orphaned_by_both_lists_of_installations(run):
+def test_selects_orphaned_caches_by_both_lists_of_installations(run):
     caches = ["R,4.2.0,Local", "Python,3.8.0,Local", "R,4.3.0,Local"]
     server = run.connect(*(word for cache in caches for word in ("--cache", cache)))
     assert len(run(0, "list", "--orphaned").stdout.splitlines()) == 2
     assert {"InstallationsR", "InstallationsPython"} <= {request["endpoint"] for request in server.requests()}
 
 
-# That Prism would have seen a violation.
+# The following tests show that Prism detects violations.
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_orphaned_by_both_lists_of_installations(run):
         ("POST", RUNTIME, {"language": "R", "version": "4.3.0", "image_name": "Local"}),
     ],
 )
-def test_a_wrong_request_does_not_pass(offended_prism, connect, method, path, body):
+def test_prism_rejects_invalid_requests(offended_prism, connect, method, path, body):
     server = connect(listen=offended_prism.upstream)
     status, problem = fetch(offended_prism.url + path, method, body)
     assert status in (404, 405, 422), problem
@@ -178,8 +178,8 @@ def test_a_wrong_request_does_not_pass(offended_prism, connect, method, path, bo
     assert server.requests() == []
 
 
-class Liar(BaseHTTPRequestHandler):
-    """A server whose replies to everything are of the wrong shape."""
+class InvalidServer(BaseHTTPRequestHandler):
+    """A server whose replies all have the wrong shape."""
 
     def do_GET(self):
         body = b'{"caches":[{"language":"R","version":4}]}'
@@ -193,17 +193,17 @@ class Liar(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_wrong_reply_does_not_pass(offended_prism, program):
+def test_prism_rejects_invalid_replies(offended_prism, program):
     host, port = offended_prism.upstream.split(":")
     before = len(offended_prism.violations())
-    with ThreadingHTTPServer((host, int(port)), Liar) as liar:
-        thread = threading.Thread(target=liar.serve_forever)
+    with ThreadingHTTPServer((host, int(port)), InvalidServer) as server:
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             status, problem = fetch(offended_prism.url + RUNTIME)
             run = program("list", "--retries", "0", server=offended_prism.url)
         finally:
-            liar.shutdown()
+            server.shutdown()
             thread.join()
     assert status == 500
     assert problem["title"] == "Request/Response not valid"
@@ -211,11 +211,11 @@ def test_a_wrong_reply_does_not_pass(offended_prism, program):
     assert len(offended_prism.violations()) > before
 
 
-def test_an_undocumented_status_is_noted(offended_prism, program, connect):
+def test_prism_logs_undocumented_statuses(offended_prism, program, connect):
     connect("--old", listen=offended_prism.upstream)
     before = len(offended_prism.violations())
     run = program("list", server=offended_prism.url)
-    # It passes, and the server is too old indeed: to list caches it answers with 404.
+    # The reply passes through: the server is too old, and answers the list with 404.
     assert run.status == 5, run
     noted = wait_until(lambda: offended_prism.violations()[before:], "Prism has written its log")
     assert "Unable to match the returned status code" in noted[0]

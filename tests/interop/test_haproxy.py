@@ -23,10 +23,10 @@ def cluster(connect):
 
 @pytest.fixture
 def haproxy(tmp_path, ports):
-    """Starts HAProxy in front of a cluster: by turns, or with all deletions started at one node.
+    """Starts HAProxy in front of a cluster. Deletions start at the nodes in turn, or all at one node.
 
-    The looks at tasks go by the cookie alone. One without the cookie goes to the nodes by turns, and is
-    refused by those that do not know the task.
+    Polls are routed by the cookie only. Those without a cookie go to the nodes in turn, and are refused by nodes
+    that do not know the task.
     """
     services = []
 
@@ -70,7 +70,7 @@ backend nodes
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_fifty_deletions_in_a_row_follow_their_tasks_to_the_end(program, cluster, haproxy, node):
+def test_follows_the_tasks_of_fifty_deletions_in_a_row(program, cluster, haproxy, node):
     cluster = cluster(0.2)
     server = haproxy(cluster, node)
     for cache in CACHES:
@@ -80,14 +80,14 @@ def test_fifty_deletions_in_a_row_follow_their_tasks_to_the_end(program, cluster
         assert run.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n", run
         assert f"deleted {language} {version} {image}, after" in run.stderr, run
     assert cluster.caches() == []
-    # Each of them by the cookie: no look went astray.
-    assert [(look["node"], look["status"]) for look in cluster.requests("Delete")] == [(node, 200)] * 50
-    looks = cluster.requests("Task")
-    assert len(looks) >= 50
-    assert {(look["node"], look["status"]) for look in looks} == {(node, 200)}
+    # Each poll was routed by the cookie to the right node.
+    assert [(request["node"], request["status"]) for request in cluster.requests("Delete")] == [(node, 200)] * 50
+    polls = cluster.requests("Task")
+    assert len(polls) >= 50
+    assert {(poll["node"], poll["status"]) for poll in polls} == {(node, 200)}
 
 
-def test_deletions_started_by_turns_follow_their_tasks_over_several_looks(program, cluster, haproxy):
+def test_follows_tasks_on_different_nodes_over_several_polls(program, cluster, haproxy):
     cluster = cluster(2.5)
     server = haproxy(cluster)
     runs = [program.start("delete", "-lR", f"-V4.0.{patch}", server=server) for patch in NODES]
@@ -95,13 +95,13 @@ def test_deletions_started_by_turns_follow_their_tasks_over_several_looks(progra
         assert run.end().status == 0, run
         assert run.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n", run
     assert {request["node"] for request in cluster.requests("Delete")} == set(NODES)
-    looks = cluster.requests("Task")
-    assert len(looks) >= 2 * len(runs)
-    assert {look["status"] for look in looks} == {200}
+    polls = cluster.requests("Task")
+    assert len(polls) >= 2 * len(runs)
+    assert {poll["status"] for poll in polls} == {200}
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_another_process_finds_the_node_of_a_task(program, cluster, haproxy, node):
+def test_finds_the_node_of_a_task_that_another_run_started(program, cluster, haproxy, node):
     cluster = cluster(2)
     server = haproxy(cluster, node)
     started = program("delete", "-lR", "-V4.0.0", "--no-wait", server=server)
@@ -113,37 +113,37 @@ def test_another_process_finds_the_node_of_a_task(program, cluster, haproxy, nod
     assert run.status == 0, run
     assert run.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n", run
     assert ("R", "4.0.0", "Local") not in cluster.caches()
-    looks = [(look["node"], look["status"]) for look in cluster.requests("Task")]
-    # Once it is found, the cookie of that node is kept.
-    found = looks.index((node, 200))
-    assert {status for _, status in looks[:found]} <= {404}
-    assert set(looks[found:]) == {(node, 200)}
+    polls = [(poll["node"], poll["status"]) for poll in cluster.requests("Task")]
+    # After the node is found, its cookie is kept.
+    found = polls.index((node, 200))
+    assert {status for _, status in polls[:found]} <= {404}
+    assert set(polls[found:]) == {(node, 200)}
 
 
-def test_nodes_that_do_not_know_a_task_are_passed_by(program, cluster, haproxy):
+def test_passes_nodes_that_do_not_know_a_task(program, cluster, haproxy):
     cluster = cluster(2)
     server = haproxy(cluster, 2)
     for patch in NODES:
         task = program("delete", "-lR", f"-V4.0.{patch}", "--no-wait", server=server).stdout.strip()
         run = program("task", task, "--wait", server=server)
         assert run.status == 0, run
-    astray = [look for look in cluster.requests("Task") if look["status"] == 404]
-    assert astray, "every look happened to hit the right node"
+    misrouted = [poll for poll in cluster.requests("Task") if poll["status"] == 404]
+    assert misrouted, "every poll happened to hit the right node"
 
 
-def test_a_task_that_no_node_knows_is_looked_for_on_each(program, cluster, haproxy):
+def test_looks_up_an_unknown_task_on_each_node(program, cluster, haproxy):
     cluster = cluster(0)
     run = program("task", "unknownToAll", "--wait", server=haproxy(cluster))
     assert run.status == 4, run
     assert "code 141" in run.stderr, run
-    looks = cluster.requests("Task")
-    assert len(looks) == 11
-    assert {look["node"] for look in looks} == set(NODES)
+    polls = cluster.requests("Task")
+    assert len(polls) == 11
+    assert {poll["node"] for poll in polls} == set(NODES)
 
 
-def test_a_purge_follows_all_its_tasks(program, cluster, haproxy):
+def test_follows_all_tasks_of_a_purge(program, cluster, haproxy):
     cluster = cluster(1)
     run = program("purge", "-l", "R", "-V", "4.1.*", "--yes", server=haproxy(cluster))
     assert run.status == 0, run
     assert len(cluster.caches()) == 40
-    assert {look["status"] for look in cluster.requests("Task")} == {200}
+    assert {poll["status"] for poll in cluster.requests("Task")} == {200}

@@ -1,4 +1,4 @@
-"""nginx in front: it ends TLS, serves Connect under a path, and loses patience after five seconds."""
+"""nginx as a gateway: it terminates TLS, serves Connect under a path, and times out after five seconds."""
 
 import re
 
@@ -13,7 +13,7 @@ LEFT = [("R", "4.3.0", "Local"), ("Python", "3.7.6", "Local")]
 
 @pytest.fixture
 def gateway(nginx, identity, ports):
-    """Starts nginx in front of a backend; the server's address, and nginx's log."""
+    """Starts nginx in front of a backend; returns the https and http addresses, and nginx's log."""
 
     def start(backend):
         port, plain = ports(), ports()
@@ -41,29 +41,29 @@ def gateway(nginx, identity, ports):
     return start
 
 
-def looks(run):
-    """The seconds that each look asked for, and its status, as `-v` tells them."""
+def polls(run):
+    """Returns the `wait` and the status of each poll, as `-v` shows them."""
     found = re.findall(r"^GET \S+/v1/tasks/\w+\?first=\d+&wait=(\d+): (\d+),", run.stderr, re.M)
     return [(int(wait), int(status)) for wait, status in found]
 
 
-def test_following_adapts_to_an_impatient_gateway(program, connect, gateway, authority):
+def test_halves_the_wait_of_polls_that_the_gateway_loses(program, connect, gateway, authority):
     backend = connect("--task-seconds", "25")
     server, _, log = gateway(backend.url)
     run = program(*DELETE, "-c", authority.ca, server=server)
     assert run.status == 0, run
-    # Each line once, though looks were lost.
+    # Each line is printed once, although polls were lost.
     assert run.stdout == OUTPUT, run
     assert backend.caches() == LEFT[1:]
 
-    seen = looks(run)
+    seen = polls(run)
     lost = [at for at, (_, status) in enumerate(seen) if status == 504]
-    assert lost, "no look was held for longer than nginx waits"
+    assert lost, "no poll was held for longer than nginx waits"
     for at in lost:
         limit = seen[at][0] // 2
         assert all(wait <= limit for wait, _ in seen[at + 1 :]), seen
     assert seen[-1][1] == 200
-    # Up to the first that is lost they grow.
+    # Up to the first lost poll, the waits grow.
     growing = [wait for wait, _ in seen[: lost[0] + 1]]
     assert growing == [1, 2, 4, 8, 16][: len(growing)], seen
     requests = [line.split()[1:3] for line in log.lines()]
@@ -72,12 +72,12 @@ def test_following_adapts_to_an_impatient_gateway(program, connect, gateway, aut
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["still there", "gone"])
-def test_a_backend_restarted_in_the_middle_of_a_task(program, connect, gateway, authority, ports, gone):
+def test_resolves_a_task_that_a_restart_lost(program, connect, gateway, authority, ports, gone):
     listen = f"127.0.0.1:{ports()}"
     backend = connect("--task-seconds", "600", listen=listen)
     server, _, _ = gateway(backend.url)
     run = program.start(*DELETE, "-c", authority.ca, server=server)
-    answered = wait_until(lambda: backend.requests("Task"), "the first look is answered")
+    answered = wait_until(lambda: backend.requests("Task"), "the first poll is answered")
     task = answered[0]["path"].rpartition("/")[2]
     backend.service.kill()
     left = ["--cache", "R,4.2.0,Local"] if gone else []
@@ -96,16 +96,16 @@ def test_a_backend_restarted_in_the_middle_of_a_task(program, connect, gateway, 
     assert f"connect-cache task {task} --wait" in run.stderr.splitlines()[-1], run
     assert backend.caches() == LEFT
 
-    # The word is good: the task is not known any more, and says so.
+    # The advice can be followed: the program says that the task is no longer known.
     again = program("task", task, "--wait", "-c", authority.ca, server=server)
     assert again.status == 4, again
 
 
-def test_the_outcome_of_a_restart_in_json(program, connect, gateway, authority):
+def test_reports_an_unknown_outcome_in_json(program, connect, gateway, authority):
     backend = connect("--task-seconds", "600")
     server, _, _ = gateway(backend.url)
     run = program.start("delete", "-lR", "-V4.3.0", "--json", "-c", authority.ca, server=server)
-    wait_until(lambda: backend.requests("Task"), "the first look is answered")
+    wait_until(lambda: backend.requests("Task"), "the first poll is answered")
     backend.restart()
     run.end()
     assert run.status == 6, run
@@ -113,7 +113,7 @@ def test_the_outcome_of_a_restart_in_json(program, connect, gateway, authority):
     assert '"output":["Deleting runtime cache..."]' in run.stdout, run
 
 
-def test_a_backend_that_is_down_is_no_answer(program, connect, gateway, authority):
+def test_reports_a_backend_that_is_down(program, connect, gateway, authority):
     backend = connect()
     server, _, _ = gateway(backend.url)
     backend.stop()
@@ -122,13 +122,13 @@ def test_a_backend_that_is_down_is_no_answer(program, connect, gateway, authorit
     assert "HTTP 502" in run.stderr, run
 
 
-def test_wrong_addresses_say_what_is_wrong(program, connect, gateway, authority):
+def test_explains_wrong_addresses(program, connect, gateway, authority):
     server, plain, _ = gateway(connect().url)
     for address, words in [
         (server.removesuffix("/connect"), ["HTTP 404", "check the server's address, a path prefix included"]),
         (server.replace("https:", "http:"), ["the server speaks https on this port: try " + server]),
         (plain.replace("http:", "https:"), ["seems to speak plain http on this port: try " + plain]),
-        # The address to configure, and nobody is followed with the key.
+        # The redirect is not followed, and the error names the address to configure.
         (plain, ["HTTP 301", f"use {server} as the server"]),
     ]:
         run = program("list", "--retries", "0", "-c", authority.ca, server=address)

@@ -1,4 +1,4 @@
-"""Servers that rsconnect-python saved, which `--name` then uses."""
+"""Servers that rsconnect-python saves and `--name` uses."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ LISTED = [["Python", "3.7.6", "Local"], ["R", "4.3.0", "Local"]]
 
 
 class Saving:
-    """rsconnect and the program, in one home."""
+    """rsconnect and the program with the same home directory."""
 
     def __init__(self, program, folder, **environment):
         self.program, self.environment = program, environment
@@ -38,7 +38,7 @@ def listed(run):
     return [line.split() for line in run.stdout.splitlines()]
 
 
-def test_a_saved_server(saving, connect):
+def test_uses_a_saved_server(saving, connect):
     server = connect()
     saving.rsconnect("add", "-n", "plain", "-s", server.url, "-k", "admin-key")
     assert "plain" in json.loads(saving.file.read_text())
@@ -48,7 +48,7 @@ def test_a_saved_server(saving, connect):
     assert server.caches() == [("Python", "3.7.6", "Local")]
 
 
-def test_a_saved_server_has_its_ca_with_it(saving, connect, identity, authority, tmp_path):
+def test_uses_the_saved_ca(saving, connect, identity, authority, tmp_path):
     server = connect(identity=identity, prefix="/connect")
     ca = tmp_path / "ca-to-lose.pem"
     shutil.copy(authority.ca, ca)
@@ -62,7 +62,7 @@ def test_a_saved_server_has_its_ca_with_it(saving, connect, identity, authority,
     assert saving("list", server=server.url).status == 6
 
 
-def test_a_saved_server_is_insecure_where_it_was_added_so(saving, connect, identity):
+def test_uses_the_saved_insecure_flag(saving, connect, identity):
     server = connect(identity=identity)
     saving.rsconnect("add", "-n", "trusting", "-s", server.url, "-k", "admin-key", "--insecure")
     run = saving("-n", "trusting", "list")
@@ -70,17 +70,17 @@ def test_a_saved_server_is_insecure_where_it_was_added_so(saving, connect, ident
     assert "warning: the server's certificate is not verified" in run.stderr, run
 
 
-def test_names_and_keys_of_several_servers(saving, connect):
+def test_selects_a_saved_server_with_its_key(saving, connect):
     one, other = connect(), connect("--cache", "R,4.2.0,Local")
     saving.rsconnect("add", "-n", "one", "-s", one.url, "-k", "admin-key")
     saving.rsconnect("add", "-n", "other", "-s", other.url, "-k", "publisher-key")
     assert listed(saving("-n", "one", "list")) == LISTED
 
-    # A saved server beats every variable, so that none gets another's key.
+    # A saved server overrides every variable, so that no server gets another's key.
     run = saving("-n", "other", "list", server=one.url, key="admin-key")
     assert run.status == 3, run
     assert [request["user"] for request in other.requests("List")] == ["pat"]
-    # Only flags beat it.
+    # Only flags override it.
     assert listed(saving("-n", "other", "-k", "admin-key", "list")) == [["R", "4.2.0", "Local"]]
 
     run = saving("-n", "another", "list")
@@ -91,7 +91,7 @@ def test_names_and_keys_of_several_servers(saving, connect):
     assert run.status == 2, run
 
 
-def test_the_default_server_and_the_key_of_an_address(saving, connect):
+def test_uses_the_default_server_and_the_key_of_an_address(saving, connect):
     one, other = connect(), connect("--cache", "R,4.2.0,Local")
     saving.rsconnect("add", "-n", "one", "-s", one.url + "/", "-k", "admin-key")
     saving.rsconnect("add", "-n", "other", "-s", other.url, "-k", "admin-key", "--set-default")
@@ -101,8 +101,8 @@ def test_the_default_server_and_the_key_of_an_address(saving, connect):
     assert listed(saving("list", "-s", one.url)) == LISTED
 
 
-def test_rsconnect_knows_the_words_that_we_took_over(saving, connect):
-    """The same words delete with either, from the same saved server."""
+def test_accepts_the_arguments_of_rsconnect(saving, connect):
+    """The same arguments delete a cache with both programs, from the same saved server."""
     server = connect()
     saving.rsconnect("add", "-n", "both", "-s", server.url, "-k", "admin-key")
     words = ["-n", "both", "-l", "Python", "-V", "3.7.6", "-I", "Local"]

@@ -7,7 +7,7 @@ import pytest
 
 from processes import Service, with_hosts
 
-# A name that only the proxies resolve: a server on loopback has no proxy.
+# Only the proxies resolve this name: a server on loopback is never reached through a proxy.
 NAME = "connect.test"
 USER, PASSWORD = "robot", "p@ss:w/rd%"
 CREDENTIALS = "robot:p%40ss%3Aw%2Frd%25"
@@ -42,7 +42,7 @@ def dante(start, tmp_path):
     def start_dante(rule):
         configuration = tmp_path / "danted.conf"
         user = "root" if os.geteuid() == 0 else os.getlogin()
-        # The port goes into the file by the shell that starts Dante.
+        # The shell that starts Dante writes the port into the file.
         configuration.write_text(f"""\
 logoutput: stderr
 internal: 127.0.0.1 port = PORT
@@ -61,14 +61,14 @@ socks {rule} {{ from: 0/0 to: 0/0 }}
 
 
 def addresses(server):
-    """Of a server, in the ways that a proxy is asked: by a name, and by what this host resolves."""
+    """Returns schemes with addresses of a server: a name that the proxy resolves, and one that this host does."""
     return [
         ("socks5h", server.url.replace("127.0.0.1", NAME)),
         ("socks5", server.url.replace("127.0.0.1", "127.1")),
     ]
 
 
-def test_plain_http_passes(program, connect, microsocks, dante):
+def test_carries_plain_http(program, connect, microsocks, dante):
     for proxy in (microsocks(), dante("pass")):
         for scheme, url in addresses(server := connect("--task-seconds", "1")):
             run = program("list", server=url, ALL_PROXY=f"{scheme}://{proxy}")
@@ -78,7 +78,7 @@ def test_plain_http_passes(program, connect, microsocks, dante):
         assert server.caches() == [("Python", "3.7.6", "Local")]
 
 
-def test_https_passes(program, connect, authority, microsocks, dante):
+def test_carries_https(program, connect, authority, microsocks, dante):
     server = connect(identity=authority.issue("socks", names=[NAME]))
     [(scheme, url), _] = addresses(server)
     for proxy in (microsocks(), dante("pass")):
@@ -87,7 +87,7 @@ def test_https_passes(program, connect, authority, microsocks, dante):
         assert run.status == 0, run
 
 
-def test_a_password_is_sent(program, connect, microsocks):
+def test_sends_a_password(program, connect, microsocks):
     server, proxy = connect(), microsocks("-u", USER, "-P", PASSWORD)
     for scheme, url in addresses(server):
         run = program("list", "-vv", server=url, ALL_PROXY=f"{scheme}://{CREDENTIALS}@{proxy}")
@@ -96,7 +96,7 @@ def test_a_password_is_sent(program, connect, microsocks):
 
 
 @pytest.mark.parametrize("credentials", ["", "robot:wrong-pass@"])
-def test_refused_credentials(program, connect, microsocks, credentials):
+def test_reports_refused_credentials(program, connect, microsocks, credentials):
     server, proxy = connect(), microsocks("-u", USER, "-P", PASSWORD)
     [(scheme, url), _] = addresses(server)
     proxy = f"{scheme}://{credentials}{proxy}"
@@ -108,7 +108,7 @@ def test_refused_credentials(program, connect, microsocks, credentials):
     assert server.requests() == []
 
 
-def test_a_refused_connection(program, connect, dante, microsocks, ports):
+def test_reports_refused_connections(program, connect, dante, microsocks, ports):
     server = connect()
     [(scheme, url), _] = addresses(server)
     for proxy, url, problem in (

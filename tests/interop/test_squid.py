@@ -16,17 +16,18 @@ from processes import Service, wait_until
 
 STOCK = Path("/etc/squid/squid.conf")
 USER, PASSWORD = "robot", "p@ss:w/rd%"
-# As it goes into a URL.
+# The same, encoded for a URL.
 CREDENTIALS = "robot:p%40ss%3Aw%2Frd%25"
 OUTPUT = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n"
 
 
-# Names that only squid resolves: a server on loopback has no proxy. The second is that of the https server.
+# Only squid resolves these names: a server on loopback is never reached through a proxy. The second name is that of
+# the https server.
 NAME, TLS_NAME = "connect.test", "tls.connect.test"
 
 
 def named(server):
-    """The address of a plain http server by its name."""
+    """Returns the address of a plain http server, by its name."""
     return server.url.replace("127.0.0.1", NAME)
 
 
@@ -60,15 +61,15 @@ shutdown_lifetime 0 seconds
         return {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
 
     def requests(self):
-        """What squid was asked for: (result, method, target). It writes a line once the request is over."""
+        """Returns the requests as (result, method, target). Squid logs a request when it is complete."""
         log = self.folder / "access.log"
         lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-        # Without a method: a connection that asked for nothing, such as that which found squid listening.
+        # A line without a method is a connection without a request, such as the one that waits for the port.
         return [(line[3], line[5], line[6]) for line in lines if line[5] != "-"]
 
 
 def stock_rules(auth, https_port, folder):
-    """The access rules that Debian ships, with its own additions where it says that they belong."""
+    """Returns the access rules that Debian ships, with the additions at the place that they name."""
     for line in STOCK.read_text().splitlines():
         if not re.match(r"(acl|http_access|refresh_pattern)\s", line):
             continue
@@ -79,7 +80,7 @@ def stock_rules(auth, https_port, folder):
             yield "http_access deny !users"
         yield line
         if line.startswith("acl SSL_ports") and https_port != 443:
-            # Not root: the https server has no port 443, and squid is told of the one that it has.
+            # Without root, the https server uses another port than 443, which squid has to allow.
             yield f"acl SSL_ports port {https_port}"
 
 
@@ -90,7 +91,7 @@ def apr1(password):
 
 
 def https_address(ports):
-    """An address on port 443, which the stock rules ask for, where that is allowed; else on a free port."""
+    """Returns an address on port 443, which the stock rules require, if this user may bind it; else on a free port."""
     host = ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
     try:
         with socket.socket() as probe:
@@ -102,7 +103,7 @@ def https_address(ports):
 
 @pytest.fixture
 def https(connect, authority, ports):
-    """A server on https, its port, and how squid names it."""
+    """Starts an https server with a name that squid resolves."""
     host, port = https_address(ports)
     identity = authority.issue("squid", names=[TLS_NAME, host])
     server = connect("--task-seconds", "3", identity=identity, listen=f"{host}:{port}")
@@ -114,7 +115,7 @@ def https(connect, authority, ports):
 
 @pytest.fixture
 def squid(ports):
-    """Starts squid, in a folder that squid's own user can write to."""
+    """Starts squid, in a directory that squid's own user can write to."""
     started = []
 
     def start(auth=False, https=None):
@@ -131,19 +132,19 @@ def squid(ports):
 
 @pytest.fixture(params=[False, True], ids=["open", "basic authentication"])
 def proxy(request, squid, https):
-    """Squid, and the environment of someone whom it lets through."""
+    """Squid, and an environment with valid credentials."""
     squid = squid(request.param, https)
     return squid, squid.environment(CREDENTIALS if request.param else None)
 
 
 def assert_secret(run):
-    """The credentials are in no output, in no form."""
+    """Asserts that the credentials are in no output, in any form."""
     coded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     for secret in (PASSWORD, CREDENTIALS, CREDENTIALS.partition(":")[2], coded, "admin-key"):
         assert secret not in run.stdout + run.stderr, run
 
 
-def test_https_goes_by_connect(program, proxy, https, authority):
+def test_tunnels_https(program, proxy, https, authority):
     squid, environment = proxy
     run = program("delete", "-lR", "-V4.3.0", "-vv", "-c", authority.ca, server=https.url, **environment)
     assert run.status == 0, run
@@ -151,13 +152,13 @@ def test_https_goes_by_connect(program, proxy, https, authority):
     assert_secret(run)
     tunnels = wait_until(squid.requests, "squid has logged the tunnel")
     assert {(method, target) for _, method, target in tunnels} == {("CONNECT", https.name)}
-    # With credentials from the start, and one connection for the whole run.
+    # The first request has the credentials, and the run uses one connection.
     assert [result for result, _, _ in tunnels] == ["TCP_TUNNEL/200"]
 
 
-def test_plain_http_goes_in_absolute_form(program, proxy, connect, ports):
+def test_sends_plain_http_in_absolute_form(program, proxy, connect, ports):
     squid, environment = proxy
-    # A port like Connect's own 3939, to which the stock rules deny CONNECT.
+    # The stock rules deny CONNECT to this port, as to Connect's default port 3939.
     server = connect("--task-seconds", "3", listen=f"127.0.0.1:{ports()}")
     run = program("delete", "-lR", "-V4.3.0", "-vv", server=named(server), **environment)
     assert run.status == 0, run
@@ -178,7 +179,7 @@ def test_plain_http_goes_in_absolute_form(program, proxy, connect, ports):
         assert target.startswith(f"{api}/tasks/")
 
 
-def test_other_commands_pass_too(program, proxy, connect, https, authority):
+def test_carries_other_commands(program, proxy, connect, https, authority):
     squid, environment = proxy
     server = connect()
     for words in (["list"], ["check"], ["purge", "--orphaned", "-d"]):
@@ -189,7 +190,7 @@ def test_other_commands_pass_too(program, proxy, connect, https, authority):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("credentials", [None, "robot:wrong-pass", "nobody:p%40ss"])
-def test_refused_credentials(program, squid, connect, https, authority, scheme, credentials):
+def test_reports_refused_credentials(program, squid, connect, https, authority, scheme, credentials):
     server = https if scheme == "https" else connect()
     url = https.url if scheme == "https" else named(server)
     squid = squid(True, https)
@@ -206,7 +207,7 @@ def test_refused_credentials(program, squid, connect, https, authority, scheme, 
     assert server.requests() == []
 
 
-def test_connect_to_a_port_that_is_denied(program, squid, connect, identity, authority):
+def test_reports_a_denied_tunnel(program, squid, connect, identity, authority):
     squid = squid()
     server = connect(identity=identity)
     words = ("delete", "-lR", "-V4.3.0", "--retries", "0", "-c", authority.ca)
@@ -217,20 +218,20 @@ def test_connect_to_a_port_that_is_denied(program, squid, connect, identity, aut
     assert server.requests() == []
 
 
-def test_no_proxy_goes_around(program, squid, connect):
+def test_honors_no_proxy(program, squid, connect):
     squid, server = squid(), connect()
-    # A name of this host that is not recognized as such.
+    # The program does not recognize this as a loopback address.
     url = server.url.replace("127.0.0.1", "127.1")
     for exceptions in ("*", f"example.com, 127.1:{server.port}", "example.com 127.1"):
         run = program("list", server=url, **squid.environment() | {"NO_PROXY": exceptions})
         assert run.status == 0, run
     assert squid.requests() == []
-    # Another name is no exception.
+    # NO_PROXY with another name makes no difference.
     assert program("list", server=url, **squid.environment() | {"NO_PROXY": "example.com"}).status == 0
     wait_until(squid.requests, "squid has logged the request")
 
 
-def test_servers_on_loopback_are_contacted_directly(program, squid, connect, https, authority):
+def test_connects_to_loopback_directly(program, squid, connect, https, authority):
     squid = squid(False, https)
     for url in (connect().url, https.direct_url):
         run = program("list", "-c", authority.ca, server=url, **squid.environment())
@@ -238,7 +239,7 @@ def test_servers_on_loopback_are_contacted_directly(program, squid, connect, htt
     assert squid.requests() == []
 
 
-def test_without_its_proxy_nothing_is_sent(program, squid, connect):
+def test_sends_nothing_if_the_proxy_is_down(program, squid, connect):
     squid, server = squid(), connect()
     squid.service.stop()
     run = program("list", "--retries", "0", server=named(server), **squid.environment(CREDENTIALS))

@@ -1,4 +1,4 @@
-"""TLS as OpenSSL speaks it: in nginx, limited to a version, and in `openssl s_server`."""
+"""TLS with OpenSSL: in nginx, limited to a version, in HAProxy, and in `openssl s_server`."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from pki import KEYS, Authority, self_signed
 from processes import Service, wait_until
 
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
-# A chain ends with the authority, or goes by an intermediate one.
+# The certificate is issued by the root, or by an intermediate authority.
 CHAINS = ["root", "intermediate"]
 
 
@@ -31,7 +31,7 @@ def block(port, identity, backend, protocols="TLSv1.2 TLSv1.3", more=""):
 """
 
 
-def test_versions_keys_and_chains(program, connect, nginx, ports, tmp_path):
+def test_accepts_versions_keys_and_chains(program, connect, nginx, ports, tmp_path):
     backend = connect(*(word for n in range(12) for word in ("--cache", f"R,4.{n}.0,Local")))
     cases, blocks = [], []
     for kind in KEYS:
@@ -47,12 +47,12 @@ def test_versions_keys_and_chains(program, connect, nginx, ports, tmp_path):
     for n, (port, version, ca) in enumerate(cases):
         run = program("delete", "-lR", f"-V4.{n}.0", "-c", ca, server=f"https://localhost:{port}")
         assert run.status == 0, run
-        # By address as well: the certificates name both.
+        # The certificates name the address too.
         run = program("list", "--json", SSL_CERT_FILE=ca, server=f"https://127.0.0.1:{port}")
         assert run.status == 0, run
         assert len(json.loads(run.stdout)["caches"]) == len(cases) - n - 1
         # nginx writes its log after its reply.
-        wait_until(lambda at=port: len(log.lines(at)) >= 3, "nginx has logged a deletion, a look and a list")
+        wait_until(lambda at=port: len(log.lines(at)) >= 3, "nginx has logged a deletion, a poll and a list")
         lines = log.lines(port)
         assert {line.split()[0] for line in lines} == {version}
     assert backend.caches() == []
@@ -60,7 +60,7 @@ def test_versions_keys_and_chains(program, connect, nginx, ports, tmp_path):
 
 @pytest.fixture(scope="module")
 def refused(authority, tmp_path_factory):
-    """Certificates that are refused: each with the CA to trust, the reason and the next step."""
+    """Returns certificates that are rejected, each with the CA to trust and the texts of the error."""
     folder = tmp_path_factory.mktemp("refused")
     stranger = Authority(folder, "stranger")
     intermediate = Authority(folder, "intermediate", authority)
@@ -151,7 +151,7 @@ def refused(authority, tmp_path_factory):
     return cases
 
 
-def test_certificates_that_are_refused(program, connect, nginx, ports, refused):
+def test_explains_rejected_certificates(program, connect, nginx, ports, refused):
     backend = connect()
     at = {case: ports() for case in refused}
     log = nginx("".join(block(at[case], refused[case][0], backend.url) for case in refused), *at.values())
@@ -173,8 +173,8 @@ def test_certificates_that_are_refused(program, connect, nginx, ports, refused):
     assert {request["endpoint"] for request in backend.requests()} == {"List"}
 
 
-def test_the_advice_on_self_signed_certificates_helps(program, connect, nginx, ports, tmp_path):
-    """What the error about CA:TRUE says to do makes a certificate that is accepted."""
+def test_accepts_self_signed_certificates_made_as_advised(program, connect, nginx, ports, tmp_path):
+    """The advice of the error about CA:TRUE produces a certificate that is accepted."""
     advised = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost"]
     identity = self_signed(tmp_path, "advised", *advised)
     backend, port = connect(), ports()
@@ -183,8 +183,8 @@ def test_the_advice_on_self_signed_certificates_helps(program, connect, nginx, p
     assert run.status == 0, run
 
 
-def test_a_folder_of_certificates(program, connect, authority, identity, tmp_path):
-    """As OpenSSL's c_rehash leaves one, with a link by hash and other things in it."""
+def test_reads_a_directory_of_certificates(program, connect, authority, identity, tmp_path):
+    """The directory is as c_rehash leaves it, with a link named by the hash, and with other files."""
     folder = tmp_path / "certs"
     folder.mkdir()
     (folder / "README").write_text("Not a certificate.")
@@ -195,7 +195,7 @@ def test_a_folder_of_certificates(program, connect, authority, identity, tmp_pat
         run = program("check", server=server, **environment)
         assert run.status == 0, run
         assert "SSL_CERT_DIR" in run.stdout, run
-    # Without any of it, the system's store does not know our authority.
+    # The system's store does not contain the authority.
     run = program("list", server=server)
     assert run.status == 6, run
     assert "no trusted CA issued it" in run.stderr, run
@@ -203,7 +203,7 @@ def test_a_folder_of_certificates(program, connect, authority, identity, tmp_pat
 
 @pytest.fixture
 def s_server(tmp_path, ports):
-    """Starts `openssl s_server`, which sends a file that holds a whole reply."""
+    """Starts `openssl s_server`, which sends a file that contains a complete reply."""
     services = []
 
     def start(identity, *options):
@@ -225,7 +225,7 @@ def s_server(tmp_path, ports):
 
 
 def assert_fails(run, *words):
-    """That it exits with 6 at the first attempt, with these words."""
+    """Asserts that a run exits with 6 after one attempt, with these words in the error."""
     assert run.status == 6, run
     error = run.stderr.splitlines()[-1]
     assert error.startswith("error: "), run
@@ -237,7 +237,7 @@ def assert_fails(run, *words):
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", KEYS)
-def test_client_certificates_with_nginx(program, connect, nginx, ports, tmp_path, kind, version):
+def test_sends_client_certificates_to_nginx(program, connect, nginx, ports, tmp_path, kind, version):
     root = Authority(tmp_path, "root", kind=kind)
     client = Authority(tmp_path, "intermediate", root, kind).issue("client")
     stranger = Authority(tmp_path, "stranger", kind=kind).issue("stranger")
@@ -257,7 +257,7 @@ def test_client_certificates_with_nginx(program, connect, nginx, ports, tmp_path
     assert len([request for request in backend.requests() if request["endpoint"] == "Delete"]) == 1
 
 
-def test_client_keys_in_the_formats_of_openssl(program, authority, s_server, tmp_path):
+def test_reads_client_keys_in_the_formats_of_openssl(program, authority, s_server, tmp_path):
     server = s_server(authority.issue("formats"), "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca)
     for kind in KEYS:
         client = authority.issue(f"client-{kind}", kind=kind)
@@ -285,7 +285,7 @@ def test_client_keys_in_the_formats_of_openssl(program, authority, s_server, tmp
         ("-tls1_3", ["requires a client certificate", "--client-cert FILE"]),
     ],
 )
-def test_client_certificates_with_openssl(program, authority, s_server, tmp_path, option, missing):
+def test_explains_missing_and_rejected_client_certificates(program, authority, s_server, tmp_path, option, missing):
     options = [option, "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca]
     server = s_server(authority.issue("requires"), *options)
     stranger = Authority(tmp_path, "stranger").issue("stranger")
@@ -296,7 +296,7 @@ def test_client_certificates_with_openssl(program, authority, s_server, tmp_path
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_client_certificates_with_haproxy(program, connect, authority, ports, tmp_path, version):
+def test_sends_client_certificates_to_haproxy(program, connect, authority, ports, tmp_path, version):
     identity, backend, port = authority.issue("haproxy"), connect(), ports()
     both = tmp_path / "both.pem"
     both.write_bytes(identity.chain.read_bytes() + identity.key.read_bytes())
@@ -316,7 +316,7 @@ listen tls
         service.wait_for_port(port)
         server = f"https://localhost:{port}"
         run = program("list", "-c", authority.ca, server=server)
-        # HAProxy may close the connection before its alert is read; then the program tries again.
+        # HAProxy may close the connection before its alert is read, in which case the program retries.
         assert run.status == 6 and "client-cert FILE" in run.stderr.splitlines()[-1], run
         run = program("list", "-c", authority.ca, "--client-cert", both, server=server)
         assert run.status == 0, run
@@ -337,7 +337,7 @@ listen tls
     ],
     ids=" ".join,
 )
-def test_openssl_servers(program, authority, s_server, kind, options):
+def test_connects_to_openssl_servers(program, authority, s_server, kind, options):
     server = s_server(authority.issue(f"s-server-{kind}", kind=kind), *options)
     run = program("list", "-c", authority.ca, server=server)
     assert run.status == 0, run
@@ -348,12 +348,12 @@ def test_openssl_servers(program, authority, s_server, kind, options):
     "options",
     [
         ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"],
-        # Without forward secrecy.
+        # A cipher without forward secrecy.
         ["-tls1_2", "-cipher", "AES128-SHA"],
     ],
     ids=" ".join,
 )
-def test_tls_that_is_too_old(program, authority, s_server, options):
+def test_rejects_old_tls_versions_and_ciphers(program, authority, s_server, options):
     server = s_server(authority.issue("old", kind="rsa"), *options)
     run = program("list", "--retries", "0", "-c", authority.ca, server=server)
     assert run.status == 6, run

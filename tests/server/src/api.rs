@@ -1,4 +1,4 @@
-//! Connect's endpoints: which one a request is for, and what it answers.
+//! Connect's endpoints: which one a request is for, and its reply.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::state::Shared;
 use crate::{Config, Endpoint, Installations, LostLookup, Role, User};
 
 const CACHES: &str = "v1/system/caches/runtime";
-/// A look may be held for so many seconds at most.
+/// The longest time that a poll may be held, in seconds.
 const LONGEST_WAIT: i64 = 20;
 
-/// The part of a path below the API's root: `Ok("v1/user")`. Else what is there.
+/// Returns the part of a path under the API's root, such as `v1/user`; `None` if it is elsewhere.
 fn below_api<'a>(config: &Config, path: &'a str) -> Option<&'a str> {
     let path = path.strip_prefix(config.prefix.trim_end_matches('/'))?;
     path.strip_prefix("/__api__/").or((path == "/__api__").then_some(""))
 }
 
-/// The endpoint that a request is for.
+/// Returns the endpoint that a request is for.
 pub(crate) fn endpoint(config: &Config, message: &Message) -> Endpoint {
     let path = below_api(config, &message.path);
     match (message.method.as_str(), path.unwrap_or_default()) {
@@ -55,19 +55,19 @@ pub(crate) fn user<'a>(config: &'a Config, message: &Message) -> Option<&'a User
     config.users.iter().find(|user| user.key == key)
 }
 
-/// A request on its way to an answer.
+/// A request to answer.
 pub(crate) struct Call<'a> {
     pub shared: &'a Shared,
     pub endpoint: Endpoint,
     pub message: &'a Message,
     /// The node that answers.
     pub node: usize,
-    /// Whether a deletion starts its task; if not, it is answered as if it had.
+    /// Whether a deletion starts its task. If not, the reply names a task that does not exist.
     pub perform: bool,
 }
 
 impl Call<'_> {
-    /// The reply of a Connect server.
+    /// Returns the reply of a Connect server.
     pub fn answer(&self) -> Reply {
         let config = &self.shared.config;
         if below_api(config, &self.message.path).is_none() {
@@ -92,7 +92,7 @@ impl Call<'_> {
         reply
     }
 
-    /// The caller, if he has at least this role.
+    /// Returns the user of the request, or the refusal if the user lacks this role.
     pub fn caller(&self, role: Role) -> Result<&User, Reply> {
         match user(&self.shared.config, self.message) {
             None if key(self.message).is_none() => Err(refuse(refusal::NOT_AUTHENTICATED)),
@@ -132,7 +132,7 @@ impl Call<'_> {
             return Err(refuse(refusal::PARAMETER_INVALID));
         }
         loop {
-            // The node restarts under a held look: what is in front of it has lost its backend.
+            // The node restarts while it holds the poll, so the gateway in front of it loses its backend.
             let task = state.task(self.node, id).ok_or_else(|| Reply::page(502))?;
             if task.finished || state.stopping || Instant::now() >= until {
                 return Ok(Reply::json(200, &task.json(first)));
@@ -142,7 +142,7 @@ impl Call<'_> {
         }
     }
 
-    /// A parameter that counts something; 0 where it is not given.
+    /// Returns a parameter that is a count; 0 if it is missing.
     fn number(&self, name: &str) -> Result<i64, Reply> {
         let text = http::param(&self.message.query, name).unwrap_or("0".into());
         let number = text.parse().ok().filter(|number| *number >= 0);

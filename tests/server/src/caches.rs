@@ -8,7 +8,7 @@ use crate::refusal::{self, refuse};
 use crate::{Cache, Endpoint, MissingCache, Role, User, task};
 
 impl Call<'_> {
-    /// The caller of a runtime cache endpoint.
+    /// Returns the user of a request to a runtime cache endpoint, or the refusal.
     fn cache_manager(&self) -> Result<&User, Reply> {
         if self.shared.config.old {
             return Err(refuse(refusal::NO_SUCH_ENDPOINT));
@@ -81,7 +81,7 @@ impl Call<'_> {
         Ok(Cache::new(language, version, image))
     }
 
-    /// Returns the stored cache that a request means. One whose plan says so vanishes here.
+    /// Returns the stored cache that a request names. If its plan says that it vanishes, it is removed here.
     fn stored(&self, requested: &Cache) -> Option<Cache> {
         let sanitizer = self.shared.config.sanitizer;
         let Cache { language, version, image_name } = requested;

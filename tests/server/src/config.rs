@@ -1,11 +1,11 @@
-//! What a test orders: the server's settings, its caches, users, and how deletions go.
+//! The configuration of a server: its settings, its caches, its users, and the course of deletions.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::{Echo, MissingCache, Plan, Role, Sanitizer, User, pki};
 
-/// The settings of a server. Every field has a default, so that a test names only what it is about:
+/// The settings of a server. Every field has a default, so a test sets only those that it is about:
 ///
 /// ```
 /// use connect_test_server::{Config, Server};
@@ -17,8 +17,8 @@ pub struct Config {
     /// The address of [`Server::url`](crate::Server::url), port 0 for a free one. Other nodes get
     /// free ports of the same host.
     pub listen: String,
-    /// `""`, or a path such as `/connect` beneath which everything is served. Elsewhere the server
-    /// answers as a plain web server does, with an HTML 404.
+    /// `""`, or a path such as `/connect` under which everything is served. To other paths the server
+    /// replies as a plain web server does, with an HTML 404.
     pub prefix: String,
     /// The runtime caches at the start, with the literal names of their images.
     pub caches: Vec<Cache>,
@@ -32,7 +32,7 @@ pub struct Config {
     pub sanitizer: Sanitizer,
     /// Spell images this way in replies to deletions and dry runs.
     pub echo: Echo,
-    /// Who may call. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
+    /// The users. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
     /// `pat`), `viewer-key` (viewer `vic`) and `locked-key` (a locked user).
     pub users: Vec<User>,
     /// What a deletion does.
@@ -49,15 +49,15 @@ pub struct Config {
     /// picks the node by the cookie `route=node<N>`; without one the nodes take turns, and the
     /// reply sets the cookie.
     pub balancer: bool,
-    /// The version that `/__api__/server_settings` tells; `None` hides it.
+    /// The version in the reply of `/__api__/server_settings`; `None` hides it.
     pub version: Option<String>,
-    /// Tell the version only to callers with a good key.
+    /// Show the version only to requests with a valid key.
     pub hide_version_without_key: bool,
-    /// Cache management is switched off: code 194.
+    /// Refuse cache management with code 194.
     pub management_disabled: bool,
-    /// A Connect from before 2023.05, which has no runtime cache endpoints: 404 with code 2.
+    /// Act as a Connect before 2023.05, which has no runtime cache endpoints: 404 with code 2.
     pub old: bool,
-    /// Tasks are answered at once, whatever `wait` says.
+    /// Answer polls at once, whatever `wait` says.
     pub ignore_wait: bool,
     /// Answer a poll of an unknown task by this code.
     pub lost_lookup: LostLookup,
@@ -71,20 +71,20 @@ pub struct Config {
     /// Include `execution_type` in `server_settings`: `native`, `launcher-local` or
     /// `launcher-kubernetes`; `None` omits it.
     pub execution_type: Option<String>,
-    /// What `v1/server_settings/r` tells.
+    /// The reply of `v1/server_settings/r`.
     pub installations_r: Installations,
-    /// What `v1/server_settings/python` tells.
+    /// The reply of `v1/server_settings/python`.
     pub installations_python: Installations,
     /// The content items that `v1/content` lists to administrators; others see none. Each entry is a number
     /// of items and the versions of R and Python that they use; `""` is null.
     pub content: Vec<(usize, String, String)>,
-    /// Sent as `X-Deprecated-Endpoint` with every reply of the API.
+    /// Send this as `X-Deprecated-Endpoint` with every reply of the API.
     pub deprecated: Option<String>,
-    /// The reply to a deletion carries the `task_id` alone.
+    /// Reply to a deletion with the `task_id` only.
     pub minimal_delete_reply: bool,
     /// Close the connection after each reply.
     pub close_connections: bool,
-    /// Serve `/__control__/`, by which scripts in other languages steer the server.
+    /// Serve `/__control__/`, through which scripts in other languages control the server.
     pub control: bool,
     /// Append each request to this file, as one line of JSON.
     pub log: Option<PathBuf>,
@@ -135,7 +135,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses settings that no server combines.
+    /// Rejects settings that no real server combines.
     pub(crate) fn validate(&self) -> io::Result<()> {
         if self.unlisted.is_empty() || self.missing_cache.dry_run_tells() {
             return Ok(());
@@ -158,7 +158,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache of a language, its version and an image.
+    /// Returns the cache of a language, its version and an image.
     pub fn new(
         language: impl Into<String>,
         version: impl Into<String>,
@@ -167,8 +167,8 @@ impl Cache {
         Cache { language: language.into(), version: version.into(), image_name: image_name.into() }
     }
 
-    /// Reports whether a request for these words means this cache: its image by the literal name or
-    /// as the list shows it.
+    /// Reports whether a request for this language, version and image names this cache: the image by its
+    /// literal name, or as the list shows it.
     pub(crate) fn is(&self, language: &str, version: &str, image_name: &str, sanitizer: Sanitizer) -> bool {
         self.language.eq_ignore_ascii_case(language)
             && self.version == version
@@ -196,7 +196,7 @@ pub enum Installations {
 }
 
 impl Installations {
-    /// One version, run natively.
+    /// Returns the list of one version, which runs natively.
     pub fn local(version: &str) -> Installations {
         Installations::Listed(vec![(version.into(), "Local".into(), "Local".into())])
     }

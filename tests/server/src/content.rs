@@ -7,7 +7,7 @@ use crate::http::Reply;
 use crate::{Config, Role};
 
 impl Call<'_> {
-    /// The list as one text, for a short one.
+    /// Returns the list as one text, which is meant for a short one.
     pub fn content(&self) -> Result<Reply, Reply> {
         let mut body = String::new();
         for part in self.content_parts()? {
@@ -16,7 +16,7 @@ impl Call<'_> {
         Ok(Reply { body, ..Reply::json(200, &json!(null)) })
     }
 
-    /// The list in parts, of an item each.
+    /// Returns the list in parts of one item each.
     pub fn content_parts(&self) -> Result<impl Iterator<Item = String>, Reply> {
         let is_administrator = self.caller(Role::Viewer)?.role == Role::Administrator;
         let Config { content, .. } = &self.shared.config;
@@ -30,7 +30,7 @@ impl Call<'_> {
     }
 }
 
-/// An item with the members that recorded replies have (posit-sdk-py, `tests/posit/connect/__api__`), 2.6 KB long.
+/// Returns an item with the members that recorded replies have (posit-sdk-py, `tests/posit/connect/__api__`), 2.6 KB long.
 /// Its ID is `@`.
 fn item(r_version: &str, py_version: &str) -> Value {
     let version = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };

@@ -1,57 +1,57 @@
-//! Faults that a test can order up, and which request each of them meets.
+//! Faults that a test can add, and the requests that they apply to.
 
 use std::time::Duration;
 
 use crate::Endpoint;
 
-/// A fault: after `skip` requests to an endpoint, the next `times` get an action. Requests count
-/// from when the fault was added. Of several faults for one request the first added is used, and
-/// the others keep their turns.
+/// A fault: after `skip` requests to an endpoint, the action applies to the next `times` ones. Requests count
+/// from the time when the fault was added. If several faults apply to a request, the first one added is used,
+/// and the others wait for the next request.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The endpoint whose requests it meets.
+    /// The endpoint whose requests it applies to.
     pub on: Endpoint,
-    /// How many requests pass first.
+    /// How many requests to leave alone first.
     pub skip: usize,
-    /// How many requests it meets.
+    /// How many requests it applies to.
     pub times: usize,
-    /// Whether a deletion that gets the fault starts its task all the same, before the faulty
-    /// reply. Without it, replies that are cut short tell of a task that does not exist, and
-    /// [`Action::Delay`] starts the task only when its time is over.
+    /// Whether a deletion with this fault starts its task nevertheless, before the faulty reply. If not,
+    /// replies that are cut short name a task that does not exist, and [`Action::Delay`] starts the task
+    /// only after the delay.
     pub effect: bool,
     /// What happens to the request.
     pub action: Action,
 }
 
 impl Fault {
-    /// A fault that meets the next request, without effect.
+    /// Returns a fault for the next request, without effect.
     pub fn new(on: Endpoint, action: Action) -> Fault {
         Fault { on, skip: 0, times: 1, effect: false, action }
     }
 
-    /// The same fault, after `n` requests have passed.
+    /// Skips `n` requests first.
     pub fn skip(self, n: usize) -> Fault {
         Fault { skip: n, ..self }
     }
 
-    /// The same fault, for `n` requests; `usize::MAX` for ever.
+    /// Applies to `n` requests; `usize::MAX` for all.
     pub fn times(self, n: usize) -> Fault {
         Fault { times: n, ..self }
     }
 
-    /// The same fault, with the deletion carried out all the same.
+    /// Starts the task of a deletion nevertheless.
     pub fn with_effect(self) -> Fault {
         Fault { effect: true, ..self }
     }
 }
 
-/// What a fault does to its request, once the request is read. "FIN" and "RST" are how the
-/// connection ends.
+/// The reply to a request with a fault, after the request was read. FIN and RST say how the connection
+/// ends.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// RST, nothing sent.
+    /// No reply, then RST.
     ResetBeforeReply,
-    /// FIN, nothing sent.
+    /// No reply, then FIN.
     CloseBeforeReply,
     /// The real reply's head and half of its body, then RST.
     ResetInReply,
@@ -59,8 +59,8 @@ pub enum Action {
     CloseInReply,
     /// The real reply in chunks, cut before the end, then FIN.
     CutChunked,
-    /// The real reply with no length, cut in half, then FIN (under TLS a proper close, so that
-    /// nothing but the content shows the cut).
+    /// The real reply without a length, cut in half, then FIN (over TLS a proper close, so that
+    /// only the content shows the cut).
     CutUnframed,
     /// The real reply's body cut in half, but framed as if it were whole.
     CutJson,
@@ -68,25 +68,25 @@ pub enum Action {
     Reply {
         /// The status.
         status: u16,
-        /// Its headers, but for the content's length.
+        /// Its headers, without the content length.
         headers: Vec<(String, String)>,
         /// Its body.
         body: String,
     },
     /// These bytes, then FIN.
     Raw(Vec<u8>),
-    /// Nothing, until the client goes away or the server stops.
+    /// No reply, until the client closes the connection or the server stops.
     Stall,
-    /// The real reply, so much later.
+    /// The real reply, after this time.
     Delay(Duration),
-    /// The real reply, its body in four parts, each so long after what came before.
+    /// The real reply, its body in four parts, with this pause before each.
     Pauses(Duration),
     /// 200 with a body in chunks that never ends.
     Endless,
 }
 
 impl Action {
-    /// A web server's page with that status, as a proxy or load balancer in front gives it.
+    /// Returns a web server's page with this status, as a proxy or load balancer replies.
     pub fn html(status: u16) -> Action {
         Action::Reply {
             status,
@@ -95,7 +95,7 @@ impl Action {
         }
     }
 
-    /// Connect's error object.
+    /// Returns Connect's error object.
     pub fn error(status: u16, code: i64, text: &str) -> Action {
         Action::Reply {
             status,
@@ -105,7 +105,7 @@ impl Action {
     }
 }
 
-/// The fault for a request to `endpoint`, its turn counted.
+/// Returns the fault for a request to `endpoint`, and counts the request.
 pub(crate) fn next(faults: &mut [Fault], endpoint: Endpoint) -> Option<Fault> {
     let mut met = None;
     for fault in faults.iter_mut().filter(|fault| fault.on == endpoint) {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_take_their_turns() {
+    fn applies_the_first_fault_that_is_due() {
         let mut faults = [
             Fault::new(Endpoint::Task, Action::Stall).skip(1).times(2),
             Fault::new(Endpoint::List, Action::Endless),

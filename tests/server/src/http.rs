@@ -1,14 +1,14 @@
-//! HTTP/1.1 by hand: requests are read strictly, and replies written byte by byte, so that a fault
+//! HTTP/1.1 without a library: requests are parsed strictly, and replies are written as bytes, so that a fault
 //! can cut them anywhere.
 
 use std::io::{self, Read, Write};
 
-/// A request's head may have so many bytes,
+/// Limit for the head of a request, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// and its body so many.
+/// Limit for its body.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// A request as it came over the wire.
+/// A request as it was received.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub method: String,
@@ -17,7 +17,7 @@ pub(crate) struct Message {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Whether the client expects the connection to live on.
+    /// Whether the client wants to use the connection again.
     pub keep_alive: bool,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Message {
 pub(crate) enum ReadError {
     /// The connection ended.
     Gone,
-    /// These bytes are not HTTP; or not such as a strict server takes.
+    /// These bytes are not HTTP, or a strict server does not accept them.
     Malformed,
 }
 
@@ -36,15 +36,15 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Reads requests off a connection, one after the other.
+/// Reads requests from a connection, one after the other.
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// What has come and is not used yet.
+    /// The bytes that were received and not read yet.
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    /// The next request.
+    /// Reads the next request.
     pub fn read(&mut self, wire: &mut (impl Read + Write)) -> Result<Message, ReadError> {
         let (mut message, framing) = loop {
             if let Some((message, framing, used)) = parse_head(&self.buffer)? {
@@ -130,7 +130,7 @@ impl Message {
     }
 }
 
-/// The first header of that name, in lower case.
+/// Returns the first header of this name, which is in lower case.
 pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut named = headers.iter().filter(|(n, _)| n == name);
     named.next().map(|(_, value)| value.as_str())
@@ -141,7 +141,7 @@ enum Framing {
     Chunked,
 }
 
-/// The head at the start of `bytes`, how its body is framed, and the head's length; `None` while
+/// Returns the head at the start of `bytes`, how its body is framed, and the head's length; `None` while
 /// it is incomplete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(Message, Framing, usize)>, ReadError> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
@@ -187,7 +187,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Message, Framing, usize)>, ReadErr
     Ok(Some((message, framing, used)))
 }
 
-/// Path and query of a target, which a proxy may send in absolute form.
+/// Returns the path and the query of a target, which a proxy may send in absolute form.
 fn split_target(target: &str) -> Result<(String, String), ReadError> {
     let local = match target.split_once("://") {
         Some((_, rest)) if !target.starts_with('/') => &rest[rest.find('/').unwrap_or(rest.len())..],
@@ -200,7 +200,7 @@ fn split_target(target: &str) -> Result<(String, String), ReadError> {
     Ok((path.to_string(), query.to_string()))
 }
 
-/// The first value of a query's parameter, percent-decoded.
+/// Returns the first value of a query's parameter, percent-decoded.
 pub(crate) fn param(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.find(|(n, _)| decode(n) == name).map(|(_, value)| decode(value))
@@ -233,22 +233,22 @@ pub(crate) struct Reply {
     pub body: String,
 }
 
-/// How a reply tells where its body ends.
+/// How a reply shows the end of its body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Length {
     Known(usize),
     Chunked,
-    /// By the end of the connection.
+    /// The body ends with the connection.
     Unframed,
 }
 
 impl Reply {
-    /// A JSON reply.
+    /// Returns a JSON reply.
     pub fn json(status: u16, body: &serde_json::Value) -> Reply {
         Reply::text(status, "application/json; charset=utf-8", body.to_string())
     }
 
-    /// A page of a plain web server.
+    /// Returns a page of a plain web server.
     pub fn page(status: u16) -> Reply {
         Reply::text(status, "text/html", page(status))
     }
@@ -257,7 +257,7 @@ impl Reply {
         Reply { status, headers: vec![("content-type".into(), content_type.into())], body }
     }
 
-    /// The status line and the headers.
+    /// Returns the status line and the headers.
     pub fn head(&self, length: Length, keep_alive: bool) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
@@ -276,7 +276,7 @@ impl Reply {
     }
 }
 
-/// The page that a web server makes of a status.
+/// Returns a web server's page for a status.
 pub(crate) fn page(status: u16) -> String {
     let title = format!("{status} {}", reason(status));
     format!(
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_read_whole() {
+    fn reads_requests_with_their_bodies() {
         let message = read(
             "POST http://proxied:3939/a/b?c=d HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
              3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n",
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strict_server_refuses_what_could_be_read_in_two_ways() {
+    fn rejects_malformed_and_ambiguous_requests() {
         for bytes in [
             "\x16\x03\x01\x02\0\x01\0",
             "GET / HTTP/1.1\r\n\r\n",
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_decoded() {
+    fn decodes_parameters() {
         assert_eq!(param("first=%31&wait=0", "first").as_deref(), Some("1"));
         assert_eq!(param("a=1+2%zz", "a").as_deref(), Some("1 2%zz"));
         assert_eq!(param("a=1", "b"), None);

@@ -1,7 +1,7 @@
 //! A stand-in for a Posit Connect server, as faithful as its clients need: authentication and
 //! roles, the runtime caches, deletion tasks with `first` and `wait`, every error of the cache job,
-//! a path prefix, TLS, several nodes behind a balancer. A test can order up [faults](Fault) and
-//! read the [requests](Server::requests) that came.
+//! a path prefix, TLS, several nodes with a balancer. A test can add [faults](Fault) and read the
+//! [requests](Server::requests) that were received.
 //!
 //! ```
 //! use std::time::Duration;
@@ -11,15 +11,15 @@
 //!     plan: Plan::lasting(Duration::from_secs(2)),
 //!     ..Config::default()
 //! });
-//! // The second look at the task meets a gateway that has lost its patience.
+//! // A gateway answers the second poll of a task with 504.
 //! server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(1));
-//! // … a client does its work at `server.url()` …
+//! // … a client sends requests to `server.url()` …
 //! assert!(server.requests().is_empty());
 //! ```
 //!
 //! How it works: each connection has its thread (`serve`), which reads a request (`http`),
-//! records it, lets a fault have its way with it (`faults`) or answers as Connect does (`api`).
-//! All threads share one locked `state`; what is due by the clock happens when the lock is taken.
+//! records it, applies a fault (`faults`) or replies as Connect does (`api`). All threads share one locked
+//! `state`. Tasks that are due finish when the lock is taken.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -58,7 +58,7 @@ use state::Shared;
 /// A running server. Dropping it closes everything.
 pub struct Server {
     shared: Arc<Shared>,
-    /// Of the nodes, then of the balancer.
+    /// The addresses of the nodes, then of the balancer.
     addresses: Vec<SocketAddr>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -68,7 +68,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where [`try_start`](Server::try_start) fails.
+    /// If [`try_start`](Server::try_start) fails.
     pub fn start(config: Config) -> Server {
         Server::try_start(config).expect("the test server starts")
     }
@@ -77,7 +77,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The address cannot be had, the certificate does not go with its key, the log cannot be
+    /// The address is not available, the certificate and the key do not belong together, the log cannot be
     /// written, or the settings contradict each other ([`Config::unlisted`]).
     pub fn try_start(mut config: Config) -> io::Result<Server> {
         config.validate()?;
@@ -112,13 +112,13 @@ impl Server {
         Ok(server)
     }
 
-    /// The server's address, its prefix included: that of the balancer, else that of node 0.
+    /// Returns the server's address with its prefix: that of the balancer if there is one, else that of node 0.
     pub fn url(&self) -> String {
         let config = &self.shared.config;
         self.node_url(if config.balancer { config.nodes } else { 0 })
     }
 
-    /// The address of one node. It sets no cookie.
+    /// Returns the address of one node, which sets no cookie.
     pub fn node_url(&self, node: usize) -> String {
         let config = &self.shared.config;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -127,12 +127,12 @@ impl Server {
         format!("{scheme}://{address}{prefix}")
     }
 
-    /// All requests so far, in the order of their arrival.
+    /// Returns all requests so far, in the order of their arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.clone()
     }
 
-    /// The caches as they are now, with those that the list leaves out.
+    /// Returns the caches as they are now, including unlisted ones.
     pub fn caches(&self) -> Vec<Cache> {
         self.shared.lock().caches.clone()
     }
@@ -159,18 +159,18 @@ impl Server {
     }
 
     /// Restarts a node: its running tasks end without effect and none of its tasks is known
-    /// afterwards. Connections to the node's own address are closed; a look that the balancer holds
-    /// open ends in 502.
+    /// afterwards. Connections to the node's own address are closed. A poll that is held through the
+    /// balancer ends in 502.
     pub fn restart_node(&self, node: usize) {
         self.shared.restart_node(node, None);
     }
 
-    /// The most deletion tasks that ran at once.
+    /// Returns the largest number of deletion tasks that ran at once.
     pub fn max_running(&self) -> usize {
         self.shared.lock().max_running
     }
 
-    /// The TCP connections accepted so far, those with failed TLS handshakes included.
+    /// Returns the number of TCP connections accepted so far, including those with failed TLS handshakes.
     pub fn connections(&self) -> usize {
         self.shared.lock().accepted
     }
@@ -179,7 +179,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// With `what` was waited for, when the time is over.
+    /// With `what`, if the condition is not met within the timeout.
     pub fn wait_for(&self, what: &str, timeout: Duration, cond: impl Fn(&[Request]) -> bool) {
         let start = Instant::now();
         while !cond(&self.requests()) {
@@ -197,7 +197,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop();
         for (address, listener) in self.addresses.iter().zip(self.listeners.drain(..)) {
-            // Wakes the listener, which then finds that the server stops.
+            // Wake the listener, which then sees that the server stops.
             let woken = TcpStream::connect_timeout(&reachable(*address), Duration::from_secs(1));
             if woken.is_ok() {
                 let _ = listener.join();
@@ -210,7 +210,7 @@ impl Drop for Server {
     }
 }
 
-/// The address at which this host reaches a listener.
+/// Returns the address at which this host reaches a listener.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
@@ -224,7 +224,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// A request that the server has read.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What it is for.
+    /// The endpoint that it is for.
     pub endpoint: Endpoint,
     /// Its method.
     pub method: String,
@@ -242,25 +242,25 @@ pub struct Request {
     pub connection: usize,
     /// The user that its key belongs to.
     pub user: Option<String>,
-    /// When it had been read.
+    /// The time at which it had been read.
     pub at: Instant,
-    /// The status of the reply; `None` while there is none, or if none was sent.
+    /// The status of the reply; `None` until one is sent.
     pub status: Option<u16>,
 }
 
 impl Request {
-    /// The first header of that name, in any case.
+    /// Returns the first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         http::header(&self.headers, &name.to_ascii_lowercase())
     }
 
-    /// The first query parameter of that name, as it was sent.
+    /// Returns the first query parameter of this name, as it was sent.
     pub fn param(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.split('&');
         pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// The body as JSON; `null` where it is not.
+    /// Returns the body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The test server by itself, for demonstrations and for clients in other languages.
+//! The test server as a program, for demonstrations and for clients in other languages.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ struct Options {
     #[argh(option, arg_name = "addr", default = "String::from(\"127.0.0.1:0\")")]
     listen: String,
 
-    /// a path beneath which everything is served
+    /// a path under which everything is served
     #[argh(option, arg_name = "path", default = "String::new()")]
     prefix: String,
 
@@ -189,7 +189,7 @@ fn identity(
     }
 }
 
-/// Writes a file that others wait for: they find it whole or not at all.
+/// Writes a file that others wait for, so that they see either no file or all of it.
 fn write_whole(file: &Path, text: &str) -> Result<(), Box<dyn Error>> {
     let mut part = file.as_os_str().to_owned();
     part.push(".part");

@@ -1,4 +1,4 @@
-//! Missing caches: what a server makes of a deletion that names one.
+//! Missing caches: how a server replies to a deletion that names one.
 
 use crate::{Effect, Plan};
 
@@ -17,7 +17,7 @@ pub enum MissingCache {
 }
 
 impl MissingCache {
-    /// Reports whether a dry run tells a cache that exists from one that does not.
+    /// Reports whether a dry run tells if a cache exists.
     pub fn dry_run_tells(self) -> bool {
         self == MissingCache::NotFound
     }

@@ -1,4 +1,4 @@
-//! Certificates made on the spot: a private authority and what it issues, good and bad.
+//! Certificates generated for a test: a private authority and the certificates that it issues, valid or not.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A certificate that signs itself, good for the names of [`Leaf::default`]. With `ca_true` it
+    /// Returns a self-signed certificate for the names of [`Leaf::default`]. With `ca_true` it
     /// also says that it is an authority, as those of `openssl req -x509` do.
     pub fn self_signed(ca_true: bool) -> Identity {
         let leaf = Leaf { is_ca: ca_true, ..Leaf::default() };
@@ -29,24 +29,25 @@ impl Identity {
     }
 }
 
-/// What the certificate of a server says. By default all is well with it.
+/// The contents of a certificate. By default, it is a valid server certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// DNS names and IP addresses, by default this host's and `connect.test`; with none the certificate has no subject alternative name.
+    /// DNS names and IP addresses, by default this host's and `connect.test`. If there are none, the certificate
+    /// has no subject alternative name.
     pub names: Vec<String>,
-    /// When it begins to be valid, in days from now.
+    /// The start of its validity, in days from now.
     pub not_before: i64,
-    /// When it ceases to be valid, in days from now.
+    /// The end of its validity, in days from now.
     pub not_after: i64,
-    /// It says that it is an authority.
+    /// Mark it as an authority's certificate.
     pub is_ca: bool,
-    /// An intermediate authority issues it, whose certificate is in the chain.
+    /// Issue it by an intermediate authority, whose certificate is in the chain.
     pub intermediate: bool,
-    /// The intermediate authority may issue certificates for this name only.
+    /// Allow the intermediate authority to issue certificates for this name only.
     pub constraint: Option<String>,
-    /// It is for clients.
+    /// Issue it for a client instead of a server.
     pub is_client: bool,
-    /// It has a critical extension that nobody knows.
+    /// Add a critical extension that is unknown to all clients.
     pub has_unknown_extension: bool,
 }
 
@@ -102,19 +103,19 @@ impl Default for Ca {
 }
 
 impl Ca {
-    /// A new authority, with a key of its own.
+    /// Returns a new authority with a key of its own.
     pub fn new() -> Ca {
         let (params, key) = (ca_params("connect-test-server root"), new_key());
         let cert = params.self_signed(&key).expect("an authority signs itself");
         Ca { issuer: Issuer::new(params, key), pem: cert.pem() }
     }
 
-    /// The authority's certificate, for clients to trust.
+    /// Returns the authority's certificate, for clients to trust.
     pub fn pem(&self) -> String {
         self.pem.clone()
     }
 
-    /// A certificate for a server, with its chain and a key of its own.
+    /// Issues a certificate with its chain and a key of its own.
     pub fn issue(&self, leaf: &Leaf) -> Identity {
         if !leaf.intermediate {
             return issue(&self.issuer, leaf);
@@ -139,7 +140,7 @@ fn issue(issuer: &Issuer<'_, KeyPair>, leaf: &Leaf) -> Identity {
 }
 
 fn ca_params(name: &str) -> CertificateParams {
-    // Of two authorities of one name clients take either for the other and find a bad signature.
+    // If two authorities had the same name, clients would confuse them and report a bad signature.
     let name = format!("{name} {}", random_id());
     let mut params = params(&name, Vec::new());
     params.not_before = days_from_now(-365).into();
@@ -153,7 +154,7 @@ fn params(name: &str, names: Vec<String>) -> CertificateParams {
     let mut params = CertificateParams::new(names).expect("names are ASCII");
     params.distinguished_name.remove(DnType::CommonName);
     params.distinguished_name.push(DnType::CommonName, name);
-    // Python 3.13 refuses certificates without it.
+    // Python 3.13 rejects certificates without this extension.
     params.use_authority_key_identifier_extension = true;
     params
 }

@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-/// How a deletion goes. By default its task ends well, at once, with the two lines that Connect
+/// The course of a deletion. By default its task succeeds at once, with the two lines that Connect
 /// writes.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// How long the task runs.
     pub duration: Duration,
-    /// The task's `code`; other than 0 it fails.
+    /// The task's `code`. If it is not 0, the task fails.
     pub code: i64,
     /// The task's `error`; a task with an error fails even if its code is 0.
     pub error: String,
     /// The task's output, spread over its duration: the first line at once, the last at the end.
-    /// Left at its default in a failing task, the second line tells of the failure.
+    /// If this is the default and the task fails, the second line reports the failure.
     pub lines: Vec<String>,
-    /// The list shows the cache, yet it is gone before the deletion (or its dry run) arrives, which
-    /// gets what [`MissingCache`](crate::MissingCache) says.
+    /// List the cache, but remove it before the deletion (or its dry run) arrives, so that the reply is
+    /// that of [`MissingCache`](crate::MissingCache).
     pub vanishes: bool,
-    /// When the cache goes away.
+    /// When the cache is removed.
     pub effect: Effect,
 }
 
 impl Plan {
-    /// A task that runs so long and ends well.
+    /// Returns the plan of a task that succeeds after this time.
     pub fn lasting(duration: Duration) -> Plan {
         Plan { duration, ..Plan::default() }
     }
 
-    /// A task that fails at once.
+    /// Returns the plan of a task that fails at once.
     pub fn failing(code: i64, error: impl Into<String>) -> Plan {
         Plan { code, error: error.into(), ..Plan::default() }
     }
@@ -56,16 +56,16 @@ impl Default for Plan {
     }
 }
 
-/// When the cache of a deletion task goes away.
+/// When a deletion task removes its cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Effect {
     /// When the task succeeds: its code is 0 and its error is empty.
     #[default]
     OnSuccess,
-    /// When the task ends, well or not.
+    /// When the task finishes, even if it fails.
     AtEnd,
-    /// As soon as the task starts, however it ends.
+    /// As soon as the task starts, even if it fails.
     AtStart,
-    /// Not at all.
+    /// Never.
     Never,
 }

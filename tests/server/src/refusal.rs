@@ -26,7 +26,7 @@ pub(crate) const NO_SUCH_LANGUAGE: Refusal = (400, 179, "Unsupported runtime lan
 pub(crate) const NO_LOCATION: Refusal = (400, 180, "The request did not identify a cache location");
 pub(crate) const MANAGEMENT_DISABLED: Refusal = (400, 194, "Runtime cache management is disabled.");
 
-/// Connect's error object.
+/// Returns Connect's error object.
 pub(crate) fn error_body(code: i64, text: &str) -> String {
     json!({ "code": code, "error": text, "payload": null }).to_string()
 }

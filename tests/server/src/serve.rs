@@ -1,4 +1,4 @@
-//! Listeners, connections and their ends: a thread for each, blocking sockets throughout.
+//! Listeners and connections: each has a thread of its own, with blocking sockets.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -20,10 +20,10 @@ use crate::pki::Identity;
 use crate::state::{Shared, log_line};
 use crate::{Config, Endpoint, Request};
 
-/// How long a connection that was ended from this side waits for the client to do the same.
+/// How long a connection that this side has ended waits for the client to end it too.
 const LINGER: Duration = Duration::from_millis(300);
 
-/// The TLS settings for a certificate, and for an authority whose client certificates are required.
+/// Returns the TLS settings for a certificate, and for an authority whose client certificates are required.
 pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Arc<ServerConfig>> {
     let invalid = |why: &dyn std::fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidInput, format!("certificate: {why}"))
@@ -44,7 +44,7 @@ pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Ar
             verifier.build().map_err(|why| invalid(&why))?
         }
     };
-    // Whatever the certificate says, it is served.
+    // Serve the certificate even if it is invalid.
     let identity = SingleCertAndKey::from(CertifiedKey::new(chain, key));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -55,7 +55,7 @@ pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Ar
     Ok(Arc::new(config))
 }
 
-/// One address: a node's own, or with no `node` that of the balancer.
+/// One address: that of a node, or without `node` that of the balancer.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub shared: Arc<Shared>,
@@ -68,7 +68,7 @@ impl Address {
     pub fn listen(self, listener: &TcpListener) {
         loop {
             let Ok((stream, _)) = listener.accept() else {
-                // Out of file descriptors, or the client has gone already.
+                // There are no file descriptors left, or the client has closed the connection already.
                 thread::sleep(Duration::from_millis(5));
                 continue;
             };
@@ -101,7 +101,7 @@ impl Address {
 fn handshake<'a>(tls: &Arc<ServerConfig>, stream: &'a TcpStream) -> io::Result<Wire<'a>> {
     let mut first = [0];
     if stream.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
-        // Connect's own words, from Go's library.
+        // Connect replies so, by Go's library.
         let refusal = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
         (&*stream).write_all(refusal.as_bytes())?;
         return Err(io::ErrorKind::InvalidData.into());
@@ -109,12 +109,12 @@ fn handshake<'a>(tls: &Arc<ServerConfig>, stream: &'a TcpStream) -> io::Result<W
     let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
     let mut wire = StreamOwned::new(connection, stream);
     let shaken = wire.conn.complete_io(&mut wire.sock);
-    // A refusal is told to the client.
+    // Send the alert of a failed handshake to the client.
     let _ = wire.flush();
     shaken.map(|_| Wire::Tls(Box::new(wire)))
 }
 
-/// A connection's bytes, in the clear or not.
+/// A connection, plain or over TLS.
 enum Wire<'a> {
     Plain(&'a TcpStream),
     Tls(Box<StreamOwned<ServerConnection, &'a TcpStream>>),
@@ -146,8 +146,8 @@ impl Write for Wire<'_> {
 }
 
 impl Wire<'_> {
-    /// Tells the client that this is the proper end, where TLS has a word for it.
-    fn say_goodbye(&mut self) {
+    /// Tells the client over TLS that the connection ends properly.
+    fn close_notify(&mut self) {
         if let Wire::Tls(stream) = self {
             stream.conn.send_close_notify();
             let _ = stream.flush();
@@ -155,7 +155,7 @@ impl Wire<'_> {
     }
 }
 
-/// Ends a connection with FIN. Unread bytes would make it RST, so they are read.
+/// Ends a connection with FIN. Unread bytes would turn that into RST, so they are read.
 fn fin(mut stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.set_read_timeout(Some(LINGER));
@@ -164,12 +164,12 @@ fn fin(mut stream: &TcpStream) {
     while Instant::now() < until && matches!(stream.read(&mut bytes), Ok(1..)) {}
 }
 
-/// How a connection goes on after a reply.
+/// What happens to a connection after a reply.
 enum Next {
     Keep,
-    /// A proper close.
+    /// Close it properly.
     Close,
-    /// FIN with no goodbye.
+    /// Send FIN, over TLS without a proper close.
     Fin,
     Reset,
 }
@@ -211,7 +211,7 @@ impl Conversation<'_> {
                 let _ = socket.set_linger(Some(Duration::ZERO));
             }
             Next::Keep | Next::Close => {
-                self.wire.say_goodbye();
+                self.wire.close_notify();
                 fin(self.stream);
             }
             Next::Fin => fin(self.stream),
@@ -263,7 +263,7 @@ impl Conversation<'_> {
         })
     }
 
-    /// The node that answers, and the cookie to set: a node's own address sets none.
+    /// Returns the node that answers, and the cookie to set. A node's own address sets none.
     fn route(&self, message: &Message) -> (usize, Option<String>) {
         if let Some(node) = self.address.node {
             return (node, None);
@@ -317,28 +317,28 @@ impl Conversation<'_> {
         self.wire.flush()
     }
 
-    /// What a fault makes of a request.
+    /// Answers a request with a fault.
     fn fail(&mut self, mut turn: Turn<'_>, fault: Fault) -> io::Result<Next> {
-        // Where the fault's reply is none of the server's, the work is done for itself.
-        let work = || {
+        // If the fault replaces the server's reply, the deletion has to be started separately.
+        let start_deletion = || {
             if fault.effect && turn.call.endpoint == Endpoint::Delete {
                 turn.real();
             }
         };
         match fault.action {
             Action::ResetBeforeReply => {
-                work();
+                start_deletion();
                 turn.replied(None);
                 Ok(Next::Reset)
             }
             Action::CloseBeforeReply => {
-                work();
+                start_deletion();
                 turn.replied(None);
                 Ok(Next::Fin)
             }
             Action::ResetInReply => {
                 self.cut(&turn, Length::Known(0))?;
-                // Time for the client to take what was sent, which RST could overtake.
+                // Give the client time to read the reply, which RST could overtake.
                 self.address.shared.sleep(Duration::from_millis(20));
                 Ok(Next::Reset)
             }
@@ -351,18 +351,18 @@ impl Conversation<'_> {
                 self.reply(&turn, &reply)
             }
             Action::Reply { status, headers, body } => {
-                work();
+                start_deletion();
                 let reply = Reply { status, headers, body };
                 self.reply(&turn, &turn.with_cookie(reply))
             }
             Action::Raw(bytes) => {
-                work();
+                start_deletion();
                 turn.replied(raw_status(&bytes));
                 self.put(&bytes)?;
                 Ok(Next::Close)
             }
             Action::Stall => {
-                work();
+                start_deletion();
                 turn.replied(None);
                 while self.stream.read(&mut [0; 4096])? > 0 {}
                 Ok(Next::Fin)
@@ -385,7 +385,7 @@ impl Conversation<'_> {
                 Ok(Next::Keep)
             }
             Action::Endless => {
-                work();
+                start_deletion();
                 turn.replied(Some(200));
                 let reply = turn.with_cookie(Reply::json(200, &json!(null)));
                 let cache = r#"{"language":"R","version":"4.3.0","image_name":"Local"},"#.repeat(100);
@@ -398,7 +398,7 @@ impl Conversation<'_> {
         }
     }
 
-    /// Sends the real reply's head and half of its body. `Known` stands for the real length.
+    /// Sends the real reply's head and half of its body. `Known` means the real length, whatever its value.
     fn cut(&mut self, turn: &Turn<'_>, length: Length) -> io::Result<()> {
         let reply = turn.real();
         turn.replied(Some(reply.status));
@@ -413,7 +413,7 @@ impl Conversation<'_> {
         self.put(&bytes)
     }
 
-    /// The reply to a script that steers the server.
+    /// Returns the reply to a script that controls the server.
     fn control(&self, message: &Message) -> Option<Reply> {
         let shared = &self.address.shared;
         let Config { prefix, nodes, .. } = &shared.config;
@@ -448,16 +448,16 @@ impl Conversation<'_> {
     }
 }
 
-/// A request in its turn to be answered.
+/// A request that is being answered.
 struct Turn<'a> {
     call: Call<'a>,
     cookie: Option<String>,
-    /// Its place in the record.
+    /// Its number in the record.
     request: usize,
 }
 
 impl Turn<'_> {
-    /// What the server would answer with nothing wrong; by then the work is done.
+    /// Starts the deletion if the request is for one, and returns the reply that has no fault.
     fn real(&self) -> Reply {
         self.with_cookie(self.call.answer())
     }
@@ -478,7 +478,7 @@ fn half(body: &str) -> usize {
     (0..=body.len() / 2).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The status that raw bytes tell, if they begin like a reply.
+/// Returns the status in raw bytes, if they begin like a reply.
 fn raw_status(bytes: &[u8]) -> Option<u16> {
     let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
     std::str::from_utf8(status).ok()?.parse().ok()

@@ -1,7 +1,7 @@
-//! What the server knows and remembers: caches, tasks and their nodes, requests, connections.
+//! The state of the server: caches, tasks and their nodes, requests, connections.
 //!
-//! No thread runs the tasks. What is due by the clock is settled whenever someone takes the lock,
-//! so that everyone sees the caches and tasks as they are at that moment.
+//! No thread runs the tasks. Whenever a thread takes the lock, the tasks that are due finish, so that
+//! every thread sees the caches and tasks as they are at that moment.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -16,11 +16,11 @@ use crate::faults::{self, Fault};
 use crate::task::{LONGEST, Task};
 use crate::{Cache, Config, Effect, MissingCache, Plan, Request};
 
-/// What the threads of a server share.
+/// The state that the threads of a server share.
 pub(crate) struct Shared {
     pub config: Config,
     state: Mutex<State>,
-    /// Told when a node restarts and when the server stops.
+    /// Notified when a node restarts and when the server stops.
     changed: Condvar,
 }
 
@@ -33,12 +33,12 @@ pub(crate) struct State {
     pub max_running: usize,
     /// TCP connections accepted so far.
     pub accepted: usize,
-    /// Requests that the balancer has handed out by turns.
+    /// The number of requests that the balancer has distributed to the nodes in turn.
     pub turns: usize,
     pub stopping: bool,
     connections: Vec<Connection>,
     pub threads: Vec<JoinHandle<()>>,
-    /// The end of a task that finds its cache gone.
+    /// How a task ends if its cache is gone.
     missing_cache: MissingCache,
     log: Option<File>,
 }
@@ -60,19 +60,19 @@ impl Shared {
         Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// The state as it is now.
+    /// Returns the state as it is now.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         settled(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The state after `until`, or as soon as a node restarts or the server stops.
+    /// Returns the state after `until`, or as soon as a node restarts or the server stops.
     pub fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
         let time = until.saturating_duration_since(Instant::now());
         let waited = self.changed.wait_timeout(state, time);
         settled(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// Passes the time, less if the server stops.
+    /// Sleeps for this time, or until the server stops.
     pub fn sleep(&self, time: Duration) {
         let until = Instant::now() + time.min(LONGEST);
         let mut state = self.lock();
@@ -99,25 +99,25 @@ impl Shared {
         id
     }
 
-    /// How a cache's deletion goes.
+    /// Returns the plan for the deletion of a cache.
     pub fn plan(&self, cache: &Cache) -> &Plan {
         let mut plans = self.config.plans.iter();
         let own = plans.find(|(other, _)| other == cache);
         own.map_or(&self.config.plan, |(_, plan)| plan)
     }
 
-    /// Notes how a request was answered, before the reply goes out.
+    /// Records the status of the reply to a request, before the reply is sent.
     pub fn replied(&self, request: usize, status: Option<u16>) {
         let mut state = self.lock();
         state.requests[request].status = status;
         let line = format!("{}\n", log_line(&state.requests[request]));
         if let Some(log) = &mut state.log {
-            // A full disk must not end the server.
+            // Ignore errors: a full disk must not end the server.
             let _ = log.write_all(line.as_bytes());
         }
     }
 
-    /// Notes that the reply did not get out.
+    /// Records that the reply was not sent.
     pub fn not_replied(&self, request: usize) {
         self.lock().requests[request].status = None;
     }
@@ -135,7 +135,7 @@ impl Shared {
         Some(number)
     }
 
-    /// Ends a node's tasks and its own connections, but for the one that asks for it.
+    /// Ends a node's tasks and its own connections, except for the one that requested the restart.
     pub fn restart_node(&self, node: usize, asking: Option<usize>) {
         let mut state = self.lock();
         state.tasks.retain(|task| task.node != node);
@@ -147,7 +147,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Lets no more connections in and ends those that are open.
+    /// Accepts no more connections, and ends those that are open.
     pub fn stop(&self) {
         let mut state = self.lock();
         state.stopping = true;
@@ -170,7 +170,7 @@ fn settled(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
-    /// Records a request, and picks the fault that it meets.
+    /// Records a request, and returns its number and the fault that applies to it.
     pub fn record(&mut self, request: Request) -> (usize, Option<Fault>) {
         let fault = faults::next(&mut self.faults, request.endpoint);
         self.requests.push(request);
@@ -184,7 +184,7 @@ impl State {
         }
     }
 
-    /// The task of that id, if that node knows it.
+    /// Returns the task with this ID, if this node knows it.
     pub fn task(&self, node: usize, id: &str) -> Option<&Task> {
         let mut tasks = self.tasks.iter();
         tasks.find(|task| task.node == node && task.id == id)
@@ -199,7 +199,7 @@ impl State {
     }
 }
 
-/// A request as the log tells of it: no keys, no bodies.
+/// Returns a request as it is logged, without keys and bodies.
 pub(crate) fn log_line(request: &Request) -> Value {
     json!({
         "endpoint": format!("{:?}", request.endpoint),

@@ -42,7 +42,7 @@ impl Task {
         }
     }
 
-    /// Ends the task, and deletes its cache if that is the plan.
+    /// Finishes the task, and deletes its cache if that is the plan.
     pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingCache) {
         self.finished = true;
         let effect = self.plan.effect;
@@ -55,12 +55,12 @@ impl Task {
         }
     }
 
-    /// Reports whether the task's end is a success.
+    /// Reports whether the task succeeds.
     fn succeeds(&self) -> bool {
         self.code == 0 && self.error.is_empty()
     }
 
-    /// How many lines of output there are by now.
+    /// Returns the number of lines of output so far.
     pub fn last(&self) -> usize {
         let all = self.plan.lines.len();
         if self.finished {
@@ -72,7 +72,7 @@ impl Task {
         (0..all).take_while(|line| *line == 0 || (*line < last && at(*line) <= elapsed)).count()
     }
 
-    /// The API's task object, its output from line `first` on.
+    /// Returns the API's task object, with the output from line `first` on.
     pub fn json(&self, first: usize) -> Value {
         let last = self.last();
         let lines = self.plan.lines_for(self.succeeds());
@@ -88,7 +88,7 @@ impl Task {
     }
 }
 
-/// 16 letters and digits, as the ids of Connect's tasks are.
+/// Returns 16 letters and digits, like the IDs of Connect's tasks.
 pub(crate) fn random_id() -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let random = RandomState::new();
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_spread_over_the_task() {
+    fn spreads_lines_over_the_task() {
         let plan = Plan {
             lines: ["a", "b", "c", "d"].map(String::from).to_vec(),
             ..Plan::lasting(Duration::from_secs(30))
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ() {
+    fn makes_different_ids() {
         assert_eq!(random_id().len(), 16);
         assert_ne!(random_id(), random_id());
     }

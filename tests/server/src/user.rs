@@ -9,20 +9,20 @@ pub struct User {
     pub username: String,
     /// What the user may do.
     pub role: Role,
-    /// A locked user is refused everything: code 50.
+    /// Refuse all of the user's requests with code 50.
     pub locked: bool,
-    /// Make the user a service principal: the key is good and has its role everywhere, but
+    /// Make the user a service principal: the key is valid and has its role everywhere, but
     /// `GET v1/user` refuses it with code 22.
     pub service_principal: bool,
 }
 
 impl User {
-    /// Returns a user who is neither locked nor a service principal.
+    /// Returns a user that is neither locked nor a service principal.
     pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
         User { key: key.into(), username: username.into(), role, locked: false, service_principal: false }
     }
 
-    /// The same user, locked.
+    /// Returns the same user, locked.
     pub fn locked(self) -> User {
         User { locked: true, ..self }
     }
@@ -36,16 +36,16 @@ impl User {
 /// What a user may do, least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Role {
-    /// May look at content.
+    /// May view content.
     Viewer,
-    /// May publish: reads the lists of installations.
+    /// May publish, and read the lists of installations.
     Publisher,
-    /// May do all that this server serves.
+    /// May use everything that this server serves.
     Administrator,
 }
 
 impl Role {
-    /// The API's word for it.
+    /// Returns the role as the API spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Viewer => "viewer",

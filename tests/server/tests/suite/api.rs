@@ -1,4 +1,4 @@
-//! The endpoints: what a client of Connect sees when nothing is wrong with the network.
+//! The endpoints, as a client sees them on a network without faults.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ fn lasting(milliseconds: u64) -> Config {
 }
 
 #[test]
-fn the_cache_job() {
+fn lists_checks_and_deletes_caches() {
     let server = Server::start(Config::default());
     let list = |server| ask(server, &format!("GET {CACHES}"), "admin-key", "").json();
     let r = json!({ "language": "R", "version": "4.3.0", "image_name": "Local" });
@@ -26,7 +26,7 @@ fn the_cache_job() {
     let id = started["task_id"].as_str().unwrap();
     assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{id}");
     assert_eq!(
-        look(&server, &format!("/__api__/v1/tasks/{id}"), "").json(),
+        poll(&server, &format!("/__api__/v1/tasks/{id}"), "").json(),
         json!({
             "id": id,
             "output": ["Deleting runtime cache...", "Successfully deleted runtime cache"],
@@ -52,7 +52,7 @@ fn the_cache_job() {
 }
 
 #[test]
-fn first_and_wait_have_limits() {
+fn limits_first_and_wait() {
     let server = Server::start(lasting(60_000));
     let task = start(&server);
     for (query, answer) in [
@@ -67,42 +67,42 @@ fn first_and_wait_have_limits() {
         ("wait=1.5", (400, 25)),
         ("wait=", (400, 25)),
     ] {
-        assert_eq!(look(&server, &task, query).code(), answer, "{query}");
+        assert_eq!(poll(&server, &task, query).code(), answer, "{query}");
     }
-    let running = look(&server, &task, "first=1").json();
+    let running = poll(&server, &task, "first=1").json();
     assert_eq!(
         (&running["output"], &running["last"], &running["finished"]),
         (&json!([]), &json!(1), &json!(false))
     );
-    assert_eq!(look(&server, "/__api__/v1/tasks/0123456789abcdef", "").code(), (404, 141));
+    assert_eq!(poll(&server, "/__api__/v1/tasks/0123456789abcdef", "").code(), (404, 141));
 }
 
 #[test]
-fn a_held_look_ends_with_the_task_or_its_seconds() {
+fn holds_a_poll_until_the_task_or_its_wait_ends() {
     let plan = Plan {
         lines: ["a", "b", "c"].map(String::from).to_vec(),
         ..Plan::lasting(Duration::from_millis(600))
     };
     let server = Server::start(Config { plan, ..Config::default() });
-    let (task, begun) = (start(&server), Instant::now());
-    let held = look(&server, &task, "first=1&wait=20").json();
-    let time = begun.elapsed();
+    let (task, started_at) = (start(&server), Instant::now());
+    let held = poll(&server, &task, "first=1&wait=20").json();
+    let time = started_at.elapsed();
     assert_eq!((&held["output"], &held["finished"]), (&json!(["b", "c"]), &json!(true)));
     assert!((550..1500).contains(&time.as_millis()), "{time:?}");
 
     let server = Server::start(lasting(60_000));
-    let (task, begun) = (start(&server), Instant::now());
-    assert_eq!(look(&server, &task, "wait=1").json()["finished"], false);
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let (task, started_at) = (start(&server), Instant::now());
+    assert_eq!(poll(&server, &task, "wait=1").json()["finished"], false);
+    assert!(started_at.elapsed() >= Duration::from_secs(1));
 
     let server = Server::start(Config { ignore_wait: true, ..lasting(60_000) });
-    let (task, begun) = (start(&server), Instant::now());
-    assert_eq!(look(&server, &task, "wait=20").status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    let (task, started_at) = (start(&server), Instant::now());
+    assert_eq!(poll(&server, &task, "wait=20").status, 200);
+    assert!(started_at.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
-fn who_may_do_what() {
+fn allows_requests_by_role() {
     let server = Server::start(Config::default());
     let task = start(&server);
     let task = format!("GET {task}");
@@ -130,7 +130,7 @@ fn who_may_do_what() {
 }
 
 #[test]
-fn what_a_deletion_must_say() {
+fn rejects_deletions_without_a_valid_cache() {
     let server = Server::start(Config {
         caches: vec![Cache::new("R", "4.2.0", "ghcr.io/Rstudio/content:base")],
         ..Config::default()
@@ -160,7 +160,7 @@ fn what_a_deletion_must_say() {
 }
 
 #[test]
-fn deletions_go_as_planned() {
+fn runs_deletions_as_planned() {
     let python = || Cache::new("Python", "3.7.6", "Local");
     let server = Server::start(Config {
         plan: Plan::failing(3, "disk full"),
@@ -171,7 +171,7 @@ fn deletions_go_as_planned() {
     let started = delete(&server, R).json();
     assert_eq!(started.as_object().unwrap().len(), 1, "{started}");
     let id = started["task_id"].as_str().unwrap();
-    let task = look(&server, &format!("/__api__/v1/tasks/{id}"), "").json();
+    let task = poll(&server, &format!("/__api__/v1/tasks/{id}"), "").json();
     assert_eq!(
         (&task["code"], &task["error"], &task["output"][1]),
         (&json!(3), &json!("disk full"), &json!("Failed to delete runtime cache"))
@@ -194,7 +194,7 @@ fn deletions_go_as_planned() {
         });
         let task = start(&server);
         assert_eq!(server.caches().len(), during, "{effect:?}");
-        let task = look(&server, &task, "wait=5").json();
+        let task = poll(&server, &task, "wait=5").json();
         assert_eq!((server.caches().len(), task["code"].as_i64()), (after, Some(code)), "{effect:?}");
     }
 }
@@ -207,7 +207,7 @@ fn fails_a_task_that_has_code_0_and_an_error() {
         let plan = Plan { effect, ..Plan::failing(0, "disk full") };
         let server = Server::start(Config { plan, ..Config::default() });
         let task = start(&server);
-        let task = look(&server, &task, "").json();
+        let task = poll(&server, &task, "").json();
         assert_eq!(
             (&task["finished"], &task["code"], &task["error"], &task["output"][1]),
             (&json!(true), &json!(0), &json!("disk full"), &json!("Failed to delete runtime cache"))
@@ -217,17 +217,17 @@ fn fails_a_task_that_has_code_0_and_an_error() {
 }
 
 #[test]
-fn two_deletions_of_one_cache() {
+fn fails_the_second_of_two_deletions_of_a_cache() {
     let server = Server::start(lasting(200));
     let (one, two) = (start(&server), start(&server));
-    assert_eq!(look(&server, &one, "wait=5").json()["code"], 0);
-    let two = look(&server, &two, "wait=5").json();
+    assert_eq!(poll(&server, &one, "wait=5").json()["code"], 0);
+    let two = poll(&server, &two, "wait=5").json();
     assert_eq!((&two["code"], &two["error"]), (&json!(1), &json!("Cache does not exist")));
     assert_eq!(server.max_running(), 2);
 }
 
 #[test]
-fn servers_of_other_kinds() {
+fn acts_as_other_versions_and_configurations() {
     let list = format!("GET {CACHES}");
     let with = |config: Config, line: &str, key: &str| ask(&Server::start(config), line, key, "");
     let config = Config { old: true, installations_r: Installations::Missing, ..Config::default() };
@@ -248,7 +248,7 @@ fn servers_of_other_kinds() {
 }
 
 #[test]
-fn paths() {
+fn serves_only_paths_under_the_prefix() {
     let server = Server::start(Config { prefix: "/connect".into(), control: true, ..Config::default() });
     assert_eq!(ask(&server, &format!("GET {CACHES}"), "admin-key", "").status, 200);
     assert_eq!(ask(&server, "GET /__api__/v1/nothing", "admin-key", "").code(), (404, 2));

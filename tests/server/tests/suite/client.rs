@@ -1,4 +1,4 @@
-//! A client that shows what goes over the wire.
+//! A client that shows replies as they are received.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ pub const CACHES: &str = "/__api__/v1/system/caches/runtime";
 pub const R: &str = r#"{"language":"R","version":"4.3.0","image_name":"Local"}"#;
 pub const DRY: &str = r#"{"language":"R","version":"4.3.0","image_name":"Local","dry_run":true}"#;
 
-/// A reply as it came.
+/// A reply as it was received.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -27,7 +27,7 @@ impl Reply {
         serde_json::from_str(&self.body).expect(&self.body)
     }
 
-    /// The status, and the code of Connect's error object.
+    /// Returns the status, and the code of Connect's error object.
     pub fn code(&self) -> (u16, i64) {
         let code = serde_json::from_str::<Value>(&self.body).unwrap_or_default();
         (self.status, code["code"].as_i64().unwrap_or(0))
@@ -44,7 +44,7 @@ pub fn connect(url: &str) -> TcpStream {
     TcpStream::connect(host).expect("the server listens")
 }
 
-/// TLS with the server at `url`, trusting only this authority.
+/// Connects to the server at `url` over TLS, and trusts only this authority.
 pub fn connect_tls(url: &str, ca: &str) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(ca.as_bytes()).expect("PEM");
@@ -93,7 +93,7 @@ pub fn receive(wire: &mut impl Read) -> io::Result<Reply> {
     Ok(reply)
 }
 
-/// One request on a connection of its own; `line` is the method and the path below the server.
+/// Sends one request on a connection of its own. `line` is the method and the path under the server's address.
 pub fn ask_url(url: &str, line: &str, key: &str, more: &str, body: &str) -> Reply {
     let prefix = url.splitn(4, '/').nth(3).map_or(String::new(), |path| format!("/{path}"));
     let mut wire = connect(url);
@@ -110,13 +110,13 @@ pub fn delete(server: &Server, body: &str) -> Reply {
     ask(server, &format!("DELETE {CACHES}"), "admin-key", body)
 }
 
-/// Starts the deletion of R's cache and gives the path of its task.
+/// Starts the deletion of R's cache, and returns the path of its task.
 pub fn start(server: &Server) -> String {
     let reply = delete(server, R);
     let id = reply.json()["task_id"].as_str().expect("an id").to_string();
     format!("/__api__/v1/tasks/{id}")
 }
 
-pub fn look(server: &Server, task: &str, query: &str) -> Reply {
+pub fn poll(server: &Server, task: &str, query: &str) -> Reply {
     ask(server, &format!("GET {task}?{query}"), "admin-key", "")
 }

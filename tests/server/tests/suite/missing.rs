@@ -20,7 +20,7 @@ fn body(language: &str, version: &str, dry_run: bool) -> String {
 
 fn finished(server: &Server, reply: &Value) -> Value {
     let id = reply["task_id"].as_str().unwrap();
-    look(server, &format!("/__api__/v1/tasks/{id}"), "wait=5").json()
+    poll(server, &format!("/__api__/v1/tasks/{id}"), "wait=5").json()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn answers_200_for_a_missing_cache_on_newer_servers() {
         (TaskFails, 1, "Cache does not exist", "Failed to delete runtime cache"),
         (TaskSucceeds, 0, "", "Successfully deleted runtime cache"),
     ] {
-        // The plan of the deletion of a cache that exists has no say in how this task ends.
+        // The plan for caches that exist does not decide how this task ends.
         let plan = Plan { effect: Effect::AtStart, ..Plan::failing(7, "disk full") };
         let server = with(missing_cache, plan);
         let before = server.caches();
@@ -67,7 +67,7 @@ fn runs_the_task_of_a_missing_cache_for_its_time() {
     let server = with(TaskSucceeds, Plan::lasting(Duration::from_secs(60)));
     let started = delete(&server, &body("R", "0.0.0", false)).json();
     let task = format!("/__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
-    let task = look(&server, &task, "").json();
+    let task = poll(&server, &task, "").json();
     assert_eq!((&task["finished"], &task["last"]), (&json!(false), &json!(1)));
 }
 
@@ -76,8 +76,8 @@ fn ends_a_second_deletion_as_that_of_a_missing_cache() {
     for (missing_cache, code) in [(NotFound, 1), (TaskFails, 1), (TaskSucceeds, 0)] {
         let server = with(missing_cache, Plan::lasting(Duration::from_millis(200)));
         let (first, second) = (start(&server), start(&server));
-        assert_eq!(look(&server, &first, "wait=5").json()["code"], 0, "{missing_cache:?}");
-        let second = look(&server, &second, "wait=5").json();
+        assert_eq!(poll(&server, &first, "wait=5").json()["code"], 0, "{missing_cache:?}");
+        let second = poll(&server, &second, "wait=5").json();
         assert_eq!(second["code"], code, "{missing_cache:?}");
         assert_eq!(second["error"] == "", code == 0, "{missing_cache:?}");
         assert!(!server.has(&Cache::new("R", "4.3.0", "Local")));
@@ -147,7 +147,7 @@ fn changes_its_caches_during_a_run() {
 
     let task = start(&server);
     server.set_caches(vec![other.clone()]);
-    assert_eq!(look(&server, &task, "wait=5").json()["error"], "Cache does not exist");
+    assert_eq!(poll(&server, &task, "wait=5").json()["error"], "Cache does not exist");
     assert_eq!(server.caches(), [other]);
     let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
     assert_eq!(list["caches"][0]["version"], "4.4.0");

@@ -1,4 +1,4 @@
-//! Connections: faults, nodes and their balancer, TLS, and how a server ends.
+//! Connections: faults, nodes and their balancer, TLS, and the end of a server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::thread;
@@ -8,7 +8,7 @@ use crate::client::*;
 use connect_test_server::pki::{Ca, Identity, Leaf};
 use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
 
-/// What a client gets that lists the caches: all bytes, and whether the connection was reset.
+/// Lists the caches, and returns all bytes of the reply and whether the connection was reset.
 fn raw_list(server: &Server) -> (String, bool) {
     let mut wire = connect(&server.url());
     send(&mut wire, &format!("GET {CACHES}"), "admin-key", "Connection: close\r\n", "");
@@ -22,7 +22,7 @@ fn raw_list(server: &Server) -> (String, bool) {
 }
 
 #[test]
-fn each_fault() {
+fn replies_with_each_fault() {
     let server = Server::start(Config::default());
     let list = |action: Action| {
         server.fault(Fault::new(Endpoint::List, action));
@@ -51,9 +51,9 @@ fn each_fault() {
     let (bytes, _) = list(Action::error(500, 1, "An internal failure occurred."));
     assert!(bytes.ends_with(r#"{"code":1,"error":"An internal failure occurred.","payload":null}"#));
     assert_eq!(list(Action::Raw(b"HTTP/1.1 2".to_vec())).0, "HTTP/1.1 2");
-    let begun = Instant::now();
+    let started_at = Instant::now();
     assert!(list(Action::Delay(Duration::from_millis(100))).0.contains(whole));
-    assert!(begun.elapsed() >= Duration::from_millis(100));
+    assert!(started_at.elapsed() >= Duration::from_millis(100));
     assert!(raw_list(&server).0.contains(whole));
     let statuses = server.requests().iter().map(|r| r.status).collect::<Vec<_>>();
     let ok = Some(200);
@@ -61,7 +61,7 @@ fn each_fault() {
 }
 
 #[test]
-fn a_faulty_deletion_works_or_not() {
+fn deletes_despite_a_fault_as_configured() {
     let faulty = |action: Action, effect: bool| {
         let server = Server::start(Config::default());
         let fault = Fault::new(Endpoint::Delete, action);
@@ -86,7 +86,7 @@ fn a_faulty_deletion_works_or_not() {
 }
 
 #[test]
-fn connections_live_on() {
+fn keeps_connections_open() {
     let server = Server::start(Config::default());
     let mut wire = connect(&server.url());
     for _ in 0..3 {
@@ -103,7 +103,7 @@ fn connections_live_on() {
 }
 
 #[test]
-fn what_is_not_http() {
+fn answers_400_to_malformed_requests() {
     let server = Server::start(Config::default());
     for bytes in ["\x16\x03\x01\x02\0", "GET / HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n"] {
         let mut wire = connect(&server.url());
@@ -115,7 +115,7 @@ fn what_is_not_http() {
 }
 
 #[test]
-fn a_balancer_keeps_clients_at_their_nodes() {
+fn balances_clients_by_their_cookies() {
     let server = Server::start(Config {
         nodes: 2,
         balancer: true,
@@ -127,33 +127,33 @@ fn a_balancer_keeps_clients_at_their_nodes() {
     let started = at(&url, &format!("DELETE {CACHES}"), "", R);
     assert_eq!(started.header("set-cookie"), Some("route=node0; Path=/; HttpOnly"));
     let id = started.json()["task_id"].as_str().unwrap().to_string();
-    let look = format!("GET /__api__/v1/tasks/{id}");
-    let lost = at(&url, &look, "", "");
+    let poll = format!("GET /__api__/v1/tasks/{id}");
+    let lost = at(&url, &poll, "", "");
     assert_eq!(lost.code(), (404, 141));
     assert_eq!(lost.header("set-cookie"), Some("route=node1; Path=/; HttpOnly"));
-    let found = at(&url, &look, "Cookie: a=b; route=node0\r\n", "");
+    let found = at(&url, &poll, "Cookie: a=b; route=node0\r\n", "");
     assert_eq!((found.status, found.header("set-cookie")), (200, None));
-    assert_eq!(at(&url, &look, "Cookie: route=node7\r\n", "").status, 200);
-    assert_eq!(at(&server.node_url(1), &look, "", "").code(), (404, 141));
-    assert_eq!(at(&server.node_url(0), &look, "", "").header("set-cookie"), None);
+    assert_eq!(at(&url, &poll, "Cookie: route=node7\r\n", "").status, 200);
+    assert_eq!(at(&server.node_url(1), &poll, "", "").code(), (404, 141));
+    assert_eq!(at(&server.node_url(0), &poll, "", "").header("set-cookie"), None);
     let nodes = server.requests().iter().map(|r| r.node).collect::<Vec<_>>();
     assert_eq!(nodes, [0, 1, 0, 0, 1, 0]);
 
-    // A restart under a held look.
+    // The node restarts while it holds a poll.
     thread::scope(|scope| {
-        let held = format!("{look}?wait=20");
+        let held = format!("{poll}?wait=20");
         let held = scope.spawn(move || at(&url, &held, "Cookie: route=node0\r\n", ""));
-        server.wait_for("the held look", Duration::from_secs(5), |r| r.len() == 7);
+        server.wait_for("the held poll", Duration::from_secs(5), |r| r.len() == 7);
         thread::sleep(Duration::from_millis(50));
         server.restart_node(0);
         assert_eq!(held.join().unwrap().status, 502);
     });
-    assert_eq!(at(&server.node_url(0), &look, "", "").code(), (404, 141));
+    assert_eq!(at(&server.node_url(0), &poll, "", "").code(), (404, 141));
     assert_eq!(server.caches().len(), 2);
 }
 
 #[test]
-fn certificates_good_and_bad() {
+fn serves_valid_and_invalid_certificates() {
     let ca = Ca::new();
     let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
     let good = Leaf::default();
@@ -197,7 +197,7 @@ fn certificates_good_and_bad() {
 }
 
 #[test]
-fn faults_under_tls() {
+fn applies_faults_over_tls() {
     let ca = Ca::new();
     let server = Server::start(Config { tls: Some(ca.issue(&Leaf::default())), ..Config::default() });
     let list = |action: Action| {
@@ -220,7 +220,7 @@ fn faults_under_tls() {
 }
 
 #[test]
-fn a_server_ends_promptly() {
+fn stops_within_two_seconds() {
     let server = Server::start(Config { plan: Plan::lasting(Duration::from_secs(60)), ..Config::default() });
     let task = start(&server);
     server.fault(Fault::new(Endpoint::List, Action::Stall));
@@ -236,9 +236,9 @@ fn a_server_ends_promptly() {
     }
     server.wait_for("all of them", Duration::from_secs(5), |r| r.len() == 7);
     let url = server.url();
-    let begun = Instant::now();
+    let started_at = Instant::now();
     drop(server);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(started_at.elapsed() < Duration::from_secs(2), "{:?}", started_at.elapsed());
     let host = url.trim_start_matches("http://");
     assert!(std::net::TcpStream::connect(host).is_err());
 }

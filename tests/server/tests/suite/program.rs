@@ -1,4 +1,4 @@
-//! The server as a program of its own.
+//! The test server as a program.
 
 use std::fs;
 use std::io::Read;
@@ -37,7 +37,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn scripts_can_steer_it() {
+fn lets_scripts_control_it() {
     let dir = std::env::temp_dir().join(format!("connect-test-server-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let (ready, log) = (dir.join("ready"), dir.join("requests"));
@@ -52,8 +52,8 @@ fn scripts_can_steer_it() {
         panic!("{urls}");
     };
     let started = ask_url(url, &format!("DELETE {CACHES}"), "admin-key", "", R).json();
-    let look = format!("GET /__api__/v1/tasks/{}?wait=5", started["task_id"].as_str().unwrap());
-    let task = ask_url(node0, &look, "admin-key", "Cookie: a=b\r\n", "").json();
+    let poll = format!("GET /__api__/v1/tasks/{}?wait=5", started["task_id"].as_str().unwrap());
+    let task = ask_url(node0, &poll, "admin-key", "Cookie: a=b\r\n", "").json();
     assert_eq!(
         (&task["code"], &task["error"]),
         (&json!(1), &json!("Failed to delete runtime cache: permission denied"))
@@ -62,7 +62,7 @@ fn scripts_can_steer_it() {
     assert_eq!(running, json!({ "max_running": 1 }));
     let restarted = ask_url(node0, "POST /__control__/restart?node=0", "", "", "");
     assert_eq!(restarted.status, 200);
-    assert_eq!(ask_url(node0, &look, "admin-key", "", "").code(), (404, 141));
+    assert_eq!(ask_url(node0, &poll, "admin-key", "", "").code(), (404, 141));
 
     let lines = fs::read_to_string(&log).unwrap();
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -81,7 +81,7 @@ fn scripts_can_steer_it() {
 }
 
 #[test]
-fn chooses_what_a_missing_cache_gets() {
+fn answers_for_missing_caches_as_configured() {
     let dir = std::env::temp_dir().join(format!("connect-test-server-missing-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let start = |name: &str, args: &[&str]| {

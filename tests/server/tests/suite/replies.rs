@@ -79,7 +79,7 @@ fn answers_polls_of_unknown_tasks_by_code_141_or_4() {
         let server = Server::start(Config { lost_lookup, ..Config::default() });
         let task = start(&server);
         server.restart_node(0);
-        let reply = look(&server, &task, "");
+        let reply = poll(&server, &task, "");
         assert_eq!(
             (reply.status, reply.json()),
             (404, json!({ "code": code, "error": text, "payload": null }))
