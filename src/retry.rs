@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn honors_retry_after_up_to_a_minute_and_within_the_deadline() {
+    fn honors_retry_after_up_to_a_minute_and_never_passes_the_deadline() {
         let next =
             |after, left| Retry::default().after_failure(None, true, Some(secs(after)), secs(left), true);
         assert_eq!(next(7.0, 100.0), Some(secs(7.0)));

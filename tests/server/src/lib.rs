@@ -38,6 +38,7 @@ mod serve;
 mod state;
 mod task;
 mod user;
+mod wire;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -85,7 +86,7 @@ impl Server {
         let tls = config
             .tls
             .as_ref()
-            .map(|identity| serve::tls(identity, config.client_ca.as_deref()))
+            .map(|identity| wire::tls(identity, config.client_ca.as_deref()))
             .transpose()?;
         let listen = config.listen.to_socket_addrs()?.next();
         let listen = listen.ok_or(io::ErrorKind::AddrNotAvailable)?;
