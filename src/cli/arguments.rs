@@ -14,8 +14,10 @@ use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
 pub enum Asked {
     /// Run a command.
     Run(Box<Common>, Command),
-    /// Help on a command, or on all of it.
+    /// All help on a command, or on the program.
     Help(Option<&'static str>),
+    /// One screen of help on a command.
+    Brief(CommandInfoWithArgs),
     /// The program's version.
     Version,
     /// Nothing at all.
@@ -58,6 +60,7 @@ struct Sorted<'a> {
     /// The options given, by their long names.
     given: Vec<&'static str>,
     help: bool,
+    brief: bool,
     version: bool,
 }
 
@@ -111,7 +114,7 @@ impl<'a> Sorted<'a> {
                     return self.take((flag, common), value, words);
                 }
                 Some(found) => self.take(found, None, words)?,
-                None if letter == 'h' => self.help = true,
+                None if letter == 'h' => self.brief = true,
                 None if letter == 'V' && self.command.is_none() => self.version = true,
                 None => return Err(self.unknown(&format!("-{}", letter.escape_default()))),
             }
@@ -222,9 +225,12 @@ impl<'a> Sorted<'a> {
         }
     }
 
-    fn asked(&self) -> Result<Asked, String> {
-        if self.help {
-            return Ok(Asked::Help(self.command_name()));
+    fn asked(&mut self) -> Result<Asked, String> {
+        if self.help || self.brief {
+            return Ok(match self.command.take_if(|_| !self.help) {
+                Some(command) => Asked::Brief(command),
+                None => Asked::Help(self.command_name()),
+            });
         }
         if self.version {
             return match self.command {
@@ -341,13 +347,15 @@ mod tests {
             ("help", None),
             ("-vh", None),
             ("help delete", Some("delete")),
-            ("delete -h", Some("delete")),
             ("delete --help", Some("delete")),
             ("delete help", Some("delete")),
             ("-s x delete -l R --help", Some("delete")),
             ("task help", Some("task")),
         ] {
             assert!(matches!(asked(line), Ok(Asked::Help(found)) if found == topic), "{line}");
+        }
+        for line in ["delete -h", "-h delete", "delete -dh"] {
+            assert!(matches!(asked(line), Ok(Asked::Brief(command)) if command.name == "delete"), "{line}");
         }
         assert!(matches!(asked("--version"), Ok(Asked::Version)));
         assert!(matches!(asked("-V"), Ok(Asked::Version)));

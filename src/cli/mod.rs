@@ -37,6 +37,10 @@ pub(crate) fn run() -> ExitStatus {
             output.print(&help::help(topic));
             output.finish(ExitStatus::Success)
         }
+        Ok(Asked::Brief(command)) => {
+            output.print(&help::brief(&command));
+            output.finish(ExitStatus::Success)
+        }
         Ok(Asked::Version) => {
             output.print(concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n"));
             output.finish(ExitStatus::Success)

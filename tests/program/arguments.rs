@@ -17,11 +17,17 @@ fn help_is_on_standard_output() {
     for words in ["-h", "--help", "help"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache [options] COMMAND"), "{ran:#?}");
-        assert!(ran.stdout.contains("\n  7  stopped looking while the task still runs\n"), "{ran:#?}");
+        assert!(ran.stdout.contains("\n  7  stopped polling while the task is still running\n"), "{ran:#?}");
     }
-    for words in ["delete -h", "delete --help", "help delete", "delete -l R help"] {
+    for words in ["delete --help", "delete -h --help", "help delete", "delete -l R help", "help delete -h"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
+        assert!(ran.stdout.contains("\nConnection options:\n"), "{ran:#?}");
+    }
+    for words in ["delete -h", "-h delete", "delete -dh", "delete -l R -h"] {
+        let ran = Program::new().words(words).run().exits(0).says_nothing();
+        assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
+        assert!(ran.stdout.ends_with("\nCommon options: connect-cache --help\n"), "{ran:#?}");
     }
 }
 

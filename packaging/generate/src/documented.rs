@@ -8,7 +8,7 @@ use crate::{completions, man, options};
 
 const README: &str = include_str!("../../../README.md");
 
-/// What tells an option: its names, and the variable between brackets at its description's end.
+/// What tells an option: its names, and the variable at its description's end, as in `[env: NAME]`.
 fn tokens(flag: &FlagInfo) -> Vec<String> {
     let mut tokens = vec![flag.long.to_owned()];
     tokens.extend(flag.short.map(|short| format!("-{short}")));
@@ -22,7 +22,7 @@ fn variable(flag: &FlagInfo) -> Option<&'static str> {
         .iter()
         .find(|common| common.long == flag.long && common.description == flag.description)?
         .description
-        .split_once('[')?;
+        .split_once("[env: ")?;
     end.strip_suffix(']')
 }
 
