@@ -42,7 +42,7 @@ pub(crate) fn run() -> ExitStatus {
             output.finish(ExitStatus::Success)
         }
         Ok(Asked::Version) => {
-            output.print(concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n"));
+            output.print(concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n"));
             output.finish(ExitStatus::Success)
         }
         Ok(Asked::Nothing) => {

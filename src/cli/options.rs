@@ -219,7 +219,11 @@ pub struct Purge {
 
 /// Show the state and the output of a task
 #[derive(FromArgs, ArgsInfo, Debug)]
-#[argh(subcommand, name = "task", example = "# Follow a task until it finishes\nconnect-cache task lFvijYN16kjCoal6 --wait")]
+#[argh(
+    subcommand,
+    name = "task",
+    example = "# Follow a task until it finishes\nconnect-cache task lFvijYN16kjCoal6 --wait"
+)]
 pub struct Task {
     /// task ID
     #[argh(positional, arg_name = "ID")]

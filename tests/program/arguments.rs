@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
 
 use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
@@ -32,9 +34,22 @@ fn help_is_on_standard_output() {
 }
 
 #[test]
-fn the_version_is_on_standard_output() {
-    let version = concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n");
-    Program::new().words("--version").run().exits(0).prints(version).says_nothing();
+fn prints_the_version_and_the_commit() {
+    let version = concat!("connect-cache ", env!("CARGO_PKG_VERSION"));
+    let printed = Program::new().words("--version").run().exits(0).says_nothing().stdout;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
+    let commit = git.ok().filter(|git| git.status.success() && root.join(".git").exists());
+    // Another binary may be built from another commit.
+    if std::env::var_os("CONNECT_CACHE_BIN").is_some() {
+        assert!(printed.starts_with(version) && printed.lines().count() == 1, "{printed}");
+    } else if let Some(commit) = commit {
+        let commit = String::from_utf8(commit.stdout).unwrap();
+        let versions = ["", "-dirty"].map(|dirty| format!("{version} ({}{dirty})\n", commit.trim()));
+        assert!(versions.contains(&printed), "{printed}");
+    } else {
+        assert_eq!(printed, format!("{version}\n"));
+    }
 }
 
 #[test]
