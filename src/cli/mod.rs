@@ -51,7 +51,7 @@ pub(crate) fn run() -> ExitStatus {
         }
         Err(Misused { problem, command }) => {
             let command = command.map(|name| format!(" {name}")).unwrap_or_default();
-            output.error(&format!("{problem}; see connect-cache{command} --help"));
+            output.error(&format!("{problem}; see 'connect-cache{command} --help'"));
             ExitStatus::Usage
         }
     }
@@ -70,7 +70,7 @@ fn report_panics(output: Output) {
 fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {
     let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
     if matches!(command, Command::Purge(purge) if is_stdin(&purge.from)) && is_stdin(&common.api_key_file) {
-        output.error("--from and --api-key-file cannot both be -: there is only one standard input");
+        output.error("--from - cannot be combined with --api-key-file -: there is only one standard input");
         return ExitStatus::Usage;
     }
     let session = match Session::open(common) {

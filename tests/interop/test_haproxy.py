@@ -78,7 +78,7 @@ def test_fifty_deletions_in_a_row_follow_their_tasks_to_the_end(program, cluster
         run = program("delete", "-l", language, "-V", version, "-I", image, server=server)
         assert run.status == 0, run
         assert run.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n", run
-        assert f"deleted {language} {version} {image}, after" in run.stderr, run
+        assert f"deleted {language} {version} {image} in " in run.stderr, run
     assert cluster.caches() == []
     # Each of them by the cookie: no look went astray.
     assert [(look["node"], look["status"]) for look in cluster.requests("Delete")] == [(node, 200)] * 50

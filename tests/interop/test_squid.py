@@ -197,7 +197,7 @@ def test_refused_credentials(program, squid, connect, https, authority, scheme, 
     run = program(*words, server=url, **squid.environment(credentials))
     assert run.status == 6, run
     assert "HTTP 407" in run.stderr, run
-    advice = "the proxy refuses the user name and password" if credentials else "the proxy wants credentials"
+    advice = "the proxy rejected the user name and password" if credentials else "the proxy requires credentials"
     assert advice in run.stderr.splitlines()[-1], run
     assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run
     assert base64.b64encode(b"robot:wrong-pass").decode() not in run.stderr, run
@@ -212,7 +212,7 @@ def test_connect_to_a_port_that_is_denied(program, squid, connect, identity, aut
     words = ("delete", "-lR", "-V4.3.0", "--retries", "0", "-c", authority.ca)
     run = program(*words, server=named(server), **squid.environment())
     assert run.status == 6, run
-    assert f"the proxy http://127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert f"connection through proxy http://127.0.0.1:{squid.port} failed" in run.stderr, run
     assert "403" in run.stderr, run
     assert server.requests() == []
 
@@ -243,6 +243,6 @@ def test_without_its_proxy_nothing_is_sent(program, squid, connect):
     squid.service.stop()
     run = program("list", "--retries", "0", server=named(server), **squid.environment(CREDENTIALS))
     assert run.status == 6, run
-    assert f"the proxy http://***@127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert f"connection through proxy http://***@127.0.0.1:{squid.port} failed" in run.stderr, run
     assert_secret(run)
     assert server.requests() == []
