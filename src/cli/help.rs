@@ -38,6 +38,7 @@ pub fn help(topic: Option<&str>) -> String {
                 entry(&mut text, command.name, command.description);
             }
             common_options(&mut text, &common);
+            entry(&mut text, "    --version", "show the version");
             text.push_str(VARIABLES);
             for status in ExitStatus::ALL {
                 text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
@@ -85,7 +86,6 @@ fn common_options(text: &mut String, common: &CommandInfoWithArgs) {
         entry(text, &names(flag), flag.description);
     }
     entry(text, "-h, --help", "show help; COMMAND -h omits the common options");
-    entry(text, "    --version", "show the version");
 }
 
 /// Returns a command's usage on one line, without the common options.
