@@ -43,7 +43,7 @@ impl FromStr for ApiKey {
         let invalid = |problem| Err(InvalidConfig::new(format!("the API key {problem}; copy it again")));
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.contains(['\r', '\n']) {
-            return invalid("has a line break in it");
+            return invalid("contains a line break");
         }
         if text.trim() != text {
             return invalid("has whitespace around it");
@@ -53,20 +53,20 @@ impl FromStr for ApiKey {
             return invalid("is empty");
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return invalid("has characters in it that no key has");
+            return invalid("contains characters that no key has");
         }
         if text.contains(' ') {
-            return invalid("has a space in it");
+            return invalid("contains a space");
         }
         if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
-            return invalid("has a quote on one side only");
+            return invalid("has a quote on only one side");
         }
         // Base64 may end in equals signs.
         if text.trim_end_matches('=').contains('=') {
-            return invalid("has an equals sign in it, as if a name stood before it");
+            return invalid("contains an equals sign, as after a name");
         }
         if text.len() > MAX_BYTES {
-            return invalid("is longer than any key");
+            return invalid("is too long");
         }
         match HeaderValue::try_from(format!("Key {text}")) {
             Ok(mut header) => {
@@ -137,12 +137,12 @@ mod tests {
         for (text, says) in [
             ("CONNECT_API_KEY=", "is empty"),
             ("\"\"", "is empty"),
-            ("\"k3y", "quote on one side"),
-            ("k3y'", "quote on one side"),
+            ("\"k3y", "quote on only one side"),
+            ("k3y'", "quote on only one side"),
             ("TOKEN=k3y", "equals sign"),
             ("k3y=k3y", "equals sign"),
-            ("Bearer k3y", "a space in it"),
-            ("k3y k3y", "a space in it"),
+            ("Bearer k3y", "a space"),
+            ("k3y k3y", "a space"),
             ("\u{201c}k3y\u{201d}", "characters"),
         ] {
             let error = text.parse::<ApiKey>().unwrap_err().to_string();

@@ -43,14 +43,11 @@ impl ClientCertificate {
         let Some(public) = public_key(chain[0].der(), false) else {
             return invalid(
                 &source,
-                "is not of X.509 version 3, or has an unknown critical extension; have it reissued",
+                "is not X.509 version 3, or has an unknown critical extension; have it reissued",
             );
         };
         let Some(section) = Sections(&pem).find(|section| section.label.ends_with(b"PRIVATE KEY")) else {
-            return invalid(
-                &key_source,
-                "has no private key in it; name the file that has it with --client-key FILE",
-            );
+            return invalid(&key_source, "contains no private key; use --client-key FILE");
         };
         match private_key(public, &section.der.unwrap_or_default()) {
             Ok(key) => Ok(Self { source, pair: ClientCert::new_with_certs(&chain, key) }),

@@ -132,7 +132,7 @@ impl<'a> Deletions<'a> {
 
     /// Returns all outcomes, after reporting the deletions that were not started.
     fn outcomes(mut self, run: &mut Run<'_>) -> Vec<Outcome> {
-        let why = if self.denied { "the key was refused" } else { "the time ran out" };
+        let why = if self.denied { "the key was refused" } else { "timed out" };
         for (cache, outcome) in self.caches.iter().zip(&mut self.outcomes).skip(self.started) {
             outcome.error = Some(why.to_owned());
             run.report(Some(cache), Progress::Ended(outcome));

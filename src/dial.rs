@@ -131,11 +131,11 @@ fn greet(stream: &mut Stream, proxy: &Proxy) -> io::Result<()> {
             stream.write_all(&message)?;
             match read(stream)? {
                 [_, 0] => Ok(()),
-                _ => Err(refused("it refuses the user name and password")),
+                _ => Err(refused("it rejected the user name and password")),
             }
         }
         ([5, _], None) => Err(refused("it requires a user name and password")),
-        ([5, _], _) => Err(refused("it accepts no user name and password")),
+        ([5, _], _) => Err(refused("it does not accept a user name and password")),
         _ => Err(refused("it does not speak SOCKS5")),
     }
 }
@@ -167,7 +167,7 @@ fn request(stream: &mut Stream, host: &str, address: Option<IpAddr>, port: u16) 
         (5, 3) => return Err(refused("the server's network is unreachable from there")),
         (5, 4) => return Err(refused("the server is unreachable from there, or its name is unknown there")),
         (5, 5) => return Err(refused("the server refuses the connection")),
-        (5, 6) => return Err(refused("the server does not answer")),
+        (5, 6) => return Err(refused("the server does not reply")),
         (5, _) => return Err(refused("it cannot connect to the server")),
         _ => return Err(refused("it does not speak SOCKS5")),
     }

@@ -39,11 +39,7 @@ impl Endpoint for DeleteRuntimeCache<'_> {
         Request {
             body: Some(deletion_body(self.0, false)),
             repeatable: false,
-            ..Request::get(
-                Attempt::DeleteRuntimeCache,
-                RUNTIME_CACHES,
-                "the id of the task that deletes the cache",
-            )
+            ..Request::get(Attempt::DeleteRuntimeCache, RUNTIME_CACHES, "the ID of the deletion task")
         }
     }
 
@@ -63,7 +59,7 @@ impl Endpoint for CheckRuntimeCache<'_> {
     fn request(&self) -> Request {
         Request {
             body: Some(deletion_body(self.0, true)),
-            ..Request::get(Attempt::CheckRuntimeCache, RUNTIME_CACHES, "a dry run's answer, without a task")
+            ..Request::get(Attempt::CheckRuntimeCache, RUNTIME_CACHES, "a dry run's reply without a task")
         }
     }
 

@@ -85,12 +85,12 @@ impl fmt::Display for Attempt {
         f.write_str(match self {
             Self::ListRuntimeCaches => "list the runtime caches",
             Self::DeleteRuntimeCache => "delete the runtime cache",
-            Self::CheckRuntimeCache => "check the runtime cache by a dry run",
-            Self::PollTask => "look at the task",
-            Self::GetUser => "ask whose the key is",
-            Self::GetServerSettings => "ask for the server's version",
-            Self::ListRInstallations => "list the R versions that the server offers",
-            Self::ListPythonInstallations => "list the Python versions that the server offers",
+            Self::CheckRuntimeCache => "check the runtime cache with a dry run",
+            Self::PollTask => "poll the task",
+            Self::GetUser => "get the user of the API key",
+            Self::GetServerSettings => "get the server's settings",
+            Self::ListRInstallations => "list the server's R installations",
+            Self::ListPythonInstallations => "list the server's Python installations",
             Self::ListContent => "list the content items",
         })
     }
@@ -225,7 +225,7 @@ pub enum CertificateProblem {
     Expired,
     /// It is not valid yet, or this host's clock is wrong.
     NotYetValid,
-    /// It is not of X.509 version 3.
+    /// It is not X.509 version 3.
     Version,
     /// Its extended key usage does not include TLS servers.
     Purpose,
@@ -374,7 +374,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.attempt)?;
         if let Some(proxy) = &self.proxy {
-            write!(f, " through the proxy {proxy}")?;
+            write!(f, " through proxy {proxy}")?;
         }
         write!(f, ": {}", self.kind)
     }
@@ -385,15 +385,15 @@ impl std::error::Error for Error {}
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name { host, problem } => write!(f, "the name {host} cannot be resolved: {problem}"),
-            Self::Connect { to, problem } => write!(f, "no connection to {to}: {problem}"),
+            Self::Name { host, problem } => write!(f, "cannot resolve host {host}: {problem}"),
+            Self::Connect { to, problem } => write!(f, "connection to {to} failed: {problem}"),
             Self::Proxy { proxy, problem } => {
-                write!(f, "the proxy {proxy} does not let us through: {problem}")
+                write!(f, "connection through proxy {proxy} failed: {problem}")
             }
             Self::ProxyAuthentication { proxy, .. } => {
-                write!(f, "the proxy {proxy} does not let us through: HTTP 407")
+                write!(f, "connection through proxy {proxy} failed: HTTP 407")
             }
-            Self::Certificate(problem) => write!(f, "the server's certificate is refused: {problem}"),
+            Self::Certificate(problem) => write!(f, "server certificate rejected: {problem}"),
             Self::ClientCertificateRequired(problem) => {
                 write!(f, "the server requires a client certificate: {problem}")
             }
@@ -404,29 +404,26 @@ impl fmt::Display for ErrorKind {
                 write!(f, "TLS failed: {problem}")
             }
             Self::TlsClosed(problem) => {
-                write!(f, "TLS failed: the connection was closed in the handshake: {problem}")
+                write!(f, "TLS failed: connection closed during the handshake: {problem}")
             }
-            Self::Lost(problem) => write!(f, "the answer was lost: {problem}"),
+            Self::Lost(problem) => write!(f, "the reply was lost: {problem}"),
             Self::NotHttp(start) => {
                 f.write_str("the reply is not HTTP")?;
                 starting(f, start)
             }
             Self::InvalidHttp(problem) => write!(f, "the reply is not valid HTTP: {problem}"),
-            Self::OutOfTime => f.write_str("the time is over"),
-            Self::TimedOut(limit) => write!(f, "no answer within {}", seconds(*limit)),
+            Self::OutOfTime => f.write_str("timed out"),
+            Self::TimedOut(limit) => write!(f, "no reply within {}", seconds(*limit)),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
             Self::Foreign { status, start } | Self::HttpsRequired { status, start } => {
-                write!(f, "HTTP {status}, and not from Connect itself")?;
+                write!(f, "HTTP {status}, not from Connect")?;
                 starting(f, start)
             }
             Self::Redirect { status, location, .. } => {
                 write!(f, "HTTP {status}, a redirect to {location}, which is not followed")
             }
             Self::Encoded { status, encoding } => {
-                write!(
-                    f,
-                    "HTTP {status}, with an encoding that was not requested (Content-Encoding: {encoding})"
-                )
+                write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
             Self::Malformed { expected, problem, start, .. } => {
                 write!(f, "expected {expected}, but {problem}")?;
@@ -450,17 +447,17 @@ impl fmt::Display for CertificateProblem {
             Self::UnknownIssuer => "no trusted CA issued it",
             Self::WrongName => "it is for another name",
             Self::NoSubjectAltName => "it has no subject alternative name",
-            Self::CaUsedAsServer => "it is marked as a CA's certificate",
+            Self::CaUsedAsServer => "it is a CA certificate",
             Self::Expired => "it has expired",
             Self::NotYetValid => "it is not valid yet",
-            Self::Version => "it is not of X.509 version 3",
+            Self::Version => "it is not X.509 version 3",
             Self::Purpose => "its extended key usage does not include servers",
             Self::NameConstraint => "its CA is not allowed to issue certificates for this name",
             Self::CriticalExtension => "it has an unknown critical extension",
             Self::Algorithm => "its signature algorithm is weak or unknown",
             Self::Signature => "its signature is wrong, or a key is too short",
             Self::Chain => "its issuer is not allowed to issue certificates",
-            Self::Encoding => "it is broken",
+            Self::Encoding => "it is malformed",
             Self::Other(text) => text,
         })
     }

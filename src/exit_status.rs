@@ -47,12 +47,12 @@ impl ExitStatus {
         match self {
             Self::Success => "done: deleted, listed, would be deleted, or was not there and that was fine",
             Self::Failed => "a deletion ran and failed, or the results could not be written",
-            Self::Usage => "usage or configuration, or a purge that was not confirmed: nothing was deleted",
-            Self::Denied => "the key was refused, or its user may not do this",
+            Self::Usage => "usage or configuration error, or an unconfirmed purge: nothing was deleted",
+            Self::Denied => "the key was refused, or its user lacks permission",
             Self::NotFound => "no such cache or task",
-            Self::Refused => "the server refused the request otherwise",
-            Self::NoAnswer => "no usable answer, or what became of the cache is not known",
-            Self::StillRunning => "stopped looking while the task still runs",
+            Self::Refused => "the server refused the request for another reason",
+            Self::NoAnswer => "no usable answer, or the outcome is unknown",
+            Self::StillRunning => "stopped polling while the task is still running",
         }
     }
 }

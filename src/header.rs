@@ -52,10 +52,10 @@ impl FromStr for Header {
         let (Ok(name), true, Ok(mut value)) =
             (HeaderName::try_from(name), is_line, HeaderValue::try_from(value))
         else {
-            return Err(InvalidConfig::new("a header is not of the form 'NAME: VALUE', in printable ASCII"));
+            return Err(InvalidConfig::new("invalid header: expected 'NAME: VALUE' in printable ASCII"));
         };
         if RESERVED.contains(&name.as_str()) {
-            return Err(InvalidConfig::new(format!("the header {name} cannot be set")));
+            return Err(InvalidConfig::new(format!("invalid header: {name} cannot be set")));
         }
         value.set_sensitive(true);
         Ok(Self { name, value })

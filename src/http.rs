@@ -114,7 +114,7 @@ impl Http {
         let bytes: usize =
             config.headers.iter().map(|header| header.name.as_str().len() + header.value.len() + 4).sum();
         if bytes > MAX_HEADERS {
-            return Err(InvalidConfig::new("the headers to send are longer than 8 KiB together"));
+            return Err(InvalidConfig::new("the headers are longer than 8 KiB in total"));
         }
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -281,7 +281,7 @@ impl Http {
                 let host = other.downcast_ref::<NameError>().map(|error| error.host.as_str());
                 match &self.proxy {
                     Some(proxy) if host == Some(proxy.host()) => {
-                        self.connect_failed(format!("its name cannot be resolved: {other}"))
+                        self.connect_failed(format!("cannot resolve its host name: {other}"))
                     }
                     _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: other.to_string() },
                 }
@@ -300,7 +300,7 @@ impl Http {
                 let limit = limit.or(limits.whole).unwrap_or_default();
                 match sent {
                     true => ErrorKind::TimedOut(limit),
-                    false => self.connect_failed(format!("no answer within {}", seconds(limit))),
+                    false => self.connect_failed(format!("no reply within {}", seconds(limit))),
                 }
             }
             ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,
@@ -420,7 +420,7 @@ fn tunnel(proxy: &Proxy) -> Result<ureq::Proxy, InvalidConfig> {
     if let Some((user, password)) = proxy.credentials() {
         builder = builder.username(user).password(password);
     }
-    let unusable = |_| InvalidConfig::new(format!("the proxy {proxy} has an address that cannot be used"));
+    let unusable = |_| InvalidConfig::new(format!("the proxy {proxy} has an invalid URL"));
     builder.build().map_err(unusable)
 }
 

@@ -73,7 +73,7 @@ static CURVES: [Curve; 2] = [
 pub(crate) fn private_key(public: &[u8], private: &[u8]) -> Result<PrivateKey<'static>, &'static str> {
     let Some((kind, der, is_pair)) = checked(public, private) else {
         return Err(
-            "is broken, of another kind than the certificate, or not RSA (2048, 3072 or 4096 bits), P-256 or P-384",
+            "is malformed, of another kind than the certificate, or not RSA (2048, 3072 or 4096 bits), P-256 or P-384",
         );
     };
     // ureq has no public type for the kind of a key, but reads it from PEM text.

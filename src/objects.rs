@@ -65,7 +65,7 @@ impl FromStr for TaskId {
         // The ID becomes part of a path; 256 is far beyond the 16 characters that Connect uses.
         let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > 256 || !text.bytes().all(valid) {
-            return Err(InvalidConfig::new("a task id is made of letters, digits, '-' and '_'"));
+            return Err(InvalidConfig::new("invalid task ID: expected letters, digits, '-' and '_'"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -76,17 +76,17 @@ pub(crate) fn certificates(source: &str, pem: &[u8]) -> Result<Vec<Certificate<'
                 continue;
             }
             Some(_) => "is not a valid X.509 certificate",
-            None => "has broken base64 or no END line",
+            None => "has invalid base64 or no END line",
         };
         return Err(InvalidConfig::new(format!(
-            "{source} has a broken certificate in it: number {}, BEGIN {}, {problem}",
+            "{source} contains an invalid certificate: number {}, BEGIN {}, {problem}",
             certificates.len() + 1,
             String::from_utf8_lossy(section.label)
         )));
     }
     if certificates.is_empty() {
         return Err(InvalidConfig::new(format!(
-            "{source} has no certificate in it; PEM text begins with -----BEGIN CERTIFICATE-----; openssl x509 and \
+            "{source} contains no certificate; PEM text begins with -----BEGIN CERTIFICATE-----; openssl x509 and \
              openssl pkcs7 -print_certs convert other formats"
         )));
     }

@@ -48,7 +48,7 @@ impl Proxy {
         match Self::parse(&value) {
             Ok(proxy) => Ok(Some(proxy)),
             Err(problem) => Err(InvalidConfig::new(format!(
-                "the proxy in {name} {problem}; correct {name}, or name the server in NO_PROXY to go without"
+                "the proxy in {name} {problem}; correct it, or bypass it with NO_PROXY"
             ))),
         }
     }
@@ -56,13 +56,13 @@ impl Proxy {
     /// Reads `[SCHEME://][user[:password]@]host[:port][/]`. The scheme is `http` by default; that of SOCKS
     /// says where the server's name is resolved: on this host (`socks5`) or by the proxy (`socks5h`).
     fn parse(text: &str) -> Result<Self, &'static str> {
-        const NO_ADDRESS: &str = "has an address that cannot be used";
+        const NO_ADDRESS: &str = "has an invalid URL";
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => ("http", 80),
             "socks5" | "socks" => ("socks5", 1080),
             "socks5h" => ("socks5h", 1080),
-            _ => return Err("has another scheme than http://, socks5:// and socks5h://"),
+            _ => return Err("has a scheme other than http://, socks5:// and socks5h://"),
         };
         let (user_info, address) = match rest.rsplit_once('@') {
             Some((user_info, address)) => (Some(user_info), address),
@@ -247,15 +247,15 @@ mod tests {
     #[test]
     fn names_the_variable_of_an_unusable_proxy() {
         for (value, says) in [
-            ("socks4://p:1080", "another scheme than http://, socks5:// and socks5h://"),
-            ("https://p:443", "another scheme"),
-            ("socks5://p:1/secret", "cannot be used"),
-            (&format!("socks5://u:{}secret@p", "x".repeat(255)), "cannot be used"),
-            ("http://user:secret@", "cannot be used"),
-            ("http://secret@p:99999", "cannot be used"),
-            ("http://p:1/secret", "cannot be used"),
-            ("http://u:secret%0d%0ax@p:1", "cannot be used"),
-            ("http://u:secret%zz@p:1", "cannot be used"),
+            ("socks4://p:1080", "a scheme other than http://, socks5:// and socks5h://"),
+            ("https://p:443", "a scheme other than"),
+            ("socks5://p:1/secret", "an invalid URL"),
+            (&format!("socks5://u:{}secret@p", "x".repeat(255)), "an invalid URL"),
+            ("http://user:secret@", "an invalid URL"),
+            ("http://secret@p:99999", "an invalid URL"),
+            ("http://p:1/secret", "an invalid URL"),
+            ("http://u:secret%0d%0ax@p:1", "an invalid URL"),
+            ("http://u:secret%zz@p:1", "an invalid URL"),
         ] {
             let error = chosen("https://host", &[("ALL_PROXY", value)]).unwrap_err();
             assert!(error.contains(says) && error.contains("ALL_PROXY"), "{error}");

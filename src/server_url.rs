@@ -102,8 +102,8 @@ impl FromStr for ServerUrl {
                 ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
             };
             match is_clear && !instead.is_empty() {
-                true => InvalidConfig::new(format!("the server's address {problem}; use {instead}")),
-                false => InvalidConfig::new(format!("the server's address {problem}")),
+                true => InvalidConfig::new(format!("the server URL {problem}; use {instead}")),
+                false => InvalidConfig::new(format!("the server URL {problem}")),
             }
         })
     }
@@ -136,7 +136,7 @@ impl ServerUrl {
             return Err(meant("has quotes around it", text.trim_matches(QUOTES).trim()));
         }
         if text.contains('\\') {
-            return Err(meant("has backslashes in it", &text.replace('\\', "/")));
+            return Err(meant("contains backslashes", &text.replace('\\', "/")));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             // User info may be a password; the intended address follows it.
@@ -153,12 +153,12 @@ impl ServerUrl {
         };
         let https = scheme.eq_ignore_ascii_case("https");
         if !https && !scheme.eq_ignore_ascii_case("http") {
-            return Err(meant("has another scheme than http or https", &format!("https://{rest}")));
+            return Err(meant("has a scheme other than http or https", &format!("https://{rest}")));
         }
         let address = without_user_info(rest);
         if address.len() != rest.len() {
             let address = format!("{scheme}://{address}");
-            return Err(meant("has user info in it, which Connect does not use", &address));
+            return Err(meant("contains user info, which Connect does not use", &address));
         }
         if let Some(at) = rest.find(['?', '#']) {
             let (address, tail) = rest.split_at(at);
@@ -196,17 +196,17 @@ impl ServerUrl {
         }
         let server = Self { https, host: host.to_ascii_lowercase(), port, prefix: prefix.to_owned() };
         if host.is_empty() {
-            return Err(invalid("names no host"));
+            return Err(invalid("has no host"));
         }
         if host.contains([':', '[', ']']) && server.host().parse::<std::net::Ipv6Addr>().is_err() {
-            return Err(invalid("has a host that is no name and no IP address"));
+            return Err(invalid("has an invalid host"));
         }
         // The http crate decides which characters a host and a path may have.
         if server.endpoint("").parse::<Uri>().is_err()
             || server.prefix.len() > 1024
             || !server.prefix.is_ascii()
         {
-            return Err(invalid("has characters that a URL cannot have; percent-encode them"));
+            return Err(invalid("contains invalid characters; percent-encode them"));
         }
         Ok(server)
     }
@@ -310,9 +310,9 @@ mod tests {
             ("https.example.com/x", "no scheme; use https://https.example.com/x"),
             ("me:p/pw@host", "has no scheme"),
             ("https://me:p?pw@host", "has a query or a fragment"),
-            ("ftp://host/x", "another scheme than http or https; use https://host/x"),
-            ("https://me:pw@host/x", "user info in it, which Connect does not use; use https://host/x"),
-            ("https://me:pw@host/x?q", "user info in it, which Connect does not use; use https://host/x"),
+            ("ftp://host/x", "a scheme other than http or https; use https://host/x"),
+            ("https://me:pw@host/x", "user info, which Connect does not use; use https://host/x"),
+            ("https://me:pw@host/x?q", "user info, which Connect does not use; use https://host/x"),
             ("https://host/connect/#/content", "a query or a fragment; use https://host"),
             ("https://host/rsc/connect#/x", "a query or a fragment; use https://host/rsc"),
             ("https://host/x/#/connect", "a query or a fragment; use https://host/x"),
@@ -321,20 +321,20 @@ mod tests {
             ("'host/connect/#/x'", "has quotes around it; use https://host"),
             ("\u{201c}https://me:pw@host\u{201d}", "has quotes around it; use https://host"),
             ("\"", "has quotes around it"),
-            ("https:\\\\host\\x", "has backslashes in it; use https://host/x"),
-            ("https://me:1\\pw@host", "has backslashes in it"),
-            ("https://host\\", "has backslashes in it; use https://host"),
+            ("https:\\\\host\\x", "contains backslashes; use https://host/x"),
+            ("https://me:1\\pw@host", "contains backslashes"),
+            ("https://host\\", "contains backslashes; use https://host"),
             ("https://host?next=@x", "a query or a fragment"),
             ("https://me:pw?x@host", "a query or a fragment"),
             ("me:pw#x@host", "has no scheme"),
-            ("ftp://me:pw?x@host", "another scheme than http or https"),
-            ("https://", "names no host"),
-            ("https://:80", "names no host"),
+            ("ftp://me:pw?x@host", "a scheme other than http or https"),
+            ("https://", "has no host"),
+            ("https://:80", "has no host"),
             ("https://host:", "empty port"),
             ("https://host:0", "from 1 to 65535"),
             ("https://host:99999", "from 1 to 65535"),
             ("https://host:+80", "from 1 to 65535"),
-            ("https://::1", "no name and no IP address"),
+            ("https://::1", "an invalid host"),
             ("https://ho st", "characters"),
             ("https://host/a b", "characters"),
             ("https://h\u{f6}st:3939/x", "an international host name; use https://xn--hst-sna:3939/x"),
@@ -343,10 +343,7 @@ mod tests {
                 "https://\u{bb34}\u{ae08}\u{c0bc}.\u{4e2d}\u{56fd}",
                 "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
             ),
-            (
-                "https://me:pw@h\u{f6}st",
-                "user info in it, which Connect does not use; use https://xn--hst-sna",
-            ),
+            ("https://me:pw@h\u{f6}st", "user info, which Connect does not use; use https://xn--hst-sna"),
             ("https://host/\u{f6}", "characters"),
             ("https://host/\r\nx: y", "characters"),
             ("", "is empty"),

@@ -118,10 +118,10 @@ fn load_store() -> Result<(RootCerts, String), InvalidConfig> {
                 }
             }
         }
-        sources.push(format!("the folder {} (SSL_CERT_DIR)", PathBuf::from(dirs).display()));
+        sources.push(format!("the directory {} (SSL_CERT_DIR)", PathBuf::from(dirs).display()));
     }
     if certificates.is_empty() {
-        return Err(InvalidConfig::new(format!("there is no CA certificate in {}", sources.join(" and "))));
+        return Err(InvalidConfig::new(format!("no CA certificate in {}", sources.join(" and "))));
     }
     Ok((certificates.into(), sources.join(" and ")))
 }

@@ -59,6 +59,8 @@ check_dist() {
 # archive: writes the sources as a tar archive.
 archive() {
     if git rev-parse --git-dir >/dev/null 2>&1; then
+        # The version shows the commit.
+        echo "gitdir: $(git rev-parse --absolute-git-dir)" >"$copy/.git"
         git ls-files --cached --others --exclude-standard -z
     else
         find . -path ./target -prune -o -path ./dist -prune -o -type f -print0

@@ -15,91 +15,93 @@ pub(crate) fn explained(error: &Error, server: &ServerUrl, command: &dyn Fn(&str
 /// Returns the next step, if there is one.
 fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> Option<String> {
     if let Some(pause) = error.retry_after.filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
-        return Some(format!("the server asks to come back in {} s", pause.as_secs()));
+        return Some(format!("the server asks to retry in {} s", pause.as_secs()));
     }
     let other_scheme = |scheme: &str, does: &str| {
         let address = server.to_string();
         let (_, address) = address.split_once("://")?;
-        Some(format!("{does} on this port: try {scheme}://{address}"))
+        Some(format!("{does} on this port; use {scheme}://{address}"))
     };
     if let Some(address) = without_dashboard(&error.kind, server) {
         return Some(format!("/connect is the dashboard; use {address} as the server"));
     }
     let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
     let step = match &error.kind {
-        ErrorKind::Name { .. } => "check the server's address and this host's name resolution",
-        ErrorKind::Connect { .. } => "check that the server runs, and its address and port",
+        ErrorKind::Name { .. } => "check the server URL and this host's name resolution",
+        ErrorKind::Connect { .. } => "check the server URL and port, and that the server is running",
         ErrorKind::ProxyAuthentication { basic: false, .. } => {
-            "the proxy accepts no Basic credentials, and only those can be sent"
+            "the proxy does not accept Basic credentials, and no others are supported"
         }
         ErrorKind::ProxyAuthentication { refused: true, .. } => {
-            "the proxy refuses the user name and password in its address"
+            "the proxy rejected the user name and password in its URL"
         }
         ErrorKind::ProxyAuthentication { .. } | ErrorKind::Foreign { status: 407, .. } => {
-            "the proxy wants credentials: http://USER:PASSWORD@HOST:PORT"
+            "the proxy requires credentials: http://USER:PASSWORD@HOST:PORT"
         }
         ErrorKind::Proxy { .. } => {
-            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY goes around the proxy"
+            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
         }
         ErrorKind::Certificate(problem) => certificate(problem),
-        ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to speak plain http"),
+        ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to use plain http"),
         ErrorKind::TlsClosed(_) => {
-            "check that this port speaks https, what stands in between, and whether --client-cert FILE is required"
+            "check that this port uses https, and whether a gateway blocks it or requires --client-cert FILE"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
         ErrorKind::ClientCertificateRejected(_) => {
-            "check that it is valid, that the server trusts its CA, and that intermediate certificates follow it"
+            "check that it is valid, that the server trusts its CA, and that its file includes intermediate certificates"
         }
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognizedName") => {
-            "the server does not know this name: check its address"
+            "the server does not know this host name; check the server URL"
         }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
-            "the server has to offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
+            "the server must offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
              a client certificate, use --client-cert FILE"
         }
         ErrorKind::NotHttp(_) if !server.is_https() => {
-            return other_scheme("https", "the server may speak https");
+            return other_scheme("https", "the server may use https");
         }
         ErrorKind::Lost(_) | ErrorKind::NotHttp(_) => {
-            "check the connection, and what stands between this host and the server"
+            "check the network, and any gateway between this host and the server"
         }
-        ErrorKind::InvalidHttp(_) => "check what stands between this host and the server",
-        ErrorKind::TimedOut(_) => "check that the server is well; --request-timeout sets the limit",
+        ErrorKind::InvalidHttp(_) => "check any gateway between this host and the server",
+        ErrorKind::TimedOut(_) => "check the health of the server, or raise --request-timeout",
         ErrorKind::Redirect { instead: Some(address), .. } => {
             return Some(format!("use {address} as the server"));
         }
-        ErrorKind::Redirect { .. } => "a login page or a proxy answered: check the server's address",
+        ErrorKind::Redirect { .. } => "a login page or a proxy replied; check the server URL",
         ErrorKind::Api { code: 4, .. } if deletes || error.attempt == Attempt::ListRuntimeCaches => {
-            return Some(format!("list the caches with: {}", command("list")));
+            return Some(format!("see '{}'", command("list")));
         }
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
-        ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server speaks https"),
-        ErrorKind::OutOfTime => "--timeout sets the limit",
+        ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server uses https"),
+        ErrorKind::OutOfTime => "raise --timeout",
         // nginx asks for the certificate only after the handshake.
         ErrorKind::Foreign { status: 400, start } if start.contains("SSL certificate") => CLIENT_CERTIFICATE,
         ErrorKind::Foreign { status: 403 | 405 | 501, .. }
         | ErrorKind::Encoded { status: 403 | 405 | 501, .. }
             if deletes =>
         {
-            "something in front of Connect blocks DELETE requests: have it let them through, with their bodies"
+            "something in front of Connect blocks DELETE requests; allow them, with their bodies"
         }
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
             return Some(format!(
-                "something in front of Connect blocks DELETE requests, or the address is not Connect's; check with: {}",
+                "something in front of Connect blocks DELETE requests, or the URL is not Connect's; check with: {}",
                 command("check")
             ));
         }
         ErrorKind::Encoded { .. } => {
-            "have the gateway in front of Connect honor Accept-Encoding, or connect to Connect directly"
+            "make the gateway in front of Connect honor Accept-Encoding, or bypass it"
         }
         ErrorKind::Foreign { status: 401 | 403, .. } => {
-            "something in front of Connect refused: a gateway or a proxy"
+            "a gateway or proxy in front of Connect refused the request"
         }
-        ErrorKind::Foreign { status: 500.., .. } => "check that Connect runs, and the gateway in front of it",
+        ErrorKind::Foreign { status: 500.., .. } => {
+            "check that Connect is running, and the gateway in front of it"
+        }
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
-            "check the server's address, a path prefix included"
+            "check the server URL, including any path prefix"
         }
-        ErrorKind::TooLarge => "check that the address is Connect's",
+        ErrorKind::TooLarge => "check the server URL",
         _ => return None,
     };
     Some(step.to_owned())
@@ -123,11 +125,11 @@ fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
 fn certificate(problem: &CertificateProblem) -> &'static str {
     match problem {
         CertificateProblem::UnknownIssuer => {
-            "name its CA's certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
+            "specify its CA certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
              intermediate certificate"
         }
         CertificateProblem::WrongName => {
-            "use a name that the certificate is for, or have it reissued with this name as subject alternative name"
+            "use a host name in the certificate, or have it reissued with this one as subject alternative name"
         }
         CertificateProblem::NoSubjectAltName => {
             "have it reissued with the server's name as subject alternative name; a common name does not count"
@@ -137,16 +139,14 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
              -addext basicConstraints=critical,CA:FALSE"
         }
         CertificateProblem::Expired => "have it renewed, and check this host's clock",
-        CertificateProblem::NotYetValid => {
-            "check this host's clock, and from when on the certificate is valid"
-        }
+        CertificateProblem::NotYetValid => "check this host's clock, and the start date of the certificate",
         CertificateProblem::Version => "have it reissued as version 3, with a subject alternative name",
         CertificateProblem::Purpose => "have it reissued with the extended key usage serverAuth, or none",
         CertificateProblem::NameConstraint => {
-            "have it reissued by a CA whose name constraints permit the names in it"
+            "have it reissued by a CA whose name constraints permit its names"
         }
         CertificateProblem::CriticalExtension => "have it reissued with that extension not critical",
-        CertificateProblem::Chain => "have it reissued by a certificate that has CA:TRUE and permits it",
+        CertificateProblem::Chain => "have it reissued by a certificate with CA:TRUE that permits it",
         _ => "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature",
     }
 }
@@ -158,22 +158,22 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
     };
     Some(match (status, code, attempt) {
         (_, 2, ListRInstallations | ListPythonInstallations) => {
-            "this Connect cannot tell; select without --orphaned"
+            "this version of Connect does not support --orphaned"
         }
-        (_, 2, ListContent) => "this Connect cannot tell; leave out --unused and --usage",
-        (_, 2, _) => "Connect 2023.05 or later is needed for runtime caches",
+        (_, 2, ListContent) => "this version of Connect does not support --unused and --usage",
+        (_, 2, _) => "runtime caches require Connect 2023.05 or later",
         (_, 24 | 30, _) | (401, ..) => "check the API key",
         (_, 50, _) => "an administrator can unlock the user",
-        (_, 92, _) => "a gateway seems to change cookies or headers: connect to Connect directly",
-        (_, 95, _) => "use an API key of a user's",
-        (403, ..) => "use the key of an administrator",
-        (_, 141, _) => "it may run on another node of the cluster, or has ended with a restart of the server",
-        (_, 179, _) => "the languages are R and Python",
+        (_, 92, _) => "a gateway may change cookies or headers; bypass it",
+        (_, 95, _) => "use a user's API key",
+        (403, ..) => "use an administrator's API key",
+        (_, 141, _) => "it may be running on another node, or have ended with a restart of the server",
+        (_, 179, _) => "use R or Python",
         (_, 12 | 180, DeleteRuntimeCache | CheckRuntimeCache) => {
-            "the request named the cache: a gateway may strip the bodies of DELETE requests"
+            "a gateway may strip the bodies of DELETE requests"
         }
         (_, 194, _) => "an administrator of the server can set Server.AllowRuntimeCacheManagement",
-        (500.., ..) => "see the server's log",
+        (500.., ..) => "see the server log",
         _ => return None,
     })
 }

@@ -1,8 +1,8 @@
-//! Arguments as people write them, brought into the one form that argh takes.
+//! Parses arguments as people write them, and brings them into the form that argh accepts.
 //!
-//! People write `--option=value`, `-lR`, `-dy`, and options on either side of a command's name. argh knows
-//! `--option value` behind it. What argh would refuse is refused here, in one line that echoes no value: the
-//! value may be a key.
+//! People write `--option=value`, `-lR`, `-dy`, and options before and after the command. argh accepts only
+//! `--option value` after it. This module rejects everything that argh would reject, in one line without values, since
+//! a value may be a key.
 
 use std::ffi::OsString;
 
@@ -10,34 +10,38 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs, Optionality};
 
 use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
 
-/// What the arguments ask for.
+/// What the arguments request.
 pub enum Asked {
     /// Run a command.
     Run(Box<Common>, Command),
-    /// Help on a command, or on all of it.
+    /// All help on a command, or on the program.
     Help(Option<&'static str>),
+    /// One screen of help on a command.
+    Brief(CommandInfoWithArgs),
     /// The program's version.
     Version,
     /// Nothing at all.
     Nothing,
 }
 
-/// Arguments that cannot be understood: the problem, and on which command there is help.
+/// A usage error, and the command whose help explains it.
 #[derive(Debug)]
 pub struct Misused {
-    /// One line with no value in it that might be a key.
+    /// One line without any value that may be a key.
     pub problem: String,
-    /// The command, if it got that far.
+    /// The command, if it is known.
     pub command: Option<&'static str>,
 }
 
-/// Understands the arguments behind the program's name.
+/// Parses the arguments after the program's name.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
     let mut words = Vec::new();
     for arg in args {
         match arg.into_string() {
             Ok(word) => words.push(word),
-            Err(_) => return Err(Misused { problem: "an argument is not UTF-8".to_owned(), command: None }),
+            Err(_) => {
+                return Err(Misused { problem: "an argument is not valid UTF-8".to_owned(), command: None });
+            }
         }
     }
     if words.is_empty() {
@@ -48,16 +52,17 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
     sorted.asked().map_err(|problem| Misused { problem, command: sorted.command_name() })
 }
 
-/// The words, sorted into what argh takes.
+/// The arguments in the form that argh accepts.
 #[derive(Default)]
 struct Sorted<'a> {
     command: Option<CommandInfoWithArgs>,
     common_args: Vec<&'a str>,
     command_args: Vec<&'a str>,
     positionals: Vec<&'a str>,
-    /// The options given, by their long names.
+    /// The long names of the options that are set.
     given: Vec<&'static str>,
     help: bool,
+    brief: bool,
     version: bool,
 }
 
@@ -95,7 +100,7 @@ impl<'a> Sorted<'a> {
         Ok(())
     }
 
-    /// A cluster of short switches, perhaps with an option and its value at the end.
+    /// Sorts combined short switches, which may end in an option and its value.
     fn sort_short(
         &mut self,
         cluster: &'a str,
@@ -111,7 +116,7 @@ impl<'a> Sorted<'a> {
                     return self.take((flag, common), value, words);
                 }
                 Some(found) => self.take(found, None, words)?,
-                None if letter == 'h' => self.help = true,
+                None if letter == 'h' => self.brief = true,
                 None if letter == 'V' && self.command.is_none() => self.version = true,
                 None => return Err(self.unknown(&format!("-{}", letter.escape_default()))),
             }
@@ -119,7 +124,7 @@ impl<'a> Sorted<'a> {
         Ok(())
     }
 
-    /// The option, and whether it is one of every command's.
+    /// Returns the option, and whether it is a common one.
     fn find(&self, is: impl Fn(&FlagInfo) -> bool) -> Option<(&'static FlagInfo<'static>, bool)> {
         let own = self.command.as_ref().and_then(|command| options::flags(command).find(|flag| is(flag)));
         match own {
@@ -139,12 +144,12 @@ impl<'a> Sorted<'a> {
             (FlagInfoKind::Switch, Some(_)) => return Err(format!("{} takes no value", flag.long)),
             (FlagInfoKind::Option { .. }, Some(value)) => Some(value),
             (FlagInfoKind::Option { arg_name }, None) => {
-                Some(words.next().ok_or_else(|| format!("{} needs a value: {arg_name}", flag.long))?)
+                Some(words.next().ok_or_else(|| format!("{} requires a value: {arg_name}", flag.long))?)
             }
         };
         let once = flag.optionality != Optionality::Repeating;
         if value.is_some() && once && self.given.contains(&flag.long) {
-            return Err(format!("{} is given twice", flag.long));
+            return Err(format!("{} is specified twice", flag.long));
         }
         self.given.push(flag.long);
         let args = if common { &mut self.common_args } else { &mut self.command_args };
@@ -161,19 +166,19 @@ impl<'a> Sorted<'a> {
                 None => {
                     let names = options::commands().map(|command| command.name);
                     let (word, similar) = (self.quoted(word), similar(word, &names));
-                    return Err(format!("there is no command{word}{similar}; {COMMANDS}"));
+                    return Err(format!("unknown command{word}{similar}"));
                 }
             },
             Some(_) if word == "help" && self.positionals.is_empty() => self.help = true,
             Some(command) if self.positionals.len() >= command.positionals.len() => {
-                return Err(format!("{} takes no further argument{}", command.name, self.quoted(word)));
+                return Err(format!("unexpected argument{}", self.quoted(word)));
             }
             Some(_) => self.positionals.push(word),
         }
         Ok(())
     }
 
-    /// A stray word, unless it may be a key or a part of one: shown is what looks like a word.
+    /// Quotes a stray word, unless it may be a key or a part of one.
     fn quoted(&self, word: &str) -> String {
         let is_word = word.len() <= 12 && word.bytes().all(|b| b.is_ascii_lowercase());
         let may_be_secret = ["--api-key", "--header"].iter().any(|option| self.given.contains(option));
@@ -184,17 +189,14 @@ impl<'a> Sorted<'a> {
     }
 
     fn unknown(&self, option: &str) -> String {
-        // What is stuck to an option's name may be its value.
+        // The rest after an option's name may be its value.
         let all = options::commands();
         let takes_value = |flag: &&FlagInfo| matches!(flag.kind, FlagInfoKind::Option { .. });
         let mut flags = options::flags(&options::common()).chain(all.iter().flat_map(options::flags));
         if let Some(flag) =
             flags.find(|flag| takes_value(flag) && option != flag.long && option.starts_with(flag.long))
         {
-            return format!(
-                "{} has something stuck to it; put a space or = between it and its value",
-                flag.long
-            );
+            return format!("{} is joined to its value; separate them by a space or =", flag.long);
         }
         let known_by: Vec<&str> = all
             .iter()
@@ -205,10 +207,10 @@ impl<'a> Sorted<'a> {
             .map(|command| command.name)
             .collect();
         match (self.command_name(), known_by.is_empty()) {
-            (None, false) => format!("{option} goes behind the command's name"),
-            (Some(name), false) => format!("{name} has no option {option}; {} has", known_by.join(", ")),
+            (None, false) => format!("{option} must come after the command"),
+            (Some(name), false) => format!("{name} has no option {option}, but {} does", known_by.join(", ")),
             (_, true) => {
-                // Behind a slip of the finger, the rest may be a value.
+                // After a typing error, the rest may be a value.
                 let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
                 let end = match option.starts_with("--") {
                     true => option.find(|c| !is_name(c)).unwrap_or(option.len()),
@@ -217,22 +219,25 @@ impl<'a> Sorted<'a> {
                 let option = &option[..end];
                 let own = self.command.iter().flat_map(options::flags);
                 let names = own.chain(options::flags(&options::common())).map(|flag| flag.long);
-                format!("there is no option {option}{}", similar(option, &names.collect::<Vec<_>>()))
+                format!("unknown option {option}{}", similar(option, &names.collect::<Vec<_>>()))
             }
         }
     }
 
-    fn asked(&self) -> Result<Asked, String> {
-        if self.help {
-            return Ok(Asked::Help(self.command_name()));
+    fn asked(&mut self) -> Result<Asked, String> {
+        if self.help || self.brief {
+            return Ok(match self.command.take_if(|_| !self.help) {
+                Some(command) => Asked::Brief(command),
+                None => Asked::Help(self.command_name()),
+            });
         }
         if self.version {
             return match self.command {
                 None => Ok(Asked::Version),
-                Some(_) => Err("--version goes behind the command's name".to_owned()),
+                Some(_) => Err("--version must come after the command".to_owned()),
             };
         }
-        let Some(command) = &self.command else { return Err(format!("there is no command; {COMMANDS}")) };
+        let Some(command) = &self.command else { return Err("no command specified".to_owned()) };
         let missing: Vec<&str> = options::flags(command)
             .filter(|flag| {
                 let is_option = matches!(flag.kind, FlagInfoKind::Option { .. });
@@ -242,7 +247,7 @@ impl<'a> Sorted<'a> {
             .chain(command.positionals.iter().skip(self.positionals.len()).map(|positional| positional.name))
             .collect();
         if !missing.is_empty() {
-            return Err(format!("{} needs {}", command.name, missing.join(" and ")));
+            return Err(format!("{} requires {}", command.name, missing.join(" and ")));
         }
 
         let mut args = self.command_args.clone();
@@ -255,14 +260,14 @@ impl<'a> Sorted<'a> {
             "task" => Task::from_args(&[], &args).map(Command::Task),
             _ => Check::from_args(&[], &args).map(Command::Check),
         };
-        // Nothing is left for argh to refuse; if it does, its words may echo a value.
+        // argh should find no error here. If it does, its message may contain a value.
         let refused = |_| "these options cannot be used together".to_owned();
         let common = Common::from_args(&[], &self.common_args).map_err(refused)?;
         Ok(Asked::Run(Box::new(common), parsed.map_err(refused)?))
     }
 }
 
-/// Returns a question for the one of `names` that `word` may stand for, in parentheses, or nothing.
+/// Returns a suggestion from `names` for a misspelled `word`, in parentheses, or nothing.
 fn similar(word: &str, names: &[&str]) -> String {
     let slip = names.iter().find(|name| is_slip(word.as_bytes(), name.as_bytes()));
     let begun: Vec<&&str> = names.iter().filter(|name| word.len() > 3 && name.starts_with(word)).collect();
@@ -270,8 +275,7 @@ fn similar(word: &str, names: &[&str]) -> String {
     slip.or(only).map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
-/// Reports whether a slip of the finger makes `word` of `name`: one character too many, missing or wrong, or two
-/// swapped.
+/// Reports whether `word` is `name` with a typing error: one character too many, missing or wrong, or two swapped.
 fn is_slip(word: &[u8], name: &[u8]) -> bool {
     let same = word.iter().zip(name).take_while(|(a, b)| a == b).count();
     let (word, name) = (&word[same..], &name[same..]);
@@ -282,8 +286,6 @@ fn is_slip(word: &[u8], name: &[u8]) -> bool {
         _ => false,
     }
 }
-
-const COMMANDS: &str = "the commands are list, delete, purge, task and check";
 
 #[cfg(test)]
 mod tests {
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn all_forms_mean_the_same() {
+    fn accepts_all_forms_of_options() {
         let expected = format!(
             "{:?}",
             ran("delete --language R --version 4.3.0 --dry-run --server http://h --verbose --verbose")
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_taken_as_they_are() {
+    fn takes_values_literally() {
         let (common, _) = ran("list --api-key=--json -n -x");
         assert_eq!(
             (common.api_key.as_ref().map(Secret::reveal), common.name.as_deref()),
@@ -334,14 +336,13 @@ mod tests {
     }
 
     #[test]
-    fn help_and_version_are_found_wherever_they_stand() {
+    fn finds_help_and_version_anywhere() {
         for (line, topic) in [
             ("-h", None),
             ("--help", None),
             ("help", None),
             ("-vh", None),
             ("help delete", Some("delete")),
-            ("delete -h", Some("delete")),
             ("delete --help", Some("delete")),
             ("delete help", Some("delete")),
             ("-s x delete -l R --help", Some("delete")),
@@ -349,48 +350,51 @@ mod tests {
         ] {
             assert!(matches!(asked(line), Ok(Asked::Help(found)) if found == topic), "{line}");
         }
+        for line in ["delete -h", "-h delete", "delete -dh"] {
+            assert!(matches!(asked(line), Ok(Asked::Brief(command)) if command.name == "delete"), "{line}");
+        }
         assert!(matches!(asked("--version"), Ok(Asked::Version)));
         assert!(matches!(asked("-V"), Ok(Asked::Version)));
         assert!(matches!(asked(""), Ok(Asked::Nothing)));
     }
 
     #[test]
-    fn mistakes_are_named_and_values_are_not() {
+    fn names_mistakes_without_values() {
         for (line, says) in [
-            ("lst", "no command 'lst' (did you mean list?); the commands are"),
-            ("chekc", "no command 'chekc' (did you mean check?); the"),
-            ("frob", "no command 'frob'; the commands are"),
-            ("list --verbos", "no option --verbos (did you mean --verbose?)"),
-            ("list --jsno", "no option --jsno (did you mean --json?)"),
-            ("list --orphn", "no option --orphn"),
-            ("list --orph", "no option --orph (did you mean --orphaned?)"),
-            ("-q", "there is no command; the commands are"),
-            ("list secret", "list takes no further argument 'secret'"),
-            ("list -k a key-part", "list takes no further argument"),
-            ("-k a secret", "there is no command;"),
-            ("delete -l R", "delete needs --version"),
-            ("delete", "delete needs --language and --version"),
-            ("task", "task needs ID"),
-            ("list --orphand", "no option --orphand"),
-            ("list --api-kee=secret", "no option --api-kee"),
-            ("list --api-keysecret", "--api-key has something stuck to it"),
-            ("list --apikeyS3cret-part", "there is no option --apikey"),
-            ("list api-key=S3cret-part", "list takes no further argument"),
-            ("list -sk S3cret-part", "list takes no further argument"),
-            ("S3cret-part list", "there is no command;"),
-            ("list -Ksecret", "no option -K"),
-            ("list --yes", "list has no option --yes; purge has"),
-            ("-l R list", "-l goes behind the command's name"),
-            ("--language=secret list", "--language goes behind the command's name"),
-            ("--version 4.3.0 delete -l R", "there is no command;"),
-            ("--version delete", "--version goes behind the command's name"),
-            ("list -k", "--api-key needs a value: KEY"),
-            ("list -k secret -k secret", "--api-key is given twice"),
-            ("list --header X: secret", "list takes no further argument"),
-            ("list --headers=secret", "--header has something stuck to it"),
-            ("list -H", "--header needs a value: HEADER"),
+            ("lst", "unknown command 'lst' (did you mean list?)"),
+            ("chekc", "unknown command 'chekc' (did you mean check?)"),
+            ("frob", "unknown command 'frob'"),
+            ("list --verbos", "unknown option --verbos (did you mean --verbose?)"),
+            ("list --jsno", "unknown option --jsno (did you mean --json?)"),
+            ("list --orphn", "unknown option --orphn"),
+            ("list --orph", "unknown option --orph (did you mean --orphaned?)"),
+            ("-q", "no command specified"),
+            ("list secret", "unexpected argument 'secret'"),
+            ("list -k a key-part", "unexpected argument"),
+            ("-k a secret", "unknown command"),
+            ("delete -l R", "delete requires --version"),
+            ("delete", "delete requires --language and --version"),
+            ("task", "task requires ID"),
+            ("list --orphand", "unknown option --orphand"),
+            ("list --api-kee=secret", "unknown option --api-kee"),
+            ("list --api-keysecret", "--api-key is joined to its value"),
+            ("list --apikeyS3cret-part", "unknown option --apikey"),
+            ("list api-key=S3cret-part", "unexpected argument"),
+            ("list -sk S3cret-part", "unexpected argument"),
+            ("S3cret-part list", "unknown command"),
+            ("list -Ksecret", "unknown option -K"),
+            ("list --yes", "list has no option --yes, but purge does"),
+            ("-l R list", "-l must come after the command"),
+            ("--language=secret list", "--language must come after the command"),
+            ("--version 4.3.0 delete -l R", "unknown command"),
+            ("--version delete", "--version must come after the command"),
+            ("list -k", "--api-key requires a value: KEY"),
+            ("list -k secret -k secret", "--api-key is specified twice"),
+            ("list --header X: secret", "unexpected argument"),
+            ("list --headers=secret", "--header is joined to its value"),
+            ("list -H", "--header requires a value: HEADER"),
             ("list --json=secret", "--json takes no value"),
-            ("list --help=secret", "no option --help"),
+            ("list --help=secret", "unknown option --help"),
         ] {
             let problem = asked(line).err().unwrap_or_else(|| panic!("{line} is understood"));
             assert!(problem.contains(says), "{line}: {problem}");

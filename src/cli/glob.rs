@@ -1,14 +1,14 @@
 //! Globs with `*` (any run of characters) and `?` (any one character), matched against a whole text.
 
-/// Whether all of `text` matches `pattern`.
+/// Reports whether all of `text` matches `pattern`.
 ///
 /// Only the last `*` seen is ever tried again, so the time is bounded by the product of the two
 /// lengths, whatever the pattern.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let mut pattern_rest = pattern.chars();
     let mut text_rest = text.chars();
-    // Where to go on when what follows the last `*` does not match: behind the star, and one
-    // character further in the text.
+    // Where to continue if the text after the last `*` does not match: after the star, and one character further in
+    // the text.
     let mut retry = None;
     loop {
         let mut pattern_next = pattern_rest.clone();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_stars_end_at_once() {
+    fn matches_thousands_of_stars_at_once() {
         let text = "a".repeat(3000);
         assert!(!matches(&("*a".repeat(1500) + "b"), &text));
         assert!(matches(&"*".repeat(3000), &text));

@@ -6,70 +6,89 @@ use connect_cache::ExitStatus;
 use super::options;
 
 /// The column in which descriptions begin, and the one before which they end.
-const INDENT: usize = 33;
-const WIDTH: usize = 100;
+const INDENT: usize = 27;
+const WIDTH: usize = 80;
 
 const VARIABLES: &str = "
-A flag beats its variable in brackets. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and
-SSL_CERT_DIR are heeded. SECONDS may carry a unit: 30s, 10m, 2h.
+An option overrides its variable. SECONDS may have a unit: 30s, 10m, 2h.
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are
+honored.
 
 Exit status:
 ";
-const TOP_END: &str = "
-connect-cache COMMAND --help tells more of a command.
-";
 
-/// Help on the command called `topic`, or on the whole program.
+/// Returns the full help on the command called `topic`, or on the whole program.
 pub fn help(topic: Option<&str>) -> String {
     let common = options::common();
-    let command = options::commands().into_iter().find(|command| Some(command.name) == topic);
     let mut text = String::new();
-    match command {
+    match options::commands().into_iter().find(|command| Some(command.name) == topic) {
         Some(command) => {
-            text.push_str("Usage: ");
-            text.push_str(&usage(&command));
-            text.push_str("\n\n");
-            text.push_str(command.description);
-            text.push('\n');
-            section(
-                &mut text,
-                "Arguments",
-                command.positionals.iter().map(|p| (p.name.to_owned(), p.description)),
-            );
-            section(
-                &mut text,
-                "Options",
-                options::flags(&command).map(|flag| (names(flag), flag.description)),
-            );
-            section(&mut text, "Options of every command", common_options(&common));
+            start(&mut text, &command, false);
+            common_options(&mut text, &common);
             text.push_str("\nExamples:\n");
-            for example in command.examples.iter().flat_map(|example| example.lines()) {
-                text.push_str("  ");
-                text.push_str(example);
-                text.push('\n');
+            for line in command.examples.iter().flat_map(|example| example.lines()) {
+                text.push_str(&format!("  {line}\n"));
             }
         }
         None => {
             text.push_str("Usage: connect-cache [options] COMMAND [options]\n\n");
             text.push_str(common.description);
-            text.push('\n');
-            section(
-                &mut text,
-                "Commands",
-                options::commands().iter().map(|c| (c.name.to_owned(), c.description)),
-            );
-            section(&mut text, "Options of every command", common_options(&common));
+            text.push_str("\n\nCommands:\n");
+            for command in options::commands() {
+                entry(&mut text, command.name, command.description);
+            }
+            common_options(&mut text, &common);
+            entry(&mut text, "    --version", "show the version");
             text.push_str(VARIABLES);
             for status in ExitStatus::ALL {
                 text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
             }
-            text.push_str(TOP_END);
+            text.push_str("\nRun 'connect-cache COMMAND -h' for the options of a command.\n");
         }
     }
     text
 }
 
-/// The line that shows a command's words, without the options of every command.
+/// Returns help on a command that fits a screen of 24 lines: no common options, one example.
+pub fn brief(command: &CommandInfoWithArgs) -> String {
+    let mut text = String::new();
+    start(&mut text, command, true);
+    let example = command.examples.first().and_then(|example| example.lines().nth(1));
+    text.push_str(&format!(
+        "\nExample: {}\nCommon options: connect-cache --help\n",
+        example.unwrap_or_default()
+    ));
+    text
+}
+
+/// Adds a command's usage, summary and options; if `brief`, the first clause of each description.
+fn start(text: &mut String, command: &CommandInfoWithArgs, brief: bool) {
+    // Brackets stay on one line with what they hold.
+    wrap(text, "Usage:".to_owned(), &usage(command).replace(" [", "\n["), '\n', 7);
+    text.push_str(&format!("\n{}\n", command.description));
+    for positional in command.positionals {
+        text.push_str("\nArguments:\n");
+        entry(text, positional.name, positional.description);
+    }
+    text.push_str("\nOptions:\n");
+    for flag in options::flags(command) {
+        let end = flag.description.find(';').filter(|_| brief).unwrap_or(flag.description.len());
+        entry(text, &names(flag), &flag.description[..end]);
+    }
+}
+
+/// Adds the common options in their groups.
+fn common_options(text: &mut String, common: &CommandInfoWithArgs) {
+    for flag in options::flags(common) {
+        if let Some((title, _)) = options::GROUPS.iter().find(|(_, first)| *first == flag.long) {
+            text.push_str(&format!("\n{title}:\n"));
+        }
+        entry(text, &names(flag), flag.description);
+    }
+    entry(text, "-h, --help", "show help; COMMAND -h omits the common options");
+}
+
+/// Returns a command's usage on one line, without the common options.
 pub fn usage(command: &CommandInfoWithArgs) -> String {
     let mut text = format!("connect-cache {}", command.name);
     for positional in command.positionals {
@@ -89,11 +108,6 @@ pub fn usage(command: &CommandInfoWithArgs) -> String {
     text
 }
 
-fn common_options<'a>(common: &CommandInfoWithArgs) -> impl Iterator<Item = (String, &'a str)> {
-    let help = ("-h, --help".to_owned(), "show help");
-    options::flags(common).map(|flag| (names(flag), flag.description)).chain([help])
-}
-
 fn names(flag: &FlagInfo) -> String {
     let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
     match flag.kind {
@@ -102,24 +116,36 @@ fn names(flag: &FlagInfo) -> String {
     }
 }
 
-fn section<'a>(text: &mut String, title: &str, entries: impl Iterator<Item = (String, &'a str)>) {
-    let mut title = Some(format!("\n{title}:\n"));
-    for (name, description) in entries {
-        text.extend(title.take());
-        let mut line = format!("  {name}");
-        for word in description.split_whitespace() {
-            if line.len() + 1 + word.len() > WIDTH {
-                text.push_str(&line);
-                text.push('\n');
-                line.clear();
-            }
-            let gap = if line.len() < INDENT { INDENT - line.len() } else { 1 };
-            line.extend(std::iter::repeat_n(' ', gap));
-            line.push_str(word);
-        }
+/// Adds an entry of a list. Its description gets a capital letter, which argh does not accept.
+fn entry(text: &mut String, name: &str, description: &str) {
+    // A variable stays on one line with its bracket.
+    let mut description = description.replace("env: ", "env:\u{a0}");
+    if let Some(first) = description.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let mut line = format!("  {name}");
+    if line.len() >= INDENT {
         text.push_str(&line);
         text.push('\n');
+        line.clear();
     }
+    wrap(text, line, &description, ' ', INDENT);
+}
+
+/// Adds `line` and the words after it, in lines of at most [`WIDTH`] characters. Words start at the column `indent`.
+fn wrap(text: &mut String, mut line: String, words: &str, separator: char, indent: usize) {
+    for word in words.split(separator) {
+        if line.len() + 1 + word.len() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line.clear();
+        }
+        let gap = if line.len() < indent { indent - line.len() } else { 1 };
+        line.extend(std::iter::repeat_n(' ', gap));
+        line.push_str(&word.replace('\u{a0}', " "));
+    }
+    text.push_str(&line);
+    text.push('\n');
 }
 
 #[cfg(test)]
@@ -127,19 +153,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_commands_help_shows_its_own_and_all_common_options() {
+    fn shows_own_and_common_options_of_every_command() {
         for command in options::commands() {
             let text = help(Some(command.name));
             for flag in options::flags(&command).chain(options::flags(&options::common())) {
                 assert!(text.contains(flag.long), "{}: {}", command.name, flag.long);
             }
-            assert!(text.lines().skip(1).all(|line| line.len() <= WIDTH), "{text}");
         }
-        let text = help(Some("delete"));
-        assert!(
-            text.starts_with("Usage: connect-cache delete -l LANG -V VERSION [-I IMAGE] [-d] "),
-            "{text}"
-        );
-        assert!(text.contains("other users of this host can read it"), "{text}");
+    }
+
+    #[test]
+    fn fits_80_columns() {
+        let topics = options::commands().map(|command| Some(command.name));
+        for text in topics.into_iter().chain([None]).map(help).chain(options::commands().map(|c| brief(&c))) {
+            assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        }
+    }
+
+    #[test]
+    fn fits_brief_help_on_one_screen() {
+        for command in options::commands() {
+            assert!(brief(&command).lines().count() < 24, "{}", brief(&command));
+        }
+    }
+
+    #[test]
+    fn puts_every_common_option_into_one_group() {
+        let common = options::common();
+        let long: Vec<&str> = options::flags(&common).map(|flag| flag.long).collect();
+        let first = options::GROUPS.map(|(_, first)| long.iter().position(|&long| long == first));
+        assert_eq!(first[0], Some(0));
+        assert!(first.is_sorted() && first.iter().all(Option::is_some), "{first:?}");
     }
 }

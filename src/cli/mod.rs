@@ -37,8 +37,12 @@ pub(crate) fn run() -> ExitStatus {
             output.print(&help::help(topic));
             output.finish(ExitStatus::Success)
         }
+        Ok(Asked::Brief(command)) => {
+            output.print(&help::brief(&command));
+            output.finish(ExitStatus::Success)
+        }
         Ok(Asked::Version) => {
-            output.print(concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n"));
+            output.print(concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n"));
             output.finish(ExitStatus::Success)
         }
         Ok(Asked::Nothing) => {
@@ -47,7 +51,7 @@ pub(crate) fn run() -> ExitStatus {
         }
         Err(Misused { problem, command }) => {
             let command = command.map(|name| format!(" {name}")).unwrap_or_default();
-            output.error(&format!("{problem}; see connect-cache{command} --help"));
+            output.error(&format!("{problem}; see 'connect-cache{command} --help'"));
             ExitStatus::Usage
         }
     }
@@ -66,7 +70,7 @@ fn report_panics(output: Output) {
 fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {
     let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
     if matches!(command, Command::Purge(purge) if is_stdin(&purge.from)) && is_stdin(&common.api_key_file) {
-        output.error("--from and --api-key-file cannot both be -: there is only one standard input");
+        output.error("--from - cannot be combined with --api-key-file -: there is only one standard input");
         return ExitStatus::Usage;
     }
     let session = match Session::open(common) {

@@ -25,12 +25,12 @@ fn parse(content: &[u8]) -> Result<Vec<RuntimeCache>, String> {
     };
     match named {
         Ok(caches) if caches.is_empty() || caches.iter().any(has_empty) => {
-            Err("no cache is named".to_owned())
+            Err("it contains no caches".to_owned())
         }
         Ok(caches) => Ok(caches),
         // The entry is not shown: the file may hold something else, such as a key.
         Err(entry) => Err(format!(
-            "entry {entry} is not understood; use lines as list prints them, list --json, or one JSON object per line"
+            "invalid entry {entry}; use the output of list or list --json, or one JSON object per line"
         )),
     }
 }

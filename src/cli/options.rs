@@ -1,7 +1,8 @@
-//! The commands and their options. Help, the forms of arguments that are understood, completions and
-//! the man page are all made from these definitions.
+//! The commands and their options. Help, the parsing of arguments, completions and the man page all use these
+//! definitions.
 
-// The comments on the options are their help, in which a variable stands in brackets.
+// The comments on the options are their help: the first clause, up to a semicolon, is all that `COMMAND -h` shows. A
+// variable comes last, in brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
 use std::convert::Infallible;
@@ -10,105 +11,101 @@ use std::str::FromStr;
 
 use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FromArgs};
 
-/// Delete Posit Connect runtime caches, follow the task to its end, and exit with the truth.
+/// Delete Posit Connect runtime caches and report what really happened
 #[derive(FromArgs, ArgsInfo, Debug, Default)]
 pub struct Common {
-    /// the server's address; a path prefix, a trailing / and a trailing /__api__ are all accepted
-    /// [CONNECT_SERVER]
+    /// server URL; a path prefix, a trailing / and a trailing /__api__ are accepted [env: CONNECT_SERVER]
     #[argh(option, short = 's', arg_name = "URL")]
     pub server: Option<String>,
 
-    /// the API key; other users of this host can read it on a command line, so better use a key file
-    /// or the variable [CONNECT_API_KEY]
+    /// API key; other users of this host can read it, so prefer --api-key-file [env: CONNECT_API_KEY]
     #[argh(option, short = 'k', arg_name = "KEY")]
     pub api_key: Option<Secret>,
 
-    /// a file that holds the API key, - for standard input [CONNECT_API_KEY_FILE]
+    /// file with the API key, - for standard input [env: CONNECT_API_KEY_FILE]
     #[argh(option, arg_name = "FILE")]
     pub api_key_file: Option<String>,
 
-    /// a server saved by `rsconnect add`: its address, key, CA and insecure flag together
+    /// server saved by `rsconnect add`, with its key, CA and insecure flag
     #[argh(option, short = 'n', arg_name = "NAME")]
     pub name: Option<String>,
 
-    /// trust only the CA certificates in this PEM file [CONNECT_CA_CERTIFICATE]
+    /// trust only the CA certificates in this PEM file [env: CONNECT_CA_CERTIFICATE]
     #[argh(option, short = 'c', arg_name = "FILE")]
     pub cacert: Option<String>,
 
-    /// do not verify the server's certificate [CONNECT_INSECURE]
+    /// do not verify the server's certificate [env: CONNECT_INSECURE]
     #[argh(switch, short = 'i')]
     pub insecure: bool,
 
-    /// client certificate (PEM), for servers and gateways that require one [CONNECT_CLIENT_CERTIFICATE]
+    /// client certificate (PEM), if the server or a gateway requires one [env: CONNECT_CLIENT_CERTIFICATE]
     #[argh(option, arg_name = "FILE")]
     pub client_cert: Option<String>,
 
-    /// its private key (PEM); may be in the same file [CONNECT_CLIENT_KEY]
+    /// private key of the client certificate (PEM), if in another file [env: CONNECT_CLIENT_KEY]
     #[argh(option, arg_name = "FILE")]
     pub client_key: Option<String>,
 
-    /// header to send with every request, as NAME: VALUE; repeatable; @FILE holds one per line
+    /// send this header, as NAME: VALUE, with every request; repeatable; @FILE contains one per line
     #[argh(option, short = 'H', arg_name = "HEADER")]
     pub header: Vec<Secret>,
 
-    /// the least time from the start of one look at a task to the start of the next (default 1)
+    /// minimum time between polls of a task (default 1)
     #[argh(option, arg_name = "SECONDS")]
     pub interval: Option<String>,
 
-    /// how long to follow tasks, from the start of the run; 0 looks once (default 86400)
-    /// [CONNECT_TASK_TIMEOUT]
+    /// stop following tasks after SECONDS; 0 polls once (default 86400) [env: CONNECT_TASK_TIMEOUT]
     #[argh(option, arg_name = "SECONDS")]
     pub timeout: Option<String>,
 
-    /// how long one request may take beyond what it asks the server to hold; 0 for any time
-    /// (default 30) [CONNECT_REQUEST_TIMEOUT]
+    /// time limit for a request, excluding the time that the server is asked to hold it; 0 for none (default 30)
+    /// [env: CONNECT_REQUEST_TIMEOUT]
     #[argh(option, arg_name = "SECONDS")]
     pub request_timeout: Option<String>,
 
-    /// consecutive failures of a request that are tried again; 0 for none (default 6, and 2 until
-    /// the server has answered once)
+    /// retry a failed request up to N times in a row (default 6; 2 until the server first answers)
     #[argh(option, arg_name = "N")]
     pub retries: Option<String>,
 
-    /// nothing on standard error but errors
+    /// write only errors to standard error
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
-    /// each request and reply on standard error, never the key; twice for more
+    /// log each request and reply to standard error, without the key; twice for more
     #[argh(switch, short = 'v')]
     pub verbose: u8,
 }
 
-/// List the runtime caches, sorted by language, version and image.
+/// List runtime caches
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     subcommand,
     name = "list",
-    example = "connect-cache list\nconnect-cache list -l python -V '3.8.*' --json"
+    example = "# List all caches of Python 3.8 as JSON\nconnect-cache list -l python -V '3.8.*' --json\n\
+        # Count the content items that use each cache\nconnect-cache list --usage"
 )]
 pub struct List {
-    /// only this language: R or Python, in any case
+    /// select one language, R or Python, in any case
     #[argh(option, short = 'l', arg_name = "LANG")]
     pub language: Option<String>,
 
-    /// only these versions; * stands for any text, ? for any character
+    /// select versions by a glob; * matches any text, ? any character
     #[argh(option, short = 'V', arg_name = "GLOB")]
     pub version: Option<String>,
 
-    /// only these images, * and ? as above
+    /// select images by a glob
     #[argh(option, short = 'I', arg_name = "GLOB")]
     pub image_name: Option<String>,
 
-    /// only caches of a version that the server no longer offers; image names are not compared, -I with a
-    /// glob selects the caches of an image
+    /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
     pub orphaned: bool,
 
-    /// only caches of a version that no content item uses, in any image
+    /// select versions that no content uses, in any image
     #[argh(switch)]
     pub unused: bool,
 
-    /// show how many content items use the version of each cache
+    /// show how many content items use each version
     #[argh(switch)]
     pub usage: bool,
 
@@ -117,35 +114,37 @@ pub struct List {
     pub json: bool,
 }
 
-/// Delete one runtime cache and follow the task to its end.
+/// Delete one runtime cache and follow the task
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     subcommand,
     name = "delete",
-    example = "connect-cache delete -l Python -V 3.7.6\nconnect-cache delete -l R -V 4.3.0 -I ghcr.io/example/r:jammy --dry-run"
+    example = "# Delete the cache of Python 3.7.6\nconnect-cache delete -l Python -V 3.7.6\n\
+        # Check the cache of an image without deleting it\n\
+        connect-cache delete -l R -V 4.3.0 -I ghcr.io/example/r:jammy --dry-run"
 )]
 pub struct Delete {
-    /// the cache's language: R or Python
+    /// language of the cache, R or Python
     #[argh(option, short = 'l', arg_name = "LANG")]
     pub language: String,
 
-    /// the cache's version, in three parts
+    /// version of the cache, in three parts
     #[argh(option, short = 'V', arg_name = "VERSION")]
     pub version: String,
 
-    /// the cache's image (default Local)
+    /// image of the cache (default Local)
     #[argh(option, short = 'I', arg_name = "IMAGE")]
     pub image_name: Option<String>,
 
-    /// have the server check, and delete nothing
+    /// check with the server without deleting anything
     #[argh(switch, short = 'd')]
     pub dry_run: bool,
 
-    /// print the task's id once the deletion has started, and leave it to itself
+    /// print the task ID and exit without waiting
     #[argh(switch)]
     pub no_wait: bool,
 
-    /// a cache that does not exist is a success
+    /// exit 0 if the cache does not exist
     #[argh(switch)]
     pub ignore_not_found: bool,
 
@@ -154,92 +153,98 @@ pub struct Delete {
     pub json: bool,
 }
 
-/// Delete every runtime cache that the words select, as `list` with the same words shows them.
+/// Delete all runtime caches that match the filters
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     subcommand,
     name = "purge",
-    example = "connect-cache purge -l R -V '4.1.*'\nconnect-cache purge --orphaned --yes\nconnect-cache purge --all --dry-run\nconnect-cache list | fzf -m | connect-cache purge --from - --yes"
+    example = "# Delete all caches of R 4.1 after a prompt\nconnect-cache purge -l R -V '4.1.*'\n\
+        # Delete the caches of versions that the server no longer offers\nconnect-cache purge --orphaned --yes\n\
+        # Choose the caches to delete\nconnect-cache list | fzf -m | connect-cache purge --from - --yes"
 )]
 pub struct Purge {
-    /// only this language: R or Python, in any case
+    /// select one language, R or Python, in any case
     #[argh(option, short = 'l', arg_name = "LANG")]
     pub language: Option<String>,
 
-    /// only these versions; * stands for any text, ? for any character
+    /// select versions by a glob; * matches any text, ? any character
     #[argh(option, short = 'V', arg_name = "GLOB")]
     pub version: Option<String>,
 
-    /// only these images, * and ? as above
+    /// select images by a glob
     #[argh(option, short = 'I', arg_name = "GLOB")]
     pub image_name: Option<String>,
 
-    /// only caches of a version that the server no longer offers; image names are not compared, -I with a
-    /// glob selects the caches of an image
+    /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
     pub orphaned: bool,
 
-    /// only caches of a version that no content item uses, in any image
+    /// select versions that no content uses, in any image
     #[argh(switch)]
     pub unused: bool,
 
-    /// tell how many content items use the versions of the selected caches
+    /// report how many content items use these versions
     #[argh(switch)]
     pub usage: bool,
 
-    /// every cache there is
+    /// select all caches
     #[argh(switch)]
     pub all: bool,
 
-    /// only the caches that FILE names, - for standard input: lines as `list` prints them, `list --json`, or one
-    /// JSON object per line
+    /// select the caches in FILE, - for standard input; as printed by `list` or `list --json`, or one JSON object per
+    /// line
     #[argh(option, arg_name = "FILE")]
     pub from: Option<String>,
 
-    /// exit 0 if a cache that --from names does not exist
+    /// exit 0 if a cache in FILE does not exist
     #[argh(switch)]
     pub ignore_not_found: bool,
 
-    /// have the server check each, and delete nothing
+    /// check with the server without deleting anything
     #[argh(switch, short = 'd')]
     pub dry_run: bool,
 
-    /// do not ask
+    /// delete without prompting
     #[argh(switch, short = 'y')]
     pub yes: bool,
 
-    /// how many deletions may run at once (default 4)
+    /// run up to N deletions at a time (default 4)
     #[argh(option, arg_name = "N")]
     pub max_running: Option<String>,
 
-    /// print one JSON object a line, as each cache ends
+    /// print one JSON object per cache as it finishes
     #[argh(switch)]
     pub json: bool,
 }
 
-/// Show a task's output so far and its state.
+/// Show the state and the output of a task
 #[derive(FromArgs, ArgsInfo, Debug)]
-#[argh(subcommand, name = "task", example = "connect-cache task lFvijYN16kjCoal6 --wait")]
+#[argh(
+    subcommand,
+    name = "task",
+    example = "# Follow a task until it finishes\nconnect-cache task lFvijYN16kjCoal6 --wait"
+)]
 pub struct Task {
-    /// the task's id
+    /// task ID
     #[argh(positional, arg_name = "ID")]
     pub id: String,
 
-    /// follow the task to its end
+    /// follow the task until it finishes
     #[argh(switch)]
     pub wait: bool,
 
-    /// print one JSON object, with all output
+    /// print one JSON object with all output
     #[argh(switch)]
     pub json: bool,
 }
 
-/// Check the server, the key, its role and cache management; delete nothing.
+/// Check the server, the API key and its permissions
 #[derive(FromArgs, ArgsInfo, Debug)]
 #[argh(
     subcommand,
     name = "check",
-    example = "connect-cache check -s https://connect.example.com --api-key-file key"
+    example = "# Check a server with the key in a file\n\
+        connect-cache check -s https://connect.example.com --api-key-file key"
 )]
 pub struct Check {
     /// print one JSON object
@@ -285,13 +290,17 @@ pub enum Command {
     Check(Check),
 }
 
-/// The options of every command.
+/// The groups of the common options in help and the man page, each with its first option. A group ends with the next.
+pub const GROUPS: [(&str, &str); 3] =
+    [("Connection options", "--server"), ("Timing options", "--interval"), ("Output options", "--quiet")];
+
+/// Returns the options that every command accepts.
 #[inline(never)]
 pub fn common() -> CommandInfoWithArgs {
     Common::get_args_info()
 }
 
-/// The commands, in the order in which they are shown. Inlined into each caller, the tables would take 3 KB more.
+/// Returns the commands, in the order of the help. Inlined into each caller, the tables would take 3 KB more.
 #[inline(never)]
 pub fn commands() -> [CommandInfoWithArgs; 5] {
     [
@@ -303,7 +312,7 @@ pub fn commands() -> [CommandInfoWithArgs; 5] {
     ]
 }
 
-/// A command's options, without the `--help` that argh adds and that [`forms`](super::forms) finds first.
+/// Returns a command's options, without the `--help` that argh adds: the program finds that one first.
 pub fn flags(command: &CommandInfoWithArgs) -> impl Iterator<Item = &'static FlagInfo<'static>> + use<> {
     command.flags.iter().filter(|flag| flag.long != "--help")
 }

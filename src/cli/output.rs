@@ -133,7 +133,7 @@ impl Output {
     pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Retrying { error, delay, .. } => {
-                self.note(&format!("{error}; trying again in {}", in_words(*delay)));
+                self.note(&format!("{error}; retrying in {}", in_words(*delay)));
             }
             Event::Deprecated { path, instead, .. } => {
                 // Once for all tasks, whose paths differ by their IDs.
@@ -142,7 +142,7 @@ impl Output {
                     return;
                 }
                 self.state().deprecated.push(endpoint);
-                self.warn(&format!("the server calls {path} deprecated; instead: {instead}"));
+                self.warn(&format!("the server reports {path} as deprecated, replaced by {instead}"));
             }
             Event::Request { method, url } if self.verbose > 1 => self.note(&format!("> {method} {url}")),
             Event::Reply { method, url, status, headers, body, length, elapsed, .. } if self.verbose > 0 => {

@@ -27,20 +27,18 @@ pub(crate) struct SavedServer {
     problem: &'static str,
 }
 
-const NOT_SAVED_BY_RSCONNECT: &str = "is not one that rsconnect saved; save it again with rsconnect add";
+const NOT_SAVED_BY_RSCONNECT: &str = "is not in rsconnect's format; save it again with rsconnect add";
 // Snowflake's gateway takes its own token in `Authorization` (rsconnect-python, `http_support.py`).
-const SNOWFLAKE: &str = "is a Snowflake server, which requires a token of Snowflake's; use --server URL with an \
+const SNOWFLAKE: &str = "is a Snowflake server, which requires a Snowflake token; use --server URL with an \
                          API key and --header 'Authorization: Snowflake Token=\"TOKEN\"'";
 const CLOUD: &str =
-    "is for shinyapps.io or Posit Connect Cloud, which have no runtime caches; name a Connect server";
+    "is for shinyapps.io or Posit Connect Cloud, which have no runtime caches; specify a Connect server";
 
 impl SavedServer {
     pub(crate) fn key(&self) -> Result<ApiKey, String> {
         if self.api_key.is_empty() {
             let oauth = if self.is_oauth { "is an OAuth login and " } else { "" };
-            return Err(self.problem(&format!(
-                "{oauth}has no API key; pass one with --api-key-file FILE or --api-key KEY"
-            )));
+            return Err(self.problem(&format!("{oauth}has no API key; use --api-key-file FILE")));
         }
         self.api_key.parse().map_err(String::from)
     }
@@ -60,7 +58,7 @@ impl SavedServer {
 /// Returns the server saved as `name`. Errors are for people and show no key.
 pub(crate) fn find(name: &str) -> Result<SavedServer, String> {
     let Some(path) = path() else {
-        return Err("there is no home folder to look for rsconnect's saved servers in; set HOME".to_owned());
+        return Err("cannot find rsconnect's saved servers: HOME is not set".to_owned());
     };
     let mut servers = read(&path)?;
     if let Some(at) = servers.iter().position(|server| server.name == name) {
@@ -116,10 +114,10 @@ fn read(path: &Path) -> Result<Vec<SavedServer>, String> {
     let content = match read_file(path) {
         Ok(content) => content,
         Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read rsconnect's saved servers in {shown}: {error}")),
+        Err(error) => return Err(format!("cannot read saved servers from {shown}: {error}")),
     };
     let Ok(Json::Object(Fields(entries))) = Json::read(&content) else {
-        return Err(format!("{shown} does not hold servers saved by rsconnect"));
+        return Err(format!("cannot read saved servers from {shown}: not in rsconnect's format"));
     };
     let mut servers = Vec::new();
     for (name, entry) in entries {

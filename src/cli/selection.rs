@@ -76,14 +76,14 @@ pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orph
             "python" => client.python_installations()?,
             _ => {
                 found.notes.push(format!(
-                    "no {language} cache is called orphaned: the server tells of R and Python"
+                    "no {language} cache counts as orphaned: the server reports only R and Python"
                 ));
                 continue;
             }
         };
         if installations.is_empty() {
             found.notes.push(format!(
-                "no {language} cache is called orphaned: the server names no installation of it"
+                "no {language} cache counts as orphaned: the server reports no installation of it"
             ));
             continue;
         }

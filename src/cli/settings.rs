@@ -36,15 +36,13 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
     };
     let mut saved = match (&common.name, &address) {
         (Some(_), Some(_)) => {
-            return Err(
-                "--name and --server exclude each other: a saved server has its own address".to_owned()
-            );
+            return Err("--name cannot be combined with --server: a saved server has its own URL".to_owned());
         }
         (Some(name), None) => Some(saved_servers::find(name)?),
         (None, Some(_)) => None,
         (None, None) => Some(
             saved_servers::default()?
-                .ok_or("no server is named; pass --server URL or --name NAME, or set CONNECT_SERVER")?,
+                .ok_or("no server specified; use --server URL or --name NAME, or set CONNECT_SERVER")?,
         ),
     };
     let address = saved.as_ref().map(|saved| saved.url.clone()).or(address).unwrap_or_default();
@@ -63,7 +61,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
             if common.server.is_some() {
                 saved = saved_servers::at(&server)?;
             }
-            let no_key = "there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY";
+            let no_key = "no API key specified; use --api-key-file FILE, or set CONNECT_API_KEY";
             saved.as_ref().ok_or(no_key)?.key()?
         }
     };
@@ -76,10 +74,10 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
 
     if matches!(trust, Trust::Insecure) {
         warnings
-            .push("the server's certificate is not verified: whoever answers gets the API key".to_owned());
+            .push("the server's certificate is not verified; an impostor can read the API key".to_owned());
     }
     if !server.is_https() && !server.is_loopback() {
-        warnings.push(format!("{server} is plain http: the API key travels unencrypted"));
+        warnings.push(format!("{server} uses plain http; the API key is sent unencrypted"));
     }
 
     let interval = seconds("--interval", common.interval.as_deref(), None)?;
@@ -140,7 +138,7 @@ fn quoted(word: &str) -> String {
 fn key(common: &Common, variables: bool, warnings: &mut Vec<String>) -> Result<Option<ApiKey>, String> {
     let file = |path: &str, warnings: &mut Vec<String>| {
         let text = secret_file("key", path, warnings)?;
-        text.trim().parse().map(Some).map_err(|e: InvalidConfig| format!("in the key file {path}, {e}"))
+        text.trim().parse().map(Some).map_err(|e: InvalidConfig| format!("key file {path}: {e}"))
     };
     if let Some(key) = &common.api_key {
         return key.reveal().parse().map(Some).map_err(String::from);
@@ -168,12 +166,11 @@ fn headers(common: &Common, warnings: &mut Vec<String>) -> Result<Vec<Header>, S
             Some(path) => {
                 let lines = secret_file("header", path, warnings)?;
                 for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-                    headers.push(
-                        line.parse().map_err(|e: InvalidConfig| format!("in the header file {path}, {e}"))?,
-                    );
+                    headers
+                        .push(line.parse().map_err(|e: InvalidConfig| format!("header file {path}: {e}"))?);
                 }
             }
-            None => headers.push(text.parse().map_err(|e: InvalidConfig| format!("--header: {e}"))?),
+            None => headers.push(text.parse().map_err(String::from)?),
         }
     }
     Ok(headers)
@@ -185,12 +182,12 @@ fn secret_file(kind: &str, path: &str, warnings: &mut Vec<String>) -> Result<Str
         read_stdin().map_err(|e| format!("cannot read the {kind} from standard input: {e}"))?
     } else {
         if is_readable_by_all(Path::new(path)) {
-            warnings
-                .push(format!("the {kind} file {path} can be read by every user of this host; chmod 600 it"));
+            let file = quoted(path);
+            warnings.push(format!("all users of this host can read the {kind} file; run: chmod 600 {file}"));
         }
         read_file(Path::new(path)).map_err(|e| format!("cannot read the {kind} file {path}: {e}"))?
     };
-    text(content).ok_or_else(|| format!("the {kind} file {path} is not text"))
+    text(content).ok_or_else(|| format!("cannot read the {kind} file {path}: not text"))
 }
 
 #[cfg(unix)]
@@ -252,7 +249,7 @@ fn client_certificate(common: &Common, variables: bool) -> Result<Option<ClientC
             Ok(Some(pair.map_err(String::from)?))
         }
         (None, Some(_)) => {
-            Err("there is a client key and no certificate; pass its file with --client-cert FILE".to_owned())
+            Err("a client key requires a client certificate; use --client-cert FILE".to_owned())
         }
         (None, None) => Ok(None),
     }
@@ -270,7 +267,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+        Err(VarError::NotUnicode(_)) => Err(format!("invalid {name}: not UTF-8")),
     }
 }
 
@@ -278,7 +275,7 @@ fn boolean(name: &str, text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(format!("{name} is neither of 1, true, yes, on and 0, false, no, off")),
+        _ => Err(format!("invalid {name} '{text}': expected 1, true, yes, on, 0, false, no or off")),
     }
 }
 
@@ -294,10 +291,7 @@ fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option
     };
     match time(text.trim()) {
         Some(time) if time <= MAX_SECONDS => Ok(Some(time)),
-        _ => Err(format!(
-            "{name} is not a number of seconds from 0 to {}, such as 30, 30s, 10m or 2h",
-            MAX_SECONDS.as_secs()
-        )),
+        _ => Err(format!("invalid {name} '{text}': expected seconds from 0 to {}", MAX_SECONDS.as_secs())),
     }
 }
 
@@ -335,7 +329,7 @@ fn decimal(text: &str) -> Option<Duration> {
 pub(crate) fn count(option: &str, text: &str, least: u32, most: u32) -> Result<u32, String> {
     match text.trim().parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("{option} is not a whole number from {least} to {most}")),
+        _ => Err(format!("invalid {option} '{text}': expected a whole number from {least} to {most}")),
     }
 }
 
@@ -344,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_finite_and_at_most_a_year() {
+    fn rejects_seconds_that_are_infinite_or_over_a_year() {
         for (text, expected) in [
             ("0", Some(0.0)),
             ("1.5", Some(1.5)),
@@ -380,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_bounded_and_booleans_are_words() {
+    fn rejects_counts_and_booleans_out_of_range() {
         assert_eq!(count("--x", "4", 1, 9), Ok(4));
         for text in ["0", "10", "-1", "4.0", "99999999999", ""] {
             assert!(count("--x", text, 1, 9).is_err(), "{text}");

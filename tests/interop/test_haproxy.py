@@ -78,7 +78,7 @@ def test_follows_the_tasks_of_fifty_deletions_in_a_row(program, cluster, haproxy
         run = program("delete", "-l", language, "-V", version, "-I", image, server=server)
         assert run.status == 0, run
         assert run.stdout == "Deleting runtime cache...\nSuccessfully deleted runtime cache\n", run
-        assert f"deleted {language} {version} {image}, after" in run.stderr, run
+        assert f"deleted {language} {version} {image} in " in run.stderr, run
     assert cluster.caches() == []
     # Each poll was routed by the cookie to the right node.
     assert [(request["node"], request["status"]) for request in cluster.requests("Delete")] == [(node, 200)] * 50

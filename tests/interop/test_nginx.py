@@ -125,9 +125,9 @@ def test_reports_a_backend_that_is_down(program, connect, gateway, authority):
 def test_explains_wrong_addresses(program, connect, gateway, authority):
     server, plain, _ = gateway(connect().url)
     for address, words in [
-        (server.removesuffix("/connect"), ["HTTP 404", "check the server's address, a path prefix included"]),
-        (server.replace("https:", "http:"), ["the server speaks https on this port: try " + server]),
-        (plain.replace("http:", "https:"), ["seems to speak plain http on this port: try " + plain]),
+        (server.removesuffix("/connect"), ["HTTP 404", "check the server URL, including any path prefix"]),
+        (server.replace("https:", "http:"), ["the server uses https on this port; use " + server]),
+        (plain.replace("http:", "https:"), ["seems to use plain http on this port; use " + plain]),
         # The redirect is not followed, and the error names the address to configure.
         (plain, ["HTTP 301", f"use {server} as the server"]),
     ]:

@@ -102,8 +102,8 @@ def test_reports_refused_credentials(program, connect, microsocks, credentials):
     proxy = f"{scheme}://{credentials}{proxy}"
     run = program("list", "-q", "--retries", "0", server=url, ALL_PROXY=proxy)
     assert run.status == 6, run
-    problem = "it refuses the user name and password" if credentials else "it requires a user name and password"
-    assert f"the proxy {proxy.replace(credentials, '***@' if credentials else '')}" in run.stderr, run
+    problem = "it rejected the user name and password" if credentials else "it requires a user name and password"
+    assert f"connection through proxy {proxy.replace(credentials, '***@' if credentials else '')}" in run.stderr, run
     assert problem in run.stderr and "wrong-pass" not in run.stderr, run
     assert server.requests() == []
 
@@ -117,6 +117,6 @@ def test_reports_refused_connections(program, connect, dante, microsocks, ports)
     ):
         run = program("list", "-q", "--retries", "0", server=url, ALL_PROXY=f"{scheme}://{proxy}")
         assert run.status == 6, run
-        assert f"the proxy {scheme}://{proxy} does not let us through: " in run.stderr, run
+        assert f"connection through proxy {scheme}://{proxy} failed: " in run.stderr, run
         assert problem in run.stderr, run
     assert server.requests() == []

@@ -198,7 +198,7 @@ def test_reports_refused_credentials(program, squid, connect, https, authority, 
     run = program(*words, server=url, **squid.environment(credentials))
     assert run.status == 6, run
     assert "HTTP 407" in run.stderr, run
-    advice = "the proxy refuses the user name and password" if credentials else "the proxy wants credentials"
+    advice = "the proxy rejected the user name and password" if credentials else "the proxy requires credentials"
     assert advice in run.stderr.splitlines()[-1], run
     assert "wrong-pass" not in run.stderr and "p@ss" not in run.stderr, run
     assert base64.b64encode(b"robot:wrong-pass").decode() not in run.stderr, run
@@ -213,7 +213,7 @@ def test_reports_a_denied_tunnel(program, squid, connect, identity, authority):
     words = ("delete", "-lR", "-V4.3.0", "--retries", "0", "-c", authority.ca)
     run = program(*words, server=named(server), **squid.environment())
     assert run.status == 6, run
-    assert f"the proxy http://127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert f"connection through proxy http://127.0.0.1:{squid.port} failed" in run.stderr, run
     assert "403" in run.stderr, run
     assert server.requests() == []
 
@@ -244,6 +244,6 @@ def test_sends_nothing_if_the_proxy_is_down(program, squid, connect):
     squid.service.stop()
     run = program("list", "--retries", "0", server=named(server), **squid.environment(CREDENTIALS))
     assert run.status == 6, run
-    assert f"the proxy http://***@127.0.0.1:{squid.port} does not let us through" in run.stderr, run
+    assert f"connection through proxy http://***@127.0.0.1:{squid.port} failed" in run.stderr, run
     assert_secret(run)
     assert server.requests() == []

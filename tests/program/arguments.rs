@@ -2,37 +2,58 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
 
 use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
 use crate::support::{Program, connect_cache, run};
 
 #[test]
-fn no_arguments_are_help_on_standard_error() {
+fn prints_help_on_standard_error_without_arguments() {
     Program::new().run().exits(2).prints("").says("Usage: connect-cache");
 }
 
 #[test]
-fn help_is_on_standard_output() {
+fn prints_help_on_standard_output() {
     for words in ["-h", "--help", "help"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache [options] COMMAND"), "{ran:#?}");
-        assert!(ran.stdout.contains("\n  7  stopped looking while the task still runs\n"), "{ran:#?}");
+        assert!(ran.stdout.contains("\n  7  stopped polling while the task is still running\n"), "{ran:#?}");
     }
-    for words in ["delete -h", "delete --help", "help delete", "delete -l R help"] {
+    for words in ["delete --help", "delete -h --help", "help delete", "delete -l R help", "help delete -h"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
+        assert!(ran.stdout.contains("\nConnection options:\n"), "{ran:#?}");
+    }
+    for words in ["delete -h", "-h delete", "delete -dh", "delete -l R -h"] {
+        let ran = Program::new().words(words).run().exits(0).says_nothing();
+        assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
+        assert!(ran.stdout.ends_with("\nCommon options: connect-cache --help\n"), "{ran:#?}");
     }
 }
 
 #[test]
-fn the_version_is_on_standard_output() {
-    let version = concat!("connect-cache ", env!("CARGO_PKG_VERSION"), "\n");
-    Program::new().words("--version").run().exits(0).prints(version).says_nothing();
+fn prints_the_version_and_the_commit() {
+    let version = concat!("connect-cache ", env!("CARGO_PKG_VERSION"));
+    let printed = Program::new().words("--version").run().exits(0).says_nothing().stdout;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
+    let commit = git.ok().filter(|git| git.status.success() && root.join(".git").exists());
+    // Another binary may be built from another commit.
+    if std::env::var_os("CONNECT_CACHE_BIN").is_some() {
+        assert!(printed.starts_with(version) && printed.lines().count() == 1, "{printed}");
+    } else if let Some(commit) = commit {
+        let commit = String::from_utf8(commit.stdout).unwrap();
+        let versions = ["", "-dirty"].map(|dirty| format!("{version} ({}{dirty})\n", commit.trim()));
+        assert!(versions.contains(&printed), "{printed}");
+    } else {
+        assert_eq!(printed, format!("{version}\n"));
+    }
 }
 
 #[test]
-fn options_stand_on_either_side_of_the_command() {
+fn accepts_options_before_and_after_the_command() {
     let server = Server::start(Config::default());
     let url = server.url();
     for words in [
@@ -46,31 +67,25 @@ fn options_stand_on_either_side_of_the_command() {
 }
 
 #[test]
-fn mistakes_are_one_line_and_send_nothing() {
+fn rejects_mistakes_on_one_line_without_requests() {
     let server = Server::start(Config::default());
     for (words, says) in [
-        (
-            "lst",
-            "there is no command 'lst' (did you mean list?); the commands are list, delete, purge, task and check",
-        ),
-        ("list --frob", "there is no option --frob; see connect-cache list --help"),
-        ("list extra", "list takes no further argument 'extra'"),
-        ("task", "task needs ID"),
-        ("list --interval x", "--interval is not a number of seconds from 0 to 31536000"),
-        ("list --timeout inf", "--timeout is not a number of seconds"),
-        (
-            "list --timeout 3d",
-            "--timeout is not a number of seconds from 0 to 31536000, such as 30, 30s, 10m or 2h",
-        ),
-        ("list --request-timeout -1", "--request-timeout is not a number of seconds"),
-        ("list --retries 1000", "--retries is not a whole number from 0 to 100"),
+        ("lst", "unknown command 'lst' (did you mean list?); see 'connect-cache --help'"),
+        ("list --frob", "unknown option --frob; see 'connect-cache list --help'"),
+        ("list extra", "unexpected argument 'extra'"),
+        ("task", "task requires ID"),
+        ("list --interval x", "invalid --interval 'x': expected seconds from 0 to 31536000"),
+        ("list --timeout inf", "invalid --timeout 'inf': expected seconds"),
+        ("list --timeout 3d", "invalid --timeout '3d': expected seconds from 0 to 31536000"),
+        ("list --request-timeout -1", "invalid --request-timeout '-1': expected seconds"),
+        ("list --retries 1000", "invalid --retries '1000': expected a whole number from 0 to 100"),
         ("list --server localhost:3939", "has no scheme; use https://localhost:3939"),
-        ("list --server https://user:hunter2@host", "has user info in it"),
+        ("list --server https://user:hunter2@host", "contains user info"),
         ("list --server https://host/?x", "has a query or a fragment; use https://host"),
-        ("purge", "nothing is selected"),
-        ("purge --all -l R", "--all goes with no other selection"),
-        ("purge --all --max-running 0", "--max-running is not a whole number from 1 to 100"),
-        ("purge --all", "no terminal to ask on, so nothing is deleted; pass --yes"),
+        ("purge", "no filter specified"),
+        ("purge --all -l R", "--all cannot be combined with filters"),
+        ("purge --all --max-running 0", "invalid --max-running '0': expected a whole number from 1 to 100"),
+        ("purge --all", "cannot ask for confirmation: no terminal; use --yes"),
         ("list --api-key-file /nonexistent", "cannot read the key file /nonexistent"),
         ("list --cacert /nonexistent", "cannot read the CA file /nonexistent"),
     ] {
@@ -80,43 +95,47 @@ fn mistakes_are_one_line_and_send_nothing() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_a_usage_error() {
+fn rejects_text_that_is_not_utf_8() {
     let server = Server::start(Config::default());
     let ran = connect_cache(&server).words("list -V").arg(OsStr::from_bytes(b"\xff")).run();
-    ran.exits(2).fails_with("an argument is not UTF-8");
+    ran.exits(2).fails_with("an argument is not valid UTF-8");
     let ran =
         connect_cache(&server).env("CONNECT_SERVER", OsStr::from_bytes(b"http://\xff")).words("list").run();
-    ran.exits(2).fails_with("CONNECT_SERVER is not UTF-8");
+    ran.exits(2).fails_with("invalid CONNECT_SERVER: not UTF-8");
 }
 
 #[test]
-fn a_server_and_a_key_are_never_guessed() {
-    Program::new().words("list").run().exits(2).fails_with("no server is named; pass --server URL");
+fn requires_a_server_and_a_key() {
+    Program::new().words("list").run().exits(2).fails_with("no server specified; use --server URL");
     let ran = Program::new().words("list -s http://localhost:1").run();
-    ran.exits(2).fails_with("there is no API key; pass --api-key-file FILE, or set CONNECT_API_KEY");
+    ran.exits(2).fails_with("no API key specified; use --api-key-file FILE, or set CONNECT_API_KEY");
 }
 
 #[test]
-fn a_flag_beats_its_variable_and_an_empty_variable_is_unset() {
+fn prefers_flags_to_variables_and_ignores_empty_variables() {
     let server = Server::start(Config::default());
     let program = || connect_cache(&server).words("list -q");
     program().env("CONNECT_API_KEY", "wrong").words("-k admin-key").run().exits(0);
-    program().env("CONNECT_SERVER", "").run().exits(2).fails_with("no server is named");
-    program().env("CONNECT_API_KEY", "").run().exits(2).fails_with("there is no API key");
+    program().env("CONNECT_SERVER", "").run().exits(2).fails_with("no server specified");
+    program().env("CONNECT_API_KEY", "").run().exits(2).fails_with("no API key specified");
     program().env("CONNECT_INSECURE", "").env("CONNECT_CA_CERTIFICATE", "").run().exits(0);
-    program().env("CONNECT_INSECURE", "perhaps").run().exits(2).fails_with("CONNECT_INSECURE is neither");
+    program()
+        .env("CONNECT_INSECURE", "perhaps")
+        .run()
+        .exits(2)
+        .fails_with("invalid CONNECT_INSECURE 'perhaps': expected 1, true");
     program()
         .env("CONNECT_TASK_TIMEOUT", "soon")
         .run()
         .exits(2)
-        .fails_with("CONNECT_TASK_TIMEOUT is not a number");
+        .fails_with("invalid CONNECT_TASK_TIMEOUT 'soon': expected seconds");
     program().env("CONNECT_TASK_TIMEOUT", "soon").words("--timeout 5").run().exits(0);
     program().env("CONNECT_TASK_TIMEOUT", "2h").words("--request-timeout 1.5m --interval 30s").run().exits(0);
     program().env("CONNECT_REQUEST_TIMEOUT", "nan").run().exits(2).fails_with("CONNECT_REQUEST_TIMEOUT");
 }
 
 #[test]
-fn the_key_comes_from_the_flag_the_file_and_the_variables_in_this_order() {
+fn takes_the_key_from_flag_file_and_variables_in_this_order() {
     let server = Server::start(Config::default());
     let program = || connect_cache(&server).words("list -q");
     let with_file = |content: &str| {
@@ -136,14 +155,14 @@ fn the_key_comes_from_the_flag_the_file_and_the_variables_in_this_order() {
 }
 
 #[test]
-fn a_key_that_cannot_be_sent_is_refused_unseen() {
+fn rejects_unsendable_keys_without_showing_them() {
     let server = Server::start(Config::default());
     for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", " secret", ""] {
         let ran = connect_cache(&server).words("list -k").arg(key).run();
         ran.exits(2).fails_with("the API key").never_says("ret").never_says("\u{e9}");
     }
     let program = connect_cache(&server);
-    for (content, says) in [("", "is empty"), ("sec\nret", "has a line break in it")] {
+    for (content, says) in [("", "is empty"), ("sec\nret", "contains a line break")] {
         let path = program.file("key", content);
         connect_cache(&server).words("list --api-key-file").arg(path).run().exits(2).fails_with(says);
     }
@@ -158,16 +177,16 @@ fn a_key_that_cannot_be_sent_is_refused_unseen() {
 }
 
 #[test]
-fn shows_the_address_that_is_meant() {
+fn suggests_the_intended_url() {
     let server = Server::start(Config::default());
     for (address, says) in [
         ("\"https://host:3939\"", "has quotes around it; use https://host:3939"),
-        ("https:\\\\host\\x", "has backslashes in it; use https://host/x"),
+        ("https:\\\\host\\x", "contains backslashes; use https://host/x"),
         ("https://b\u{fc}cher.example/rsc", "international host name; use https://xn--bcher-kva.example/rsc"),
         ("https://host:3939/connect/#/content/1", "a query or a fragment; use https://host:3939"),
     ] {
         let ran = connect_cache(&server).env("CONNECT_SERVER", address).words("list").run();
-        let ran = ran.exits(2).fails_with("the server's address ").fails_with(says);
+        let ran = ran.exits(2).fails_with("the server URL ").fails_with(says);
         assert!(ran.stderr.trim_end().ends_with(says), "{ran:#?}");
     }
     assert_eq!(server.connections(), 0);
@@ -181,7 +200,7 @@ fn cuts_an_address_at_the_api() {
 }
 
 #[test]
-fn names_the_address_without_the_dashboard() {
+fn suggests_the_url_without_the_dashboard() {
     let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
     // The prefix may be real.
     connect_cache(&server).words("list -q").run().exits(0);
@@ -233,7 +252,7 @@ fn reads_a_key_file_in_utf_16() {
     let program = connect_cache(&server);
     let path = program.file("key", "");
     std::fs::write(&path, [&little[..], b"\x07"].concat()).unwrap();
-    program.words("list -q --api-key-file").arg(path).run().exits(2).fails_with("is not text");
+    program.words("list -q --api-key-file").arg(path).run().exits(2).fails_with("cannot read the key file ");
     assert_eq!(server.requests().len(), 4);
 }
 
@@ -241,11 +260,11 @@ fn reads_a_key_file_in_utf_16() {
 fn rejects_a_key_that_may_be_something_else() {
     let server = Server::start(Config::default());
     for (key, says) in [
-        ("\"hunter2", "a quote on one side only"),
-        ("TOKEN=hunter2", "an equals sign in it"),
-        ("Bearer hunter2", "a space in it"),
+        ("\"hunter2", "a quote on only one side"),
+        ("TOKEN=hunter2", "an equals sign"),
+        ("Bearer hunter2", "a space"),
         ("CONNECT_API_KEY=", "is empty"),
-        ("\u{201c}hunter2\u{201d}", "characters in it that no key has"),
+        ("\u{201c}hunter2\u{201d}", "characters that no key has"),
     ] {
         let ran = connect_cache(&server).words("list").env("CONNECT_API_KEY", key).run();
         ran.exits(2).fails_with(says).never_says("hunter2");

@@ -52,7 +52,7 @@ impl AtTerminal {
 }
 
 #[test]
-fn yes_deletes() {
+fn deletes_after_yes() {
     for answer in ["y", "yes", "Y", "Yes", " y "] {
         let server = Server::start(Config::default());
         let mut terminal = AtTerminal::start(&server, "purge --all");
@@ -69,7 +69,7 @@ fn yes_deletes() {
 }
 
 #[test]
-fn shows_the_use_of_caches_before_it_asks() {
+fn shows_the_usage_before_the_prompt() {
     let server =
         Server::start(Config { content: vec![(1500, "4.3.0".into(), "".into())], ..Config::default() });
     let mut terminal = AtTerminal::start(&server, "purge --all --usage");
@@ -89,7 +89,7 @@ fn shows_the_use_of_caches_before_it_asks() {
 }
 
 #[test]
-fn anything_else_deletes_nothing() {
+fn deletes_nothing_after_any_other_answer() {
     let server = Server::start(Config::default());
     for answer in ["n", "", "no", "yeah", "j", "yy", "y n"] {
         let mut terminal = AtTerminal::start(&server, "purge -l python");
@@ -97,14 +97,14 @@ fn anything_else_deletes_nothing() {
             format!("Python  3.7.6  Local\r\nDelete this runtime cache on {}? [y/N] ", server.url());
         assert_eq!(terminal.session.exp_string(&question).unwrap(), "");
         terminal.session.send_line(answer).unwrap();
-        terminal.end().exits(2).prints("").says("error: not confirmed: nothing is deleted");
+        terminal.end().exits(2).prints("").says("error: not confirmed: nothing was deleted");
     }
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
     assert_eq!(caches(&server).len(), 2);
 }
 
 #[test]
-fn the_end_of_input_and_an_interrupt_delete_nothing() {
+fn deletes_nothing_after_end_of_input_or_an_interrupt() {
     let server = Server::start(Config::default());
     let asked = || {
         let mut terminal = AtTerminal::start(&server, "purge --all");
@@ -113,7 +113,7 @@ fn the_end_of_input_and_an_interrupt_delete_nothing() {
     };
     let mut terminal = asked();
     terminal.session.send_control('d').unwrap();
-    terminal.end().exits(2).prints("").says("not confirmed: nothing is deleted");
+    terminal.end().exits(2).prints("").says("not confirmed: nothing was deleted");
     let mut terminal = asked();
     terminal.session.send_control('c').unwrap();
     let ran = terminal.end().prints("");
@@ -123,7 +123,7 @@ fn the_end_of_input_and_an_interrupt_delete_nothing() {
 }
 
 #[test]
-fn a_quiet_run_asks_all_the_same() {
+fn prompts_in_quiet_runs() {
     let server = Server::start(Config::default());
     let mut terminal = AtTerminal::start(&server, "purge --all -q");
     assert_eq!(terminal.session.exp_string("? [y/N] ").unwrap().matches("Local").count(), 2);
@@ -133,7 +133,7 @@ fn a_quiet_run_asks_all_the_same() {
 }
 
 #[test]
-fn what_needs_no_answer_asks_nothing() {
+fn prompts_only_before_deletions() {
     for words in ["purge --all -d", "purge -l R -V 9.*", "purge --all --yes"] {
         let server = Server::start(Config::default());
         AtTerminal::start(&server, words).end().exits(0).never_says("[y/N]");
@@ -142,7 +142,7 @@ fn what_needs_no_answer_asks_nothing() {
 }
 
 #[test]
-fn without_a_terminal_on_both_sides_nobody_is_asked() {
+fn rejects_purges_without_a_terminal_for_the_prompt() {
     let server = Server::start(Config::default());
     for script in [
         "\"$@\" >out 2>err; status=$?; /bin/cat err; exit $status",
@@ -150,7 +150,7 @@ fn without_a_terminal_on_both_sides_nobody_is_asked() {
         "echo y | \"$@\" >out",
     ] {
         let terminal = AtTerminal::start_in_shell(&server, "purge --all", script);
-        terminal.end().exits(2).prints("").says("error: there is no terminal to ask on");
+        terminal.end().exits(2).prints("").says("error: cannot ask for confirmation: no terminal");
     }
     assert!(server.requests().is_empty());
     assert_eq!(caches(&server).len(), 2);
@@ -163,7 +163,7 @@ fn times<'a>(shown: &'a str, text: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_deletion_shows_its_time_on_one_live_line() {
+fn shows_the_time_of_a_deletion_on_one_live_line() {
     let server = server_with_tasks_of(Duration::from_millis(2500));
     let ran = AtTerminal::start(&server, "delete -l R -V 4.3.0").end().exits(0);
     assert_eq!(ran.stdout, "Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
@@ -173,10 +173,10 @@ fn a_deletion_shows_its_time_on_one_live_line() {
     assert!(shown.iter().any(|time| time.starts_with("2.")), "{ran:#?}");
     // The line is cleared before the last word, and lines end where they should.
     let last = ran.stderr.rsplit("\x1b[K").next().unwrap();
-    assert!(last.starts_with("deleted R 4.3.0 Local, after 2.") && last.ends_with(" s\r\n"), "{ran:#?}");
-    // Somebody watches: no look is held for longer than a second.
+    assert!(last.starts_with("deleted R 4.3.0 Local in 2.") && last.ends_with(" s\r\n"), "{ran:#?}");
+    // On a terminal, no poll is held for longer than a second.
     let waits: Vec<_> = requests_to(&server, Endpoint::Task);
-    assert!(waits.iter().all(|look| look.param("wait") == Some("1")), "{waits:#?}");
+    assert!(waits.iter().all(|poll| poll.param("wait") == Some("1")), "{waits:#?}");
 
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let ran = AtTerminal::start(&server, "delete -q -l R -V 4.3.0").end().exits(0);
@@ -184,7 +184,7 @@ fn a_deletion_shows_its_time_on_one_live_line() {
 }
 
 #[test]
-fn a_purge_shows_how_far_it_is_on_one_live_line() {
+fn shows_the_progress_of_a_purge_on_one_live_line() {
     let (first, plan) = (Cache::new("R", "4.1.0", "Local"), Plan::failing(1, "no"));
     let server = Server::start(Config {
         caches: vec![first.clone(), Cache::new("R", "4.2.0", "Local"), Cache::new("R", "4.3.0", "Local")],
@@ -202,12 +202,12 @@ fn a_purge_shows_how_far_it_is_on_one_live_line() {
 }
 
 #[test]
-fn a_task_shows_its_time_on_one_live_line() {
+fn shows_the_time_of_a_task_on_one_live_line() {
     let server = server_with_tasks_of(Duration::from_millis(1500));
     let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
     let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
     assert!(!times(&ran.stderr, &format!("following task {id}")).is_empty(), "{ran:#?}");
-    assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} has ended well\r\n")), "{ran:#?}");
+    assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} succeeded\r\n")), "{ran:#?}");
 }
 
 /// The lines that stay on the terminal.
@@ -222,7 +222,7 @@ fn twelve_with_a_failure() -> Server {
 }
 
 #[test]
-fn a_purge_on_a_terminal_prints_one_line_for_each_cache() {
+fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
     let server = twelve_with_a_failure();
     let ran = AtTerminal::start_in_shell(&server, "purge --all --yes", "exec \"$@\"").end().exits(1);
     let shown = lines(&ran.stderr);
@@ -238,7 +238,7 @@ fn a_purge_on_a_terminal_prints_one_line_for_each_cache() {
 }
 
 #[test]
-fn a_verbose_purge_on_a_terminal_shows_task_output() {
+fn prints_task_output_of_a_verbose_purge_on_a_terminal() {
     let server = twelve_with_a_failure();
     let ran = AtTerminal::start_in_shell(&server, "purge --all --yes -v", "exec \"$@\"").end().exits(1);
     for n in 10..22 {
@@ -248,16 +248,16 @@ fn a_verbose_purge_on_a_terminal_shows_task_output() {
 }
 
 #[test]
-fn a_purge_counts_each_caches_time_from_its_own_start() {
+fn counts_the_time_of_each_cache_from_its_own_start() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let ran = run(&server, "purge --all -y --max-running 1").exits(0);
     for cache in ["Python 3.7.6 Local", "R 4.3.0 Local"] {
-        assert!(ran.stderr.contains(&format!("deleted {cache}, after 1.")), "{ran:#?}");
+        assert!(ran.stderr.contains(&format!("deleted {cache} in 1.")), "{ran:#?}");
     }
 }
 
 #[test]
-fn the_time_to_answer_does_not_count() {
+fn excludes_the_time_of_the_prompt() {
     let server = Server::start(Config::default());
     let mut terminal = AtTerminal::start(&server, "purge -l R --timeout 1.5");
     terminal.session.exp_string("[y/N] ").unwrap();
@@ -269,7 +269,7 @@ fn the_time_to_answer_does_not_count() {
 }
 
 #[test]
-fn the_live_line_is_not_wrapped() {
+fn does_not_wrap_the_live_line() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let ran = AtTerminal::start(&server, "delete -l R -V 4.3.0").end().exits(0);
     let drawn = ran.stderr.matches("\r\x1b[Kdeleting, ").count();
@@ -278,7 +278,7 @@ fn the_live_line_is_not_wrapped() {
 }
 
 #[test]
-fn a_dumb_terminal_gets_no_control_sequences() {
+fn writes_no_control_sequences_to_a_dumb_terminal() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let script = "unset NO_COLOR; TERM=dumb exec \"$@\"";
     let ran = AtTerminal::start_in_shell(&server, "delete -l R -V 4.3.0", script).end().exits(0);
@@ -288,7 +288,7 @@ fn a_dumb_terminal_gets_no_control_sequences() {
 }
 
 #[test]
-fn errors_and_warnings_have_colors_on_a_terminal() {
+fn colors_errors_and_warnings_on_a_terminal() {
     let server = Server::start(Config::default());
     let colored = |words: &str, script: &str| {
         AtTerminal::start_in_shell(&server, words, &format!("unset NO_COLOR; {script} exec \"$@\" >out"))
@@ -296,16 +296,16 @@ fn errors_and_warnings_have_colors_on_a_terminal() {
     };
     let failing = "delete -i -l R -V 9.9.9";
     colored(failing, "")
-        .says("\x1b[31merror:\x1b[0m R 9.9.9 Local: ")
+        .says("\x1b[31merror:\x1b[0m no runtime cache R 9.9.9 Local; ")
         .says("\x1b[33mwarning:\x1b[0m the server");
-    colored("lst", "").says("\x1b[31merror:\x1b[0m there is no command");
+    colored("lst", "").says("\x1b[31merror:\x1b[0m unknown command");
     colored(failing, "NO_COLOR= TERM=xterm").says("\x1b[31merror:\x1b[0m ");
-    colored(failing, "NO_COLOR=1").says("error: R 9.9.9 Local: ").never_says("\x1b[3");
-    run(&server, failing).says("error: R 9.9.9 Local: ").never_says("\x1b");
+    colored(failing, "NO_COLOR=1").says("error: no runtime cache R 9.9.9 Local; ").never_says("\x1b[3");
+    run(&server, failing).says("error: no runtime cache R 9.9.9 Local; ").never_says("\x1b");
 }
 
 #[test]
-fn an_interrupt_is_explained_when_the_wait_begins() {
+fn explains_an_interrupt_when_the_wait_begins() {
     let server = server_with_tasks_of(Duration::from_millis(300));
     let words = format!("delete -l R -V 4.3.0 -s {}", server.url());
     let ran = AtTerminal::start(&server, &words).end().exits(0);
@@ -320,7 +320,7 @@ fn an_interrupt_is_explained_when_the_wait_begins() {
 }
 
 #[test]
-fn a_purge_from_a_file_asks_for_what_is_listed() {
+fn prompts_for_the_listed_caches_of_a_file() {
     let server = Server::start(Config::default());
     let script = "echo 'R 4.3.0 Local' >f; echo 'R 9.9.9 Local' >>f; exec \"$@\" >out";
     let mut terminal = AtTerminal::start_in_shell(&server, "purge --from f", script);

@@ -7,14 +7,14 @@ use serde_json::json;
 use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_over_tls};
 
 #[test]
-fn all_is_well_over_plain_http() {
+fn passes_all_checks_over_plain_http() {
     let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
     let url = server.url();
     run(&server, "check").exits(0).says_nothing().prints(&format!(
         "ok    the server is reachable: {url}\n\
-         ok    the connection is plain http, not encrypted\n\
+         ok    the connection uses plain http, not encrypted\n\
          ok    the server is Connect 2026.09.0\n\
-         ok    the key is accepted: it is admin's\n\
+         ok    the key is accepted: it belongs to admin\n\
          ok    the role is administrator\n\
          ok    runtime caches can be managed: there are 2\n\
          ok    DELETE requests get through\n"
@@ -43,7 +43,7 @@ fn all_is_well_over_plain_http() {
 }
 
 #[test]
-fn the_trust_is_named_over_https() {
+fn names_the_trust_over_https() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let trusts = |text: &str| format!("ok    the connection is encrypted, trusting {text}");
@@ -72,10 +72,10 @@ fn the_trust_is_named_over_https() {
 }
 
 #[test]
-fn a_hidden_version_is_fine() {
+fn accepts_a_hidden_version() {
     let server = Server::start(Config { version: None, ..Config::default() });
     let ran = run(&server, "check").exits(0).says_nothing();
-    assert!(ran.stdout.contains("ok    the server is Connect, and hides its version\n"), "{ran:#?}");
+    assert!(ran.stdout.contains("ok    the server is Connect, its version is hidden\n"), "{ran:#?}");
     let ran = run(&server, "check --json").exits(0);
     assert_eq!((&ran.json()["ok"], &ran.json()["version"]), (&json!(true), &json!(null)));
 
@@ -86,7 +86,7 @@ fn a_hidden_version_is_fine() {
 }
 
 #[test]
-fn the_first_failure_is_explained() {
+fn explains_the_first_failure() {
     let unknown_ca = server_over_tls(&Ca::new(), Config::default());
     let web_server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
     let root = web_server.url().replace("/rsc", "");
@@ -100,7 +100,7 @@ fn the_first_failure_is_explained() {
             6,
             0,
             "the server is reachable",
-            "no connection to 127.0.0.1 port 1",
+            "connection to 127.0.0.1 port 1",
         ),
         (
             &plain,
@@ -108,10 +108,17 @@ fn the_first_failure_is_explained() {
             6,
             0,
             "the server is reachable",
-            "the name connect.invalid cannot be resolved",
+            "cannot resolve host connect.invalid",
         ),
         (&unknown_ca, "check".to_owned(), 6, 0, "the server is reachable", "--cacert FILE"),
-        (&web_server, format!("check -s {root}"), 6, 0, "the server is reachable", "a path prefix included"),
+        (
+            &web_server,
+            format!("check -s {root}"),
+            6,
+            0,
+            "the server is reachable",
+            "including any path prefix",
+        ),
         (&plain, refused("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
         (&plain, refused("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
         (
@@ -120,7 +127,7 @@ fn the_first_failure_is_explained() {
             3,
             4,
             "the role is administrator",
-            "pat is a publisher, and runtime caches are for administrators",
+            "pat is a publisher, and runtime caches require an administrator",
         ),
         (&plain, refused("viewer-key"), 3, 4, "the role is administrator", "vic is a viewer"),
         (
@@ -137,7 +144,7 @@ fn the_first_failure_is_explained() {
             5,
             5,
             "runtime caches can be managed",
-            "Connect 2023.05 or later is needed",
+            "runtime caches require Connect 2023.05 or later",
         ),
     ] {
         let ran = connect_cache(server).words(&words).run().exits(status).says(says);
@@ -160,7 +167,7 @@ fn the_first_failure_is_explained() {
 }
 
 #[test]
-fn what_is_not_connect_is_not_called_so() {
+fn does_not_take_other_servers_for_connect() {
     for action in [Action::html(200), Action::html(503), Action::CutJson] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::Settings, action).times(usize::MAX));
@@ -170,21 +177,21 @@ fn what_is_not_connect_is_not_called_so() {
 }
 
 #[test]
-fn text_from_the_server_does_not_act_on_the_terminal() {
+fn escapes_control_characters_from_the_server() {
     let server = Server::start(Config { version: Some("\x1b[2J1\u{202e}".into()), ..Config::default() });
     let ran = run(&server, "check").exits(0).never_says("\x1b").never_says("\u{202e}");
     assert!(ran.stdout.contains("Connect \\u{1b}[2J1\\u{202e}"), "{ran:#?}");
 }
 
 #[test]
-fn a_role_that_is_not_told_is_for_the_list_to_judge() {
+fn lists_caches_if_the_role_is_unknown() {
     let server = Server::start(Config::default());
     let body = r#"{"username":"admin","user_role":null}"#.to_owned();
     let told = Action::Reply { status: 200, headers: vec![], body };
     server.fault(Fault::new(Endpoint::User, told).times(usize::MAX));
     let ran = run(&server, "check").exits(0).never_says("role");
     assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
-    run(&server, "check -k publisher-key").exits(3).says("use the key of an administrator");
+    run(&server, "check -k publisher-key").exits(3).says("use an administrator's API key");
 }
 
 #[test]
@@ -194,13 +201,13 @@ fn accepts_the_key_of_a_service_principal() {
     let server = Server::start(Config { users: vec![robot, publisher], ..Config::default() });
     let ran = run(&server, "check -k robot-key").exits(0).says_nothing();
     assert!(
-        ran.stdout.contains("ok    the key is accepted: it seems to be a service principal's\n"),
+        ran.stdout.contains("ok    the key is accepted: it may belong to a service principal\n"),
         "{ran:#?}"
     );
     assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
     let ran = run(&server, "check -k robot-key --json").exits(0);
     assert_eq!((&ran.json()["user"], &ran.json()["role"]), (&json!(null), &json!(null)), "{ran:#?}");
-    run(&server, "check -k pub-key").exits(3).says("use the key of an administrator");
+    run(&server, "check -k pub-key").exits(3).says("use an administrator's API key");
 }
 
 #[test]
@@ -220,7 +227,7 @@ fn uses_what_the_settings_report() {
 }
 
 #[test]
-fn finds_out_whether_delete_requests_get_through() {
+fn reports_whether_delete_requests_get_through() {
     // Servers whose dry run accepts a cache that does not exist, and such as refuse it.
     for missing in [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds] {
         let server = Server::start(Config { missing_cache: missing, ..Config::default() });

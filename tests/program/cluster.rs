@@ -8,7 +8,7 @@ use connect_test_server::{Cache, Config, Effect, Endpoint, Plan, Server};
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
-const LOST: &str = "it may run on another node of the cluster, or has ended with a restart of the server";
+const LOST: &str = "it may be running on another node, or have ended with a restart of the server";
 
 fn cluster(plan: Plan) -> Server {
     Server::start(Config { nodes: 3, balancer: true, plan, ..Config::default() })
@@ -19,7 +19,7 @@ fn started(server: &Server) -> String {
 }
 
 #[test]
-fn a_deletion_stays_with_its_node() {
+fn follows_a_deletion_on_its_node() {
     let server = cluster(Plan::lasting(Duration::from_millis(1500)));
     for words in ["delete -l R -V 4.3.0", "delete -l Python -V 3.7.6"] {
         let before = server.requests().len();
@@ -38,7 +38,7 @@ fn a_deletion_stays_with_its_node() {
 }
 
 #[test]
-fn the_servers_cookies_are_sent_back_as_they_change() {
+fn returns_the_servers_cookies_as_they_change() {
     use connect_test_server::{Action, Fault};
 
     let server = Server::start(Config::default());
@@ -58,13 +58,13 @@ fn the_servers_cookies_are_sent_back_as_they_change() {
     let sent: Vec<Option<String>> = requests_to(&server, Endpoint::Task)
         .iter()
         .take(5)
-        .map(|look| look.header("cookie").map(str::to_owned))
+        .map(|poll| poll.header("cookie").map(str::to_owned))
         .collect();
     assert_eq!(sent, [None, Some("a=1; b=2".into()), Some("a=3; b=2".into()), Some("a=3".into()), None]);
 }
 
 #[test]
-fn a_task_is_found_from_another_process() {
+fn finds_a_task_from_another_process() {
     let server = cluster(Plan::lasting(Duration::from_millis(1500)));
     let id = started(&server);
     let node = server.requests()[0].node;
@@ -73,24 +73,24 @@ fn a_task_is_found_from_another_process() {
         run(&server, &format!("task {id}{wait}"))
             .exits(0)
             .prints("Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
-        let looks = &server.requests()[before..];
-        let (lost, found): (Vec<_>, Vec<_>) = looks.iter().partition(|look| look.status == Some(404));
-        assert!(!lost.is_empty() && !found.is_empty(), "{looks:#?}");
+        let polls = &server.requests()[before..];
+        let (lost, found): (Vec<_>, Vec<_>) = polls.iter().partition(|poll| poll.status == Some(404));
+        assert!(!lost.is_empty() && !found.is_empty(), "{polls:#?}");
         // Each lookup that is not the last one's goes out afresh: no cookie, a connection of its own.
-        for (at, look) in lost.iter().enumerate() {
-            assert_eq!(look.header("cookie"), None);
-            assert_ne!(look.connection, looks[at + 1].connection);
+        for (at, poll) in lost.iter().enumerate() {
+            assert_eq!(poll.header("cookie"), None);
+            assert_ne!(poll.connection, polls[at + 1].connection);
         }
-        assert!(found.iter().all(|look| look.node == node && look.connection == found[0].connection));
+        assert!(found.iter().all(|poll| poll.node == node && poll.connection == found[0].connection));
     }
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
 
-/// Starts the program, waits until it looks at its task, and has the task's node restart.
+/// Starts the program, waits until it polls its task, and has the task's node restart.
 fn restarted_under(server: &Server, words: &str) -> Child {
     let (mut command, _home) = connect_cache(server).words(words).into_command();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    server.wait_for("a look at the task", Duration::from_secs(30), |requests| {
+    server.wait_for("a poll of the task", Duration::from_secs(30), |requests| {
         requests.iter().any(|request| request.endpoint == Endpoint::Task)
     });
     server.restart_node(requests_to(server, Endpoint::Task)[0].node);
@@ -105,7 +105,7 @@ fn said(mut child: Child) -> (i32, String, String) {
 }
 
 #[test]
-fn a_lost_task_whose_cache_is_still_there_is_unknown() {
+fn reports_a_lost_task_with_its_cache_still_there_as_unknown() {
     let server = cluster(Plan::lasting(Duration::from_secs(60)));
     let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
     assert_eq!(status, 6, "{stderr}");
@@ -116,18 +116,18 @@ fn a_lost_task_whose_cache_is_still_there_is_unknown() {
     assert!(error.contains(LOST) && error.contains(&format!("connect-cache task {id} --wait")), "{error}");
     assert_eq!(endpoints(&server)[endpoints(&server).len() - 2..], [Endpoint::DryRun, Endpoint::List]);
 
-    let looks = requests_to(&server, Endpoint::Task);
-    let lost: Vec<_> = looks.iter().filter(|look| look.status == Some(404)).collect();
+    let polls = requests_to(&server, Endpoint::Task);
+    let lost: Vec<_> = polls.iter().filter(|poll| poll.status == Some(404)).collect();
     assert!(lost.len() <= 11, "{}", lost.len());
-    assert!(lost[1..].iter().all(|look| look.header("cookie").is_none()));
-    let mut connections: Vec<usize> = lost[1..].iter().map(|look| look.connection).collect();
+    assert!(lost[1..].iter().all(|poll| poll.header("cookie").is_none()));
+    let mut connections: Vec<usize> = lost[1..].iter().map(|poll| poll.connection).collect();
     connections.dedup();
     assert_eq!(connections.len(), 10);
     assert_eq!(caches(&server).len(), 2);
 }
 
 #[test]
-fn a_lost_task_whose_cache_is_gone_is_deleted() {
+fn reports_a_lost_task_with_its_cache_gone_as_deleted() {
     let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
     let server = cluster(plan);
     let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
@@ -139,7 +139,7 @@ fn a_lost_task_whose_cache_is_gone_is_deleted() {
 }
 
 #[test]
-fn task_says_that_a_task_is_lost() {
+fn reports_a_lost_task() {
     let server = cluster(Plan::lasting(Duration::from_secs(60)));
     let id = started(&server);
     server.restart_node(server.requests()[0].node);
@@ -152,7 +152,7 @@ fn task_says_that_a_task_is_lost() {
 }
 
 #[test]
-fn a_purge_loses_only_the_tasks_of_the_node_that_restarts() {
+fn loses_only_the_tasks_of_the_node_that_restarts() {
     let versions: Vec<Cache> = (0..6).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let long = Plan::lasting(Duration::from_secs(60));
     let plans = vec![(versions[0].clone(), long.clone()), (versions[1].clone(), long)];

@@ -12,6 +12,8 @@ use crate::support::{Program, Ran, binary, connect_cache, run, server_with_tasks
 fn type_in(program: &Program, ran: &Ran, text: &str) -> Ran {
     let (_, command) = ran.stderr.split_once(text).unwrap_or_else(|| panic!("no {text:?} in {ran:#?}"));
     let command = command.lines().next().unwrap();
+    // One that is quoted contains quotes of its own, which a shell reads.
+    let command = command.strip_prefix('\'').and_then(|it| it.strip_suffix('\'')).unwrap_or(command);
     let path = program.home();
     let _ = symlink(binary(), path.join("connect-cache"));
     let mut shell = Command::new("/bin/sh");
@@ -38,9 +40,9 @@ fn prints_commands_that_work_when_pasted() {
     let task = task.says(&printed);
     let id = task.stdout.trim().to_owned();
     let running = run(&format!("task {id}")).exits(7);
-    type_in(&shell, &running, "follow it with: ").exits(0).says("has ended well");
+    type_in(&shell, &running, "follow it with: ").exits(0).says("succeeded");
     let missing = run("delete -l R -V 9.9.9").exits(4);
-    type_in(&shell, &missing, "list the caches with: ").exits(0).prints_line("Python  3.7.6  Local");
+    type_in(&shell, &missing, "; see ").exits(0).prints_line("Python  3.7.6  Local");
 }
 
 #[test]

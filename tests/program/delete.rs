@@ -10,13 +10,13 @@ use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_
 const OUTPUT: &str = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n";
 
 #[test]
-fn deletes_and_shows_the_tasks_output_once() {
+fn deletes_a_cache_and_prints_the_output_once() {
     let server = server_with_tasks_of(Duration::from_millis(1500));
     let ran = run(&server, "delete -l Python -V 3.7.6").exits(0).prints(OUTPUT);
     let lines: Vec<&str> = ran.stderr.lines().collect();
     assert!(lines[0].starts_with("deleting Python 3.7.6 Local on http://127.0.0.1:"), "{ran:#?}");
     assert!(lines[1].starts_with("task ") && lines[1].ends_with(" started"), "{ran:#?}");
-    assert!(lines[2].starts_with("deleted Python 3.7.6 Local, after "), "{ran:#?}");
+    assert!(lines[2].starts_with("deleted Python 3.7.6 Local in "), "{ran:#?}");
     assert_eq!(lines.len(), 3);
     assert_eq!(caches(&server), ["R 4.3.0 Local"]);
     assert_eq!(server.connections(), 1);
@@ -30,18 +30,18 @@ fn shows_the_language_as_the_server_spells_it() {
     let ran =
         run(&server, "delete -l pYTHON -V 3.7.6 --json").exits(0).says("deleting Python 3.7.6 Local on ");
     assert_eq!(ran.json()["language"], "Python");
-    run(&server, "delete -l r -V 4.3.0").exits(0).says("\ndeleted R 4.3.0 Local, after ");
+    run(&server, "delete -l r -V 4.3.0").exits(0).says("\ndeleted R 4.3.0 Local in ");
     run(&server, "delete -l quarto -V 1.4.0").exits(5).says("deleting quarto 1.4.0 Local");
 }
 
 #[test]
-fn quiet_leaves_the_results() {
+fn prints_results_in_quiet_runs() {
     let server = Server::start(Config::default());
     run(&server, "delete -q -l Python -V 3.7.6").exits(0).prints(OUTPUT).says_nothing();
 }
 
 #[test]
-fn an_image_is_named_literally_or_as_listed() {
+fn accepts_image_names_literally_or_as_listed() {
     for image in ["ghcr.io/Example/R:jammy", "ghcr-io-example-r-jammy"] {
         let server = Server::start(Config {
             caches: vec![
@@ -56,12 +56,12 @@ fn an_image_is_named_literally_or_as_listed() {
 }
 
 #[test]
-fn a_task_that_fails_is_a_failure() {
+fn exits_1_if_the_task_failed() {
     let server = Server::start(Config { plan: Plan::failing(1, "disk on fire"), ..Config::default() });
     run(&server, "delete -l R -V 4.3.0")
         .exits(1)
         .prints("Deleting runtime cache...\nFailed to delete runtime cache\n")
-        .says("error: the deletion of R 4.3.0 Local failed: disk on fire (task ")
+        .says("error: deletion of R 4.3.0 Local failed: disk on fire (task ")
         .says(", code 1)");
     assert_eq!(caches(&server).len(), 2);
     // A task may fail because there is no such cache: whether it is there is found out.
@@ -69,26 +69,23 @@ fn a_task_that_fails_is_a_failure() {
 }
 
 #[test]
-fn no_such_cache() {
+fn exits_4_if_there_is_no_such_cache() {
     let server = Server::start(Config::default());
     run(&server, "delete -l R -V 9.9.9")
         .exits(4)
         .prints("")
-        .says(
-            "error: R 9.9.9 Local: cannot delete the runtime cache: Cache does not exist (HTTP 404, code 4)",
-        )
-        .says("; list the caches with: connect-cache list\n");
+        .says("\nerror: no runtime cache R 9.9.9 Local; see 'connect-cache list'\n");
     run(&server, "delete -l R -V 9.9.9 --ignore-not-found")
         .exits(0)
         .prints("")
-        .says("R 9.9.9 Local is not there");
+        .says("R 9.9.9 Local does not exist");
     run(&server, "delete -l R -V 9.9.9 --dry-run").exits(4);
     run(&server, "delete -l R -V 9.9.9 --dry-run --ignore-not-found").exits(0);
     assert_eq!(caches(&server).len(), 2);
 }
 
 #[test]
-fn a_dry_run_deletes_nothing() {
+fn deletes_nothing_in_a_dry_run() {
     let server = Server::start(Config::default());
     run(&server, "delete -d -l R -V 4.3.0").exits(0).prints("").says("would delete R 4.3.0 Local");
     assert_eq!(endpoints(&server), [Endpoint::DryRun, Endpoint::List]);
@@ -97,7 +94,7 @@ fn a_dry_run_deletes_nothing() {
 }
 
 #[test]
-fn no_wait_prints_the_tasks_id_alone() {
+fn prints_only_the_task_id_with_no_wait() {
     let server = server_with_tasks_of(Duration::from_secs(2));
     let ran = run(&server, "delete --no-wait -l R -V 4.3.0").exits(0);
     let id = ran.stdout.strip_suffix('\n').unwrap();
@@ -109,20 +106,20 @@ fn no_wait_prints_the_tasks_id_alone() {
 }
 
 #[test]
-fn who_may_not_is_refused() {
+fn rejects_keys_without_permission() {
     let server = Server::start(Config::default());
     run(&server, "delete -l R -V 4.3.0 -k wrong").exits(3).says("code 30); check the API key");
-    run(&server, "delete -l R -V 4.3.0 -k publisher-key").exits(3).says("use the key of an administrator");
-    run(&server, "delete -l Julia -V 1.9.0").exits(5).says("code 179); the languages are R and Python");
+    run(&server, "delete -l R -V 4.3.0 -k publisher-key").exits(3).says("use an administrator's API key");
+    run(&server, "delete -l Julia -V 1.9.0").exits(5).says("code 179); use R or Python");
     assert_eq!(caches(&server).len(), 2);
 }
 
 #[test]
-fn words_are_needed() {
+fn requires_language_and_version() {
     let server = Server::start(Config::default());
     run(&server, "delete -l R")
         .exits(2)
-        .fails_with("delete needs --version; see connect-cache delete --help");
+        .fails_with("delete requires --version; see 'connect-cache delete --help'");
     for empty in ["--language=", "--version=", "--image-name="] {
         let given = ["--language=R", "--version=4.3.0", "--image-name=Local"];
         let name = empty.split('=').next().unwrap();
@@ -172,7 +169,7 @@ fn reports_a_dry_run_without_a_usable_answer_as_unknown() {
 }
 
 #[test]
-fn json_tells_every_end() {
+fn prints_every_outcome_as_json() {
     let fails = Cache::new("Python", "3.7.6", "Local");
     let config = || Config { plans: vec![(fails.clone(), Plan::failing(7, "no"))], ..Config::default() };
     let server = Server::start(config());

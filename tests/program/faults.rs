@@ -11,7 +11,7 @@ use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, se
 /// How long the program waits for an answer: the time-out among the faults.
 const REQUEST_TIMEOUT: &str = "2";
 
-/// The faults, and whether trying again may help.
+/// The faults, and whether retrying may help.
 fn faults() -> Vec<(&'static str, Action, bool)> {
     let retry_after = vec![("Retry-After".to_owned(), "1".to_owned())];
     vec![
@@ -234,30 +234,30 @@ fn always(on: Endpoint, action: Action) -> Server {
 }
 
 #[test]
-fn retries_are_counted_and_told() {
+fn reports_each_retry_up_to_the_limit() {
     let server = always(Endpoint::List, Action::html(503));
     let ran = run(&server, "list --retries 2").exits(6);
     assert_eq!(server.requests().len(), 3);
-    assert_eq!(ran.stderr.matches("; trying again in ").count(), 2, "{ran:#?}");
+    assert_eq!(ran.stderr.matches("; retrying in ").count(), 2, "{ran:#?}");
     run(&always(Endpoint::List, Action::html(503)), "list --retries 0").exits(6).fails_with("HTTP 503");
     let ran = run(&always(Endpoint::List, Action::html(501)), "list").exits(6);
     ran.fails_with("HTTP 501");
 }
 
 #[test]
-fn a_server_that_never_answered_is_left_soon() {
+fn gives_up_early_on_a_server_that_never_replied() {
     let server = Server::start(Config::default());
     let ran = connect_cache(&server).words("list -s http://127.0.0.1:9").run().exits(6);
-    assert_eq!(ran.stderr.matches("; trying again in ").count(), 2, "{ran:#?}");
-    ran.says("no connection to 127.0.0.1 port 9").says("check that the server runs");
+    assert_eq!(ran.stderr.matches("; retrying in ").count(), 2, "{ran:#?}");
+    ran.says("connection to 127.0.0.1 port 9").says("and that the server is running");
     let ran = connect_cache(&server).words("list -s http://127.0.0.1:9 --retries 1").run().exits(6);
-    assert_eq!(ran.stderr.matches("; trying again in ").count(), 1, "{ran:#?}");
+    assert_eq!(ran.stderr.matches("; retrying in ").count(), 1, "{ran:#?}");
     let ran = connect_cache(&server).words("list --retries 0 -s http://connect.invalid").run().exits(6);
-    ran.says("the name connect.invalid cannot be resolved");
+    ran.says("cannot resolve host connect.invalid");
 }
 
 #[test]
-fn retry_after_is_honoured_up_to_a_minute() {
+fn honors_retry_after_up_to_a_minute() {
     let busy = |seconds: &str| Action::Reply {
         status: 503,
         headers: vec![("Retry-After".into(), seconds.into())],
@@ -265,17 +265,17 @@ fn retry_after_is_honoured_up_to_a_minute() {
     };
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::List, busy("3")));
-    run(&server, "list").exits(0).says("trying again in 3.0 s");
+    run(&server, "list").exits(0).says("retrying in 3.0 s");
     let requests = server.requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(3));
 
     let server = always(Endpoint::List, busy("61"));
-    run(&server, "list").exits(6).fails_with("the server asks to come back in 61 s");
+    run(&server, "list").exits(6).fails_with("the server asks to retry in 61 s");
     assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
-fn retries_never_pass_the_time_to_follow() {
+fn ends_retries_at_the_timeout() {
     let server = always(Endpoint::List, Action::html(503));
     run(&server, "list --timeout 1").exits(6);
     assert!(server.requests().len() <= 3);
@@ -285,14 +285,14 @@ fn retries_never_pass_the_time_to_follow() {
 }
 
 #[test]
-fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
+fn checks_a_deletion_in_doubt_before_sending_it_again() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
-        .says("HTTP 502, and not from Connect itself; the reply starts with: ")
+        .says("HTTP 502, not from Connect; the reply starts with: ")
         .says("; the deletion may have started; checking whether the cache is still there")
-        .says("the cache is still there; deleting it once more");
+        .says("the cache is still there; deleting it again");
     let order = endpoints(&server);
     let asked = order.iter().filter(|&&e| e == Endpoint::DryRun).count();
     assert!((5..=7).contains(&asked), "{order:?}");
@@ -307,7 +307,7 @@ fn a_deletion_in_doubt_is_asked_about_before_it_is_sent_again() {
 }
 
 #[test]
-fn a_deletion_sent_again_that_finds_nothing_was_a_success() {
+fn succeeds_if_a_repeated_deletion_finds_nothing() {
     // The reply to the first one is lost, and the cache goes away only just before the second one.
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, Action::html(504)));
@@ -318,7 +318,7 @@ fn a_deletion_sent_again_that_finds_nothing_was_a_success() {
 }
 
 #[test]
-fn a_deletion_that_stays_in_doubt_is_unknown() {
+fn reports_a_deletion_that_stays_in_doubt_as_unknown() {
     let server = always(Endpoint::Delete, Action::ResetBeforeReply);
     let ran = run(&server, "delete --json -l R -V 4.3.0 --retries 1").exits(6);
     assert_eq!(ran.json()["status"], "unknown");
@@ -338,20 +338,20 @@ fn a_deletion_that_stays_in_doubt_is_unknown() {
 }
 
 #[test]
-fn a_pause_that_the_server_asks_for_is_kept_before_the_dry_run() {
+fn honors_retry_after_before_the_dry_run() {
     let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
     let server = Server::start(Config::default());
     let busy = Action::Reply { status: 429, headers, body: String::new() };
     server.fault(Fault::new(Endpoint::Delete, busy).with_effect());
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
-        .says("R 4.3.0 Local is gone; it is not known whether this run deleted it");
+        .says("R 4.3.0 Local is gone; this run may or may not have deleted it");
     let requests = server.requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(2));
 }
 
 #[test]
-fn a_plain_refusal_is_no_doubt() {
+fn takes_a_refusal_for_certain() {
     for (action, exit) in [
         (Action::html(403), 3),
         (Action::html(404), 6),
@@ -365,20 +365,20 @@ fn a_plain_refusal_is_no_doubt() {
 }
 
 #[test]
-fn a_task_that_fails_because_the_lost_one_did_the_work_is_a_success() {
+fn succeeds_if_a_lost_task_deleted_the_cache_first() {
     // The answer to the first deletion is lost; its task takes longer than the program asks for, so a second
     // one starts, which finds nothing left to delete.
     let server = server_with_tasks_of(Duration::from_secs(8));
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).with_effect());
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
     assert_eq!(ran.json()["status"], "deleted");
-    assert!(ran.stderr.contains("an answer was lost, but the cache is gone"), "{ran:#?}");
+    assert!(ran.stderr.contains("a reply was lost, but the cache is gone"), "{ran:#?}");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
 
 #[test]
-fn a_task_that_fails_after_a_doubt_with_the_cache_still_there_has_failed() {
+fn reports_a_failed_task_after_a_doubt_with_its_cache_still_there() {
     let plan = Plan::failing(1, "disk on fire");
     let server = Server::start(Config { plan, ..Config::default() });
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
@@ -387,59 +387,57 @@ fn a_task_that_fails_after_a_doubt_with_the_cache_still_there_has_failed() {
 }
 
 #[test]
-fn a_cache_seen_and_then_gone_is_deleted() {
+fn reports_a_seen_cache_that_is_gone_as_deleted() {
     // In effect, and the task takes longer than the first dry run: seen there, then gone.
     let server = server_with_tasks_of(Duration::from_secs(2));
     server.fault(Fault::new(Endpoint::Delete, Action::CloseBeforeReply).with_effect());
     let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
-    ran.says("deleted R 4.3.0 Local: an answer was lost, but the cache is gone");
+    ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
 }
 
 #[test]
-fn looks_that_fail_for_good_leave_the_truth_to_a_dry_run() {
+fn resolves_failed_polls_with_a_dry_run() {
     let server = server_with_tasks_of(Duration::from_secs(60));
     server.fault(Fault::new(Endpoint::Task, Action::html(503)).times(usize::MAX));
     let ran = run(&server, "delete -l R -V 4.3.0 --retries 1").exits(6);
     assert!(
-        ran.stderr.contains("for R 4.3.0 Local, which still exists: cannot look at the task: HTTP 503"),
+        ran.stderr.contains("for R 4.3.0 Local, which still exists: cannot poll the task: HTTP 503"),
         "{ran:#?}"
     );
 
     let server = always(Endpoint::Task, Action::html(503));
-    run(&server, "delete -l R -V 4.3.0 --retries 1")
-        .exits(0)
-        .says("an answer was lost, but the cache is gone");
+    run(&server, "delete -l R -V 4.3.0 --retries 1").exits(0).says("a reply was lost, but the cache is gone");
 }
 
 #[test]
-fn a_gateway_that_loses_patience_is_asked_to_hold_less() {
+fn shortens_waits_after_a_gateway_timeout() {
     let server = server_with_tasks_of(Duration::from_secs(12));
     server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(2));
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    let looks = requests_to(&server, Endpoint::Task);
-    let waits: Vec<&str> = looks.iter().map(|look| look.param("wait").unwrap()).collect();
-    // The third look, of 4 s, is lost: 2 s are the most from then on.
+    let polls = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
+    // The third poll, of 4 s, is lost: 2 s are the most from then on.
     assert_eq!(waits[..3], ["1", "2", "4"]);
     assert!(waits[3..].iter().all(|&wait| wait == "2"), "{waits:?}");
 }
 
 #[test]
-fn a_connection_that_the_server_closes_as_it_is_used_again_is_no_failure() {
+fn replaces_a_stale_connection_without_a_failure() {
     let server = server_with_tasks_of(Duration::from_millis(1500));
     server.fault(Fault::new(Endpoint::Task, Action::CloseBeforeReply).skip(1));
-    run(&server, "delete -l R -V 4.3.0 --retries 0").exits(0).never_says("trying again");
+    run(&server, "delete -l R -V 4.3.0 --retries 0").exits(0).never_says("retrying");
 }
 
 #[test]
-fn a_body_that_states_no_length_and_ends_early_is_no_answer() {
+fn retries_after_a_body_that_ends_early() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::List, Action::CutUnframed));
-    run(&server, "list").exits(0).says("the answer was lost: it ended early; trying again");
+    run(&server, "list").exits(0).says("the reply was lost: it ended early; retrying");
 }
 
 #[test]
-fn a_run_of_faults_is_survived_with_each_line_once() {
+fn prints_each_line_once_through_many_faults() {
     let lines: Vec<String> = (1..=20).map(|n| format!("line {n}")).collect();
     let plan = Plan { lines: lines.clone(), ..Plan::lasting(Duration::from_secs(6)) };
     let cache = Cache::new("R", "4.3.0", "Local");
@@ -453,7 +451,7 @@ fn a_run_of_faults_is_survived_with_each_line_once() {
 }
 
 #[test]
-fn a_failed_task_after_a_doubt_is_unknown_where_no_dry_run_answers() {
+fn reports_a_failed_task_after_a_doubt_as_unknown_without_a_dry_run() {
     let plan = Plan::failing(1, "disk on fire");
     let server = Server::start(Config { plan, ..Config::default() });
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
@@ -464,7 +462,7 @@ fn a_failed_task_after_a_doubt_is_unknown_where_no_dry_run_answers() {
 }
 
 #[test]
-fn the_state_of_another_task_is_no_answer() {
+fn rejects_the_state_of_another_task() {
     let server = server_with_tasks_of(Duration::from_secs(60));
     let other = r#"{"id":"other","output":[],"result":null,"finished":true,"code":0,"error":"","last":0}"#;
     let other = Action::Reply { status: 200, headers: Vec::new(), body: other.into() };
@@ -473,7 +471,7 @@ fn the_state_of_another_task_is_no_answer() {
 }
 
 #[test]
-fn a_count_of_lines_beyond_all_bounds_is_survived() {
+fn accepts_a_huge_line_count() {
     let server = server_with_tasks_of(Duration::from_secs(2));
     let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
     let last = u64::MAX;
@@ -486,17 +484,17 @@ fn a_count_of_lines_beyond_all_bounds_is_survived() {
 }
 
 #[test]
-fn a_server_that_fails_at_once_again_and_again_is_held_no_shorter() {
+fn keeps_waits_after_immediate_failures() {
     let server = server_with_tasks_of(Duration::from_secs(12));
     server.fault(Fault::new(Endpoint::Task, Action::html(502)).skip(2).times(3));
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    let looks = requests_to(&server, Endpoint::Task);
-    let waits: Vec<&str> = looks.iter().map(|look| look.param("wait").unwrap()).collect();
+    let polls = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
     assert_eq!(waits[..6], ["1", "2", "4", "2", "2", "2"]);
 }
 
 #[test]
-fn a_connection_that_is_never_made_is_no_slow_server() {
+fn reports_a_connection_timeout_as_a_failed_connection() {
     // Nobody answers on a socket that does not accept, once its queue is full.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -507,17 +505,17 @@ fn a_connection_that_is_never_made_is_no_slow_server() {
     let words = format!("list -s http://{address} --retries 0 --request-timeout 1");
     run(&server, &words)
         .exits(6)
-        .fails_with("no connection to 127.0.0.1 port ")
-        .fails_with("no answer within 1 s");
+        .fails_with("connection to 127.0.0.1 port ")
+        .fails_with("no reply within 1 s");
     drop(filled);
 }
 
 #[test]
-fn a_deletion_that_could_not_be_sent_is_not_sent_at_the_deadline() {
+fn sends_no_unsent_deletion_at_the_deadline() {
     let server = Server::start(Config::default());
     let retries = |words: &str| {
         let words = format!("{words} -s http://127.0.0.1:9 --timeout 1.4 --retries 9");
-        run(&server, &words).exits(6).stderr.matches("; trying again in ").count()
+        run(&server, &words).exits(6).stderr.matches("; retrying in ").count()
     };
     // After half a second comes a second, which is past the deadline: no deletion starts then, but what
     // changes nothing has a last try.

@@ -9,61 +9,61 @@ use crate::support::{requests_to, run, server_with_tasks_of};
 fn waits(server: &Server) -> Vec<String> {
     requests_to(server, Endpoint::Task)
         .iter()
-        .map(|look| look.param("wait").unwrap_or("none").to_owned())
+        .map(|poll| poll.param("wait").unwrap_or("none").to_owned())
         .collect()
 }
 
 #[test]
-fn a_task_of_twelve_seconds_costs_at_most_five_looks() {
+fn polls_a_task_of_twelve_seconds_at_most_five_times() {
     let server = server_with_tasks_of(Duration::from_secs(12));
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
         .prints("Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
-    let looks = requests_to(&server, Endpoint::Task);
+    let polls = requests_to(&server, Endpoint::Task);
     assert_eq!(waits(&server), ["1", "2", "4", "8"]);
-    // Each look asks for what is new, and all go over one connection.
+    // Each poll asks for what is new, and all go over one connection.
     assert_eq!(
-        looks.iter().map(|look| look.param("first").unwrap()).collect::<Vec<_>>(),
+        polls.iter().map(|poll| poll.param("first").unwrap()).collect::<Vec<_>>(),
         ["0", "1", "1", "1"]
     );
     assert_eq!(server.connections(), 1);
 }
 
 #[test]
-fn the_end_is_noticed_within_one_round_trip() {
+fn notices_the_end_within_one_round_trip() {
     let server = server_with_tasks_of(Duration::from_secs(5));
     let begun = Instant::now();
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    // The third look is held from second 3 to 7: without the server's answer at the end it would be 7.
+    // The third poll is held from second 3 to 7: without the server's answer at the end it would be 7.
     assert!(begun.elapsed() < Duration::from_millis(6500), "{:?}", begun.elapsed());
 }
 
 #[test]
-fn a_server_that_ignores_wait_sees_one_look_a_second() {
+fn polls_once_a_second_if_the_server_ignores_wait() {
     let plan = Plan::lasting(Duration::from_millis(3500));
     let server = Server::start(Config { ignore_wait: true, plan, ..Config::default() });
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    let looks = requests_to(&server, Endpoint::Task);
-    assert!(looks.len() <= 5, "{}", looks.len());
-    for pair in looks.windows(2) {
+    let polls = requests_to(&server, Endpoint::Task);
+    assert!(polls.len() <= 5, "{}", polls.len());
+    for pair in polls.windows(2) {
         assert!(pair[1].at - pair[0].at > Duration::from_millis(950), "{:?}", pair[1].at - pair[0].at);
     }
 }
 
 #[test]
-fn the_interval_is_the_least_time_between_looks() {
+fn keeps_the_interval_between_polls() {
     let plan = Plan::lasting(Duration::from_secs(1));
     let server = Server::start(Config { ignore_wait: true, plan: plan.clone(), ..Config::default() });
     run(&server, "delete -l R -V 4.3.0 --interval 0.2").exits(0);
-    let looks = requests_to(&server, Endpoint::Task);
-    assert!((3..=7).contains(&looks.len()), "{}", looks.len());
+    let polls = requests_to(&server, Endpoint::Task);
+    assert!((3..=7).contains(&polls.len()), "{}", polls.len());
     let server = Server::start(Config { plan, ..Config::default() });
     run(&server, "delete -l R -V 4.3.0 --interval 3").exits(0);
     assert_eq!(waits(&server), ["3"]);
 }
 
 #[test]
-fn the_time_to_follow_is_limited() {
+fn stops_following_at_the_timeout() {
     let server = server_with_tasks_of(Duration::from_secs(60));
     let ran = run(&server, "delete -l R -V 4.3.0 --timeout 1").exits(7).prints("Deleting runtime cache...\n");
     assert!(ran.stderr.contains("is still running; resume with: connect-cache task "), "{ran:#?}");
@@ -80,15 +80,15 @@ fn the_time_to_follow_is_limited() {
 }
 
 #[test]
-fn the_last_look_is_at_the_deadline() {
+fn polls_last_at_the_deadline() {
     let plan = Plan::lasting(Duration::from_millis(1700));
     let server = Server::start(Config { plan, ..Config::default() });
-    // The first look is held for a second, the next is due in another; the time is up before that.
+    // The first poll is held for a second, the next is due in another; the time is up before that.
     run(&server, "delete -l R -V 4.3.0 --timeout 2 --interval 1.5").exits(0);
 }
 
 #[test]
-fn no_interval_is_no_flood() {
+fn does_not_flood_the_server_without_an_interval() {
     let plan = Plan::lasting(Duration::from_secs(60));
     let server = Server::start(Config { ignore_wait: true, plan, ..Config::default() });
     run(&server, "delete -l R -V 4.3.0 --interval 0 --timeout 2").exits(7);

@@ -33,7 +33,7 @@ fn deleted(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn deletes_the_named_caches_and_no_others() {
+fn deletes_only_the_caches_in_the_file() {
     let pretty = r#"{
       "language": "R",
       "version": "4.1.0",
@@ -66,7 +66,7 @@ fn deletes_the_named_caches_and_no_others() {
 }
 
 #[test]
-fn reads_what_the_program_prints() {
+fn reads_the_output_of_list() {
     let server = server();
     for words in ["list -I Local", "list -I Local --json", "purge -I Local --dry-run --json"] {
         let shown = run(&server, words).exits(0).stdout;
@@ -97,46 +97,43 @@ fn reads_a_file() {
 }
 
 #[test]
-fn counts_a_cache_that_is_named_twice_once() {
+fn counts_a_repeated_cache_once() {
     let server = server();
     purge(&server, "-y", "R 4.1.0 Local\nR  4.1.0  Local\nR 4.1.0 Local 3\n").exits(0).says("1 deleted\n");
     purge(&server, "-y", "R 9 x\nR 9 x\n").exits(4).says("1 not found\n");
 }
 
 #[test]
-fn deletes_nothing_if_the_input_is_not_understood() {
+fn deletes_nothing_if_the_input_is_invalid() {
     let row = r#"{"language":"R","version":"4.1.0","image_name":"Local"}"#;
     let server = server();
     for (input, says) in [
-        ("", "cannot read the caches in -: no cache is named"),
-        (" \n\n", "cannot read the caches in -: no cache is named"),
-        ("{\"caches\":[]}\n", "cannot read the caches in -: no cache is named"),
-        ("R 4.1.0 Local\nS3cret\n", "entry 2 is not understood; use"),
-        ("R  4.1.0  Local\nR  4.1.0\n", "entry 2 is not understood; use"),
-        ("R  4.1.0  Local  x\n", "entry 1 is not understood; use"),
-        ("R  4.1.0  Local  1  2\n", "entry 1 is not understood; use"),
-        ("R  4.1.0  Local\n{}\n", "entry 2 is not understood; use"),
-        (&format!("R  4.1.0  Local\n{row}\n"), "entry 2 is not understood; use"),
-        (&format!("{row}\nR  4.1.0  Local\n"), "entry 2 is not understood; use"),
-        (&format!("{row}\n{{\"language\":\"R\",\"vers"), "entry 2 is not understood; use"),
-        (&format!("{row}\n[\"R\",\"4.1.0\",\"Local\"]\n"), "entry 2 is not understood; use"),
-        (&format!("{row}\n{{}}\n"), "entry 2 is not understood; use"),
-        (&format!("{row}\nnull\n"), "entry 2 is not understood; use"),
-        (&format!("[{row},1]\n"), "entry 1 is not understood; use"),
-        ("[]", "cannot read the caches in -: no cache is named"),
-        (&format!("{{\"caches\":[{row},[\"R\",\"4.1.0\",\"Local\"]]}}"), "entry 1 is not understood; use"),
-        (&format!("{{\"caches\":[{row},null]}}"), "entry 1 is not understood; use"),
-        ("{\"caches\":null}", "cannot read the caches in -: no cache is named"),
-        (
-            r#"{"language":"R","language":"R","version":"4.1.0","image_name":"Local"}"#,
-            "entry 1 is not understood; use",
-        ),
+        ("", "cannot read the caches in -: it contains no caches"),
+        (" \n\n", "cannot read the caches in -: it contains no caches"),
+        ("{\"caches\":[]}\n", "cannot read the caches in -: it contains no caches"),
+        ("R 4.1.0 Local\nS3cret\n", "invalid entry 2; use"),
+        ("R  4.1.0  Local\nR  4.1.0\n", "invalid entry 2; use"),
+        ("R  4.1.0  Local  x\n", "entry 1; use"),
+        ("R  4.1.0  Local  1  2\n", "entry 1; use"),
+        ("R  4.1.0  Local\n{}\n", "invalid entry 2; use"),
+        (&format!("R  4.1.0  Local\n{row}\n"), "invalid entry 2; use"),
+        (&format!("{row}\nR  4.1.0  Local\n"), "invalid entry 2; use"),
+        (&format!("{row}\n{{\"language\":\"R\",\"vers"), "invalid entry 2; use"),
+        (&format!("{row}\n[\"R\",\"4.1.0\",\"Local\"]\n"), "invalid entry 2; use"),
+        (&format!("{row}\n{{}}\n"), "invalid entry 2; use"),
+        (&format!("{row}\nnull\n"), "invalid entry 2; use"),
+        (&format!("[{row},1]\n"), "entry 1; use"),
+        ("[]", "cannot read the caches in -: it contains no caches"),
+        (&format!("{{\"caches\":[{row},[\"R\",\"4.1.0\",\"Local\"]]}}"), "entry 1; use"),
+        (&format!("{{\"caches\":[{row},null]}}"), "entry 1; use"),
+        ("{\"caches\":null}", "cannot read the caches in -: it contains no caches"),
+        (r#"{"language":"R","language":"R","version":"4.1.0","image_name":"Local"}"#, "entry 1; use"),
         (
             r#"{"language":"R","version":"","image_name":"Local"}"#,
-            "cannot read the caches in -: no cache is named",
+            "cannot read the caches in -: it contains no caches",
         ),
-        (r#"{"language":"R","version":4.1,"image_name":"Local"}"#, "entry 1 is not understood; use"),
-        (r#"{"language":"R","version":"4.1.0","image_name":null}"#, "entry 1 is not understood; use"),
+        (r#"{"language":"R","version":4.1,"image_name":"Local"}"#, "entry 1; use"),
+        (r#"{"language":"R","version":"4.1.0","image_name":null}"#, "entry 1; use"),
         (&"R  4.1.0  Local\n".repeat(70_000), "larger than 1 MiB"),
     ] {
         purge(&server, "-y --ignore-not-found", input)
@@ -156,7 +153,7 @@ fn deletes_nothing_if_the_input_is_not_understood() {
         .run()
         .exits(2)
         .prints("")
-        .fails_with("cannot read the caches in latin1: entry 1 is");
+        .fails_with("cannot read the caches in latin1: invalid entry 1;");
     assert!(server.requests().is_empty());
 }
 
@@ -181,13 +178,13 @@ fn reports_caches_that_are_not_listed() {
             "R 4.1.0 Local deleted"
         ]
     );
-    let ran = ran.says("error: no runtime cache r 4.1.0 Local; list the caches with: connect-cache list\n");
+    let ran = ran.says("error: no runtime cache r 4.1.0 Local; see 'connect-cache list'\n");
     assert_eq!(ran.stderr.lines().last(), Some("1 deleted, 4 not found"));
     assert_eq!(deleted(&server), ["R 4.1.0 Local"]);
 
     let ran =
         purge(&server, "-y --json --ignore-not-found", "R 4.1.0 Local\nR 4.1.0 ghcr-io-example-r-jammy\n");
-    let ran = ran.exits(0).says("R 4.1.0 Local is not there\n").says("\n1 deleted, 1 gone already\n");
+    let ran = ran.exits(0).says("R 4.1.0 Local does not exist\n").says("\n1 deleted, 1 already gone\n");
     assert!(ran.stdout.contains("\"status\":\"absent\""), "{ran:#?}");
     purge(&server, "-y", "R 8.0.0 x\n").exits(4).prints("").says("\n1 not found\n");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
@@ -199,7 +196,7 @@ fn reports_caches_that_are_not_listed() {
 }
 
 #[test]
-fn reports_what_is_worse_than_a_cache_that_is_not_listed() {
+fn prefers_worse_statuses_to_unlisted_caches() {
     for (plan, status) in
         [(Plan::failing(1, "no"), 1), (Plan::lasting(Duration::from_secs(60)), 7), (Plan::default(), 4)]
     {
@@ -212,7 +209,7 @@ fn reports_what_is_worse_than_a_cache_that_is_not_listed() {
 }
 
 #[test]
-fn refuses_to_combine_a_file_with_filters() {
+fn rejects_a_file_with_filters() {
     let server = server();
     for words in ["-l R", "-V *", "-I *", "--orphaned", "--unused", "--usage", "--all"] {
         let ran = purge(&server, &format!("-y {words}"), "R 4.1.0 Local\n");
@@ -225,6 +222,6 @@ fn refuses_to_combine_a_file_with_filters() {
         .exits(2)
         .fails_with("cannot ask for confirmation: standard input names");
     let ran = purge(&server, "-y --api-key-file -", "R 4.1.0 Local\n");
-    ran.exits(2).fails_with("--from and --api-key-file cannot both be -");
+    ran.exits(2).fails_with("--from - cannot be combined with --api-key-file -");
     assert!(server.requests().is_empty());
 }

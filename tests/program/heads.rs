@@ -63,7 +63,7 @@ fn deletes_whatever_the_heads_look_like() {
     for (delete, task) in readable_heads(started.len()).iter().zip(readable_heads(finished.len())) {
         let server = always(Endpoint::Task, raw(&task, finished));
         server.fault(Fault::new(Endpoint::Delete, Action::Raw(raw(delete, started))).with_effect());
-        run(&server, DELETE).exits(0).says("deleted R 4.3.0 Local, after");
+        run(&server, DELETE).exits(0).says("deleted R 4.3.0 Local in");
         // Nothing was in doubt.
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task], "{delete}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
@@ -73,7 +73,7 @@ fn deletes_whatever_the_heads_look_like() {
 }
 
 #[test]
-fn shows_headers_as_they_were_meant() {
+fn shows_unfolded_headers() {
     let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
     let head = format!("Server :\r\n a\r\n\tb\r\n{many}Content-Length: {}\r\n", LIST.len());
     let server = always(Endpoint::List, raw(&head, LIST));
@@ -147,7 +147,7 @@ fn limits_the_time_for_a_head() {
     let endless = b"HTTP/1.1 200 OK\r\n".iter().copied().chain(std::iter::repeat(b'x'));
     let program = dripping(endless, Duration::from_millis(50));
     let started_at = Instant::now();
-    program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no answer within 1 s");
+    program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no reply within 1 s");
     assert!(started_at.elapsed() < Duration::from_secs(10));
 }
 
@@ -176,10 +176,10 @@ const UNREADABLE: [(&[u8], &str); 6] = [
 ];
 
 #[test]
-fn does_not_retry_what_cannot_be_parsed() {
+fn does_not_retry_after_a_malformed_head() {
     for (bytes, says) in UNREADABLE {
         let is_http = bytes.starts_with(b"HTTP/1.");
-        let next_step = if is_http { "; check what stands between" } else { "; the server may speak https" };
+        let next_step = if is_http { "; check any gateway between" } else { "; the server may use https" };
         let server = always(Endpoint::List, bytes.to_vec());
         run(&server, "list").exits(6).fails_with(says).fails_with(next_step).never_says("admin-key");
         assert_eq!(server.requests().len(), 1, "{says}");
@@ -209,7 +209,7 @@ fn retries_after_a_head_that_ends_early() {
     for cut in ["", "HTTP/1.1 200 OK\r\nServer: a\r\n b\r\n", "HTTP/1.1 200 OK\r\nServer "] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::List, Action::Raw(cut.into())));
-        run(&server, "list --json").exits(0).says("trying again in").says("the answer was lost");
+        run(&server, "list --json").exits(0).says("retrying in").says("the reply was lost");
         assert_eq!(server.requests().len(), 2, "{cut}");
     }
 }
@@ -242,5 +242,5 @@ fn reads_a_proxys_reply_to_connect() {
         .words("list --retries 0")
         .run()
         .exits(6)
-        .fails_with("the proxy wants credentials");
+        .fails_with("the proxy requires credentials");
 }

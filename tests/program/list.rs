@@ -28,7 +28,7 @@ fn shows_a_table_sorted_by_language_version_and_image() {
 }
 
 #[test]
-fn words_select() {
+fn applies_filters() {
     let server = server();
     for (words, expected) in [
         ("-l python -V 3.10.1", "Python  3.10.1  Local\n"),
@@ -41,13 +41,13 @@ fn words_select() {
 }
 
 #[test]
-fn nothing_selected_is_a_note_and_a_success() {
+fn exits_0_with_a_note_if_no_caches_match() {
     let server = server();
-    run(&server, "list -V 9.9.9").exits(0).prints("").says("no runtime cache is selected");
+    run(&server, "list -V 9.9.9").exits(0).prints("").says("no runtime caches match");
     run(&server, "list -q -V 9.9.9").exits(0).prints("").says_nothing();
     run(&server, "list --json -V 9.9.9").exits(0).prints("{\"caches\":[]}\n");
     for (version, glob) in [("4.3", "'4.3.*'"), ("4", "'4.*'"), ("4.", "'4.*'")] {
-        let says = format!("a version has three parts; use a glob: -V {glob}\n");
+        let says = format!("versions have three parts; use a glob: -V {glob}\n");
         run(&server, &format!("list -V {version}")).exits(0).says(&says);
         run(&server, &format!("purge -y -V {version}")).exits(0).says(&says);
     }
@@ -57,7 +57,7 @@ fn nothing_selected_is_a_note_and_a_success() {
 }
 
 #[test]
-fn says_that_a_server_has_no_runtime_caches() {
+fn reports_a_server_without_runtime_caches() {
     let server = Server::start(Config { caches: vec![], ..Config::default() });
     let says = format!("there are no runtime caches on {}\n", server.url());
     for words in ["list", "list -l R", "list --orphaned"] {
@@ -68,7 +68,7 @@ fn says_that_a_server_has_no_runtime_caches() {
 }
 
 #[test]
-fn json_is_what_the_api_gives() {
+fn prints_json_in_the_shape_of_the_api() {
     run(&server(), "list --json -l R")
         .exits(0)
         .says_nothing()
@@ -76,7 +76,7 @@ fn json_is_what_the_api_gives() {
 }
 
 #[test]
-fn one_request_with_the_key_and_the_programs_name() {
+fn sends_one_request_with_key_and_user_agent() {
     let server = server();
     run(&server, "list").exits(0);
     let requests = requests_to(&server, Endpoint::List);
@@ -87,35 +87,33 @@ fn one_request_with_the_key_and_the_programs_name() {
 }
 
 #[test]
-fn a_path_prefix_and_the_apis_own_path_are_accepted() {
+fn accepts_a_path_prefix_and_the_api_path() {
     let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
     for tail in ["", "/", "/__api__", "/__api__/"] {
         run(&server, &format!("list -q -s {}{tail}", server.url())).exits(0).says_nothing();
     }
     let root = server.url().replace("/connect", "");
-    run(&server, &format!("list -s {root}"))
-        .exits(6)
-        .says("check the server's address, a path prefix included");
+    run(&server, &format!("list -s {root}")).exits(6).says("check the server URL, including any path prefix");
 }
 
 #[test]
-fn who_may_not_is_told_so() {
+fn explains_missing_permissions() {
     let server = server();
     run(&server, "list -k wrong").exits(3).fails_with("code 30); check the API key");
-    run(&server, "list -k publisher-key").exits(3).fails_with("code 22); use the key of an administrator");
+    run(&server, "list -k publisher-key").exits(3).fails_with("code 22); use an administrator's API key");
     run(&server, "list -k locked-key").exits(3).fails_with("code 50); an administrator can unlock the user");
 }
 
 #[test]
-fn a_server_that_cannot_is_told_of() {
+fn explains_that_the_server_is_too_old() {
     let old = Server::start(Config { old: true, ..Config::default() });
-    run(&old, "list").exits(5).fails_with("Connect 2023.05 or later is needed");
+    run(&old, "list").exits(5).fails_with("runtime caches require Connect 2023.05 or later");
     let disabled = Server::start(Config { management_disabled: true, ..Config::default() });
     run(&disabled, "list").exits(5).fails_with("Runtime cache management is disabled. (HTTP 400, code 194)");
 }
 
 #[test]
-fn orphans_are_of_versions_and_images_that_the_server_no_longer_offers() {
+fn selects_versions_that_the_server_no_longer_offers() {
     let offered = Installations::Listed(vec![
         ("3.10.1".into(), "Local".into(), "Local".into()),
         ("3.9.18".into(), "Kubernetes".into(), "ghcr.io/rstudio/content:jammy".into()),
@@ -136,7 +134,7 @@ fn orphans_are_of_versions_and_images_that_the_server_no_longer_offers() {
 }
 
 #[test]
-fn what_might_be_in_use_is_no_orphan() {
+fn spares_caches_that_may_be_in_use() {
     let caches = vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Quarto", "1.4.0", "Local")];
     let server = Server::start(Config {
         caches: caches.clone(),
@@ -146,34 +144,31 @@ fn what_might_be_in_use_is_no_orphan() {
     run(&server, "list --orphaned")
         .exits(0)
         .prints("")
-        .says("no R cache is called orphaned: the server names no installation of it")
-        .says("no Quarto cache is called orphaned: the server tells of R and Python");
+        .says("no R cache counts as orphaned: the server reports no installation of it")
+        .says("no Quarto cache counts as orphaned: the server reports only R and Python");
 
     let server =
         Server::start(Config { caches, installations_r: Installations::Missing, ..Config::default() });
-    run(&server, "list --orphaned")
-        .exits(5)
-        .prints("")
-        .says("cannot list the R versions that the server offers");
+    run(&server, "list --orphaned").exits(5).prints("").says("cannot list the server's R installations");
 }
 
 #[test]
-fn says_that_lists_spell_image_names_differently() {
+fn explains_the_spelling_of_image_names() {
     let server = server();
     run(&server, "list -I ghcr.io/rstudio/content:jammy")
         .exits(0)
         .prints("")
-        .says("lists spell image names differently from 'ghcr.io/rstudio/content:jammy': use a glob such as '*jammy*'");
+        .says("the server lists images in another spelling than 'ghcr.io/rstudio/content:jammy'; use a glob: -I '*jammy*'");
     run(&server, "purge -y -I ghcr.io/rstudio/content:jammy")
         .exits(0)
-        .says("lists spell image names differently");
+        .says("lists images in another spelling");
     for other in ["list -I *:jammy", "list -I jammy", "list -V 9.9.9"] {
-        run(&server, other).exits(0).never_says("differently");
+        run(&server, other).exits(0).never_says("spelling");
     }
 }
 
 #[test]
-fn counts_a_row_listed_twice_once() {
+fn counts_a_repeated_row_once() {
     let server = Server::start(Config { list_twice: true, ..Config::default() });
     run(&server, "list").exits(0).prints("Python  3.7.6  Local\nR       4.3.0  Local\n");
     run(&server, "check").exits(0).prints_line("ok    runtime caches can be managed: there are 2");

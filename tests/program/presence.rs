@@ -35,7 +35,7 @@ fn is_calibration(body: &serde_json::Value) -> bool {
 }
 
 #[test]
-fn costs_an_ordinary_deletion_nothing() {
+fn sends_no_extra_requests_for_an_ordinary_deletion() {
     for world in WORLDS {
         let server = server(world, Plan::default());
         assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
@@ -44,7 +44,7 @@ fn costs_an_ordinary_deletion_nothing() {
 }
 
 #[test]
-fn finds_out_that_a_cache_never_existed() {
+fn reports_a_cache_that_never_existed() {
     for (world, delete) in
         [(NOT_FOUND, ("not-found", 4)), (TASK_FAILS, ("not-found", 4)), (TASK_SUCCEEDS, ("deleted", 0))]
     {
@@ -319,6 +319,6 @@ fn honors_a_pause_with_more_digits_than_fit() {
     let server = Server::start(Config::default());
     let headers = vec![("Retry-After".to_owned(), "99999999999999999999999".to_owned())];
     server.fault(Fault::new(Endpoint::List, Action::Reply { status: 503, headers, body: String::new() }));
-    run(&server, "list").exits(6).fails_with("the server asks to come back in ");
+    run(&server, "list").exits(6).fails_with("the server asks to retry in ");
     assert_eq!(server.requests().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Proxies: which one is chosen, what goes through it, and what is said where it does not let us through.
+//! Proxies: which one is chosen, what goes through it, and what is said where it failed.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -193,7 +193,7 @@ fn list(server: &Server) -> Program {
 }
 
 #[test]
-fn https_goes_through_a_tunnel() {
+fn sends_https_through_a_tunnel() {
     let ca = Ca::new();
     let plan = Plan::lasting(Duration::from_millis(1200));
     let server = server_over_tls(&ca, Config { plan, ..Config::default() });
@@ -212,7 +212,7 @@ fn https_goes_through_a_tunnel() {
 }
 
 #[test]
-fn plain_http_goes_in_absolute_form_over_one_connection() {
+fn sends_plain_http_in_absolute_form_over_one_connection() {
     let plan = Plan::lasting(Duration::from_millis(1200));
     let server = Server::start(Config { prefix: "/rsc".into(), plan, ..Config::default() });
     let proxy = Proxy::start(Lets::All);
@@ -235,20 +235,20 @@ fn plain_http_goes_in_absolute_form_over_one_connection() {
 }
 
 #[test]
-fn the_name_is_the_proxys_to_resolve() {
+fn leaves_the_name_to_the_proxy() {
     let proxy = Proxy::start(Lets::Nobody(502));
     for (server, variable) in
         [("http://connect.invalid:3939", "http_proxy"), ("https://connect.invalid", "https_proxy")]
     {
         let program = Program::new().env("CONNECT_API_KEY", "x").env(variable, proxy.url());
-        program.words("list --retries 0 -s").arg(server).run().exits(6).never_says("cannot be resolved");
+        program.words("list --retries 0 -s").arg(server).run().exits(6).never_says("cannot resolve");
     }
     assert!(proxy.asked()[0].line.starts_with("GET http://connect.invalid:3939/__api__/"));
     assert!(proxy.asked()[1].line.starts_with("CONNECT connect.invalid:443 "));
 }
 
 #[test]
-fn credentials_are_sent_decoded_and_never_shown() {
+fn sends_decoded_credentials_without_showing_them() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
     let proxy = Proxy::start(Lets::WithCredentials);
@@ -265,8 +265,8 @@ fn credentials_are_sent_decoded_and_never_shown() {
         };
         run(USER_INFO).exits(0).prints(CACHES);
         let before = server.requests().len();
-        let ran = run("us%20er:wrong").exits(6).says("does not let us through: HTTP 407");
-        ran.says("the proxy refuses the user name and password in its address");
+        let ran = run("us%20er:wrong").exits(6).says("failed: HTTP 407");
+        ran.says("the proxy rejected the user name and password in its URL");
         assert_eq!(server.requests().len(), before);
     }
     let with = proxy.asked().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
@@ -277,7 +277,7 @@ fn credentials_are_sent_decoded_and_never_shown() {
 }
 
 #[test]
-fn a_proxy_that_refuses_says_so() {
+fn reports_a_proxy_that_refuses() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
     for (status, lets) in [(403, Lets::Nobody(403)), (407, Lets::WithCredentials), (502, Lets::Nobody(502))] {
@@ -285,13 +285,13 @@ fn a_proxy_that_refuses_says_so() {
         let ran = list(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url()).words("--retries 0").run();
         ran.exits(6)
             .prints("")
-            .fails_with(&format!("the proxy {} does not let us through", proxy.url()))
+            .fails_with(&format!("connection through proxy {} failed", proxy.url()))
             .fails_with(&status.to_string())
-            .fails_with(if status == 407 { "the proxy wants credentials" } else { "NO_PROXY" });
+            .fails_with(if status == 407 { "the proxy requires credentials" } else { "NO_PROXY" });
         // Nothing was sent, so a deletion is not in doubt.
         let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
         let ran = program.words("delete -l R -V 4.3.0 --retries 0").run().exits(6);
-        ran.says("does not let us through").never_says("dry run");
+        ran.says("failed").never_says("dry run");
         let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
         let ran = program.words("delete -l R -V 4.3.0 --retries 0 --json").run().exits(6);
         assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
@@ -303,38 +303,38 @@ fn a_proxy_that_refuses_says_so() {
     let ran = program.words("delete -l R -V 4.3.0 --json").run().exits(6);
     assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
     let ran = list(&plain).env("HTTP_PROXY", proxy.url()).words("--retries 0").run().exits(6).prints("");
-    ran.fails_with("HTTP 407").fails_with("the proxy wants credentials: http://USER:PASSWORD@HOST:PORT");
+    ran.fails_with("HTTP 407").fails_with("the proxy requires credentials: http://USER:PASSWORD@HOST:PORT");
     assert_eq!((tls.connections(), plain.connections()), (0, 0));
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_said_so() {
+fn reports_an_unreachable_proxy() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for server in [&tls, &plain] {
         let ran = list(server).env("ALL_PROXY", NOBODY).words("--retries 0").run().exits(6).prints("");
-        ran.fails_with(&format!("the proxy {NOBODY} does not let us through")).fails_with("HTTPS_PROXY");
+        ran.fails_with(&format!("connection through proxy {NOBODY} failed")).fails_with("HTTPS_PROXY");
         let program = list(server).env("ALL_PROXY", "http://proxy.invalid:3128").words("--retries 0");
-        let ran = program.run().exits(6).fails_with("the proxy http://proxy.invalid:3128");
-        ran.fails_with("name cannot be resolved").fails_with("HTTPS_PROXY");
+        let ran = program.run().exits(6).fails_with("connection through proxy http://proxy.invalid:3128");
+        ran.fails_with("cannot resolve its host name").fails_with("HTTPS_PROXY");
         assert_eq!(server.connections(), 0);
     }
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_never_makes_way_for_a_direct_connection() {
+fn rejects_an_unusable_proxy_without_a_direct_connection() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for (value, says) in [
-        ("SOCKS4://127.0.0.1:1080", "has another scheme than http://, socks5:// and socks5h://"),
-        ("socks4a://u:hunter2@127.0.0.1:1080", "has another scheme"),
-        ("https://127.0.0.1:3128", "has another scheme"),
-        ("ftp://127.0.0.1", "has another scheme"),
-        ("socks5h://u:hunter2@127.0.0.1:1080/x", "has an address that cannot be used"),
-        ("http://", "has an address that cannot be used"),
-        ("http://hunter2@127.0.0.1:99999", "has an address that cannot be used"),
-        ("http://127.0.0.1:x", "has an address that cannot be used"),
-        ("http://u:hunter2%zz@127.0.0.1:1", "has an address that cannot be used"),
-        ("http://127.0.0.1:1/hunter2", "has an address that cannot be used"),
-        ("user:hunter2@:3128", "has an address that cannot be used"),
+        ("SOCKS4://127.0.0.1:1080", "has a scheme other than http://, socks5:// and socks5h://"),
+        ("socks4a://u:hunter2@127.0.0.1:1080", "has a scheme other than"),
+        ("https://127.0.0.1:3128", "has a scheme other than"),
+        ("ftp://127.0.0.1", "has a scheme other than"),
+        ("socks5h://u:hunter2@127.0.0.1:1080/x", "has an invalid URL"),
+        ("http://", "has an invalid URL"),
+        ("http://hunter2@127.0.0.1:99999", "has an invalid URL"),
+        ("http://127.0.0.1:x", "has an invalid URL"),
+        ("http://u:hunter2%zz@127.0.0.1:1", "has an invalid URL"),
+        ("http://127.0.0.1:1/hunter2", "has an invalid URL"),
+        ("user:hunter2@:3128", "has an invalid URL"),
     ] {
         for (server, variables) in
             [(&tls, ["https_proxy", "ALL_PROXY"]), (&plain, ["HTTP_PROXY", "all_proxy"])]
@@ -349,7 +349,7 @@ fn a_proxy_that_cannot_be_used_never_makes_way_for_a_direct_connection() {
 }
 
 #[test]
-fn the_servers_scheme_decides_and_lower_case_comes_first() {
+fn selects_the_proxy_by_scheme_and_prefers_lower_case() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
     let good = Proxy::start(Lets::All);
@@ -396,7 +396,7 @@ fn connections(server: &Server, proxy: &Proxy, url: &str, environment: &[(&str, 
 }
 
 #[test]
-fn exceptions_go_around_the_proxy() {
+fn bypasses_the_proxy_for_exceptions() {
     let server = Server::start(Config::default());
     let proxy = Proxy::start(Lets::Nobody(403));
     // A name of this host that is not recognized as such.
@@ -445,8 +445,11 @@ fn contacts_servers_on_loopback_directly() {
 #[test]
 fn reports_that_only_basic_credentials_can_be_sent() {
     for (challenges, says) in [
-        ("Negotiate\r\nProxy-Authenticate: NTLM", "accepts no Basic credentials, and only those can be sent"),
-        ("Digest realm=\"x\", nonce=\"y\"", "accepts no Basic credentials, and only those can be sent"),
+        (
+            "Negotiate\r\nProxy-Authenticate: NTLM",
+            "does not accept Basic credentials, and no others are supported",
+        ),
+        ("Digest realm=\"x\", nonce=\"y\"", "does not accept Basic credentials, and no others are supported"),
         ("Negotiate\r\nProxy-Authenticate: basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
         ("Negotiate, Basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
     ] {
@@ -456,7 +459,7 @@ fn reports_that_only_basic_credentials_can_be_sent() {
         for server in [format!("https://{NAME}"), named(&plain)] {
             let program = connect_cache(&plain).env("ALL_PROXY", &proxy).words("list --retries 0 -s");
             let ran = program.arg(server).run().exits(6);
-            ran.fails_with(&format!("the proxy {proxy} does not let us through: HTTP 407")).fails_with(says);
+            ran.fails_with(&format!("connection through proxy {proxy} failed: HTTP 407")).fails_with(says);
         }
     }
 }
@@ -465,17 +468,16 @@ fn reports_that_only_basic_credentials_can_be_sent() {
 fn names_the_proxy_that_may_have_answered() {
     let page = "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n";
     for (reply, says) in [
-        (page, "HTTP 502, and not from Connect itself"),
+        (page, "HTTP 502, not from Connect"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "got no JSON"),
         ("HTTP/1.1 302 Moved\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n", "a redirect"),
-        ("", "the answer was lost"),
+        ("", "the reply was lost"),
         ("what?\r\n\r\n", "the reply is not HTTP"),
     ] {
         let proxy = answers(reply.to_owned());
         let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTP_PROXY", &proxy);
         let ran = program.words("list -q --retries 0 -s http://connect.test:3939").run().exits(6);
-        ran.fails_with(&format!("cannot list the runtime caches through the proxy {proxy}: "))
-            .fails_with(says);
+        ran.fails_with(&format!("cannot list the runtime caches through proxy {proxy}: ")).fails_with(says);
     }
     // Connect's own words are not the proxy's.
     let server = Server::start(Config::default());
@@ -500,7 +502,7 @@ pub fn answers(reply: String) -> String {
 }
 
 #[test]
-fn headers_go_to_the_server_and_never_into_a_connect_request() {
+fn sends_headers_to_the_server_only() {
     let ca = Ca::new();
     let (plain, secure) = (Server::start(Config::default()), server_over_tls(&ca, Config::default()));
     for server in [&plain, &secure] {

@@ -39,7 +39,7 @@ fn records(ran: &Ran) -> Vec<Value> {
 }
 
 #[test]
-fn many_caches_go_several_at_once_over_one_connection() {
+fn deletes_several_caches_at_a_time_over_one_connection() {
     let mut all = r_caches(22);
     all.extend(["4.0.0", "4.1.0"].map(|version| Cache::new("R", version, "ghcr.io/example/r:jammy")));
     all.push(Cache::new("Python", "3.7.6", "Local"));
@@ -55,21 +55,21 @@ fn many_caches_go_several_at_once_over_one_connection() {
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 24);
     assert_eq!(ran.stderr.lines().last(), Some("24 deleted"));
 
-    let looks = requests_to(&server, Endpoint::Task);
+    let polls = requests_to(&server, Endpoint::Task);
     let mut of_each: HashMap<&str, usize> = HashMap::new();
-    for look in &looks {
-        *of_each.entry(&look.path).or_default() += 1;
+    for poll in &polls {
+        *of_each.entry(&poll.path).or_default() += 1;
     }
     assert_eq!(of_each.len(), 24);
     // One right away, then one each 0.2 s at the most.
-    assert!(of_each.values().all(|&looks| looks <= 10), "{of_each:?}");
-    // No look is held while another task is in flight: only the last one may be.
-    let held = looks.iter().position(|look| look.param("wait") != Some("0")).unwrap_or(looks.len());
-    assert!(looks[held..].iter().all(|look| look.path == looks[looks.len() - 1].path), "{looks:#?}");
+    assert!(of_each.values().all(|&polls| polls <= 10), "{of_each:?}");
+    // No poll is held while another task is in flight: only the last one may be.
+    let held = polls.iter().position(|poll| poll.param("wait") != Some("0")).unwrap_or(polls.len());
+    assert!(polls[held..].iter().all(|poll| poll.path == polls[polls.len() - 1].path), "{polls:#?}");
 }
 
 #[test]
-fn a_thousand_caches_cost_two_requests_each() {
+fn sends_two_requests_for_each_of_a_thousand_caches() {
     let server = server_of(1000, Plan::default());
     let ran = run(&server, "purge --all -y --json").exits(0).says("1000 deleted");
     assert!(server.requests().len() <= 2200, "{}", server.requests().len());
@@ -80,21 +80,21 @@ fn a_thousand_caches_cost_two_requests_each() {
 }
 
 #[test]
-fn the_number_at_once_can_be_set() {
+fn limits_running_deletions() {
     for (number, most) in [("1", 1), ("6", 6), ("100", 8)] {
         let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
         run(&server, &format!("purge --all -y --interval 0.1 --max-running {number}")).exits(0);
         assert_eq!(server.max_running(), most);
         assert!(caches(&server).is_empty());
     }
-    // One at a time is followed as a single deletion is: the server holds the looks.
+    // One at a time is followed as a single deletion is: the server holds the polls.
     let server = server_of(2, Plan::lasting(Duration::from_millis(500)));
     run(&server, "purge --all -y --max-running 1").exits(0);
     assert_eq!(endpoints(&server).len(), 1 + 2 * 2, "{:?}", endpoints(&server));
 }
 
 #[test]
-fn what_list_shows_is_what_purge_deletes() {
+fn deletes_what_list_shows() {
     let server = || {
         Server::start(Config {
             caches: [
@@ -143,10 +143,10 @@ fn what_list_shows_is_what_purge_deletes() {
 }
 
 #[test]
-fn nothing_selected_is_a_success() {
+fn exits_0_if_no_caches_match() {
     let server = Server::start(Config::default());
     for words in ["purge -V 9.* -y", "purge -V 9.* -y --json", "purge -V 9.* -d"] {
-        run(&server, words).exits(0).prints("").says("no runtime cache is selected");
+        run(&server, words).exits(0).prints("").says("no runtime caches match");
     }
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
     let empty = Server::start(Config { caches: vec![], ..Config::default() });
@@ -154,7 +154,7 @@ fn nothing_selected_is_a_success() {
 }
 
 #[test]
-fn lines_carry_the_name_of_their_cache() {
+fn prefixes_lines_with_their_cache() {
     let server = server_of(3, Plan::lasting(Duration::from_millis(300)));
     let ran = run(&server, "purge --all -y --interval 0.1").exits(0);
     let mut lines: Vec<&str> = ran.stdout.lines().collect();
@@ -168,13 +168,13 @@ fn lines_carry_the_name_of_their_cache() {
     for n in 0..3 {
         let cache = format!("R 4.{n}.0 Local");
         assert!(ran.stderr.contains(&format!("{cache}: task ")), "{ran:#?}");
-        assert_eq!(ran.stderr.matches(&format!("deleted {cache}, after ")).count(), 1, "{ran:#?}");
+        assert_eq!(ran.stderr.matches(&format!("deleted {cache} in ")).count(), 1, "{ran:#?}");
     }
     run(&server_of(3, Plan::default()), "purge --all -yq").exits(0).says_nothing();
 }
 
 #[test]
-fn each_cache_is_accounted_for() {
+fn reports_each_cache() {
     let all = r_caches(8);
     let plans = vec![
         (all[1].clone(), Plan { duration: Duration::from_millis(600), ..Plan::failing(7, "disk on fire") }),
@@ -216,17 +216,17 @@ fn each_cache_is_accounted_for() {
             other => panic!("{other}"),
         }
     }
-    let ran = ran.says("error: the deletion of R 4.1.0 Local failed: disk on fire (task ");
+    let ran = ran.says("error: deletion of R 4.1.0 Local failed: disk on fire (task ");
     let ran =
         ran.says("error: R 4.5.0 Local: cannot delete the runtime cache: is disabled. (HTTP 400, code 194)");
-    assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 gone already, 1 failed, 1 refused"));
+    assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 already gone, 1 failed, 1 refused"));
     assert_eq!(server.max_running(), 4);
 }
 
 #[test]
-fn a_refused_key_or_role_stops_new_deletions() {
+fn stops_new_deletions_after_a_refused_key_or_role() {
     for (action, words) in [
-        (Action::error(403, 22, "You don't have permission."), "use the key of an administrator"),
+        (Action::error(403, 22, "You don't have permission."), "use an administrator's API key"),
         (Action::error(401, 24, "The requested operation requires authentication."), "check the API key"),
         (Action::html(403), "something in front of Connect blocks DELETE requests"),
     ] {
@@ -261,14 +261,14 @@ fn a_refused_key_or_role_stops_new_deletions() {
 }
 
 #[test]
-fn the_time_ends_new_deletions() {
+fn stops_new_deletions_at_the_timeout() {
     let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
     let ran = run(&server, "purge --all -y --json --max-running 2 --timeout 1.5").exits(7);
     let ends = sorted_ends(&ran);
     assert_eq!(ends[..2], ["4.0.0 running", "4.1.0 running"]);
     assert_eq!(ends[2..], [2, 3, 4, 5].map(|n| format!("4.{n}.0 not-started")));
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
-    assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started: the time ran out"));
+    assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started: timed out"));
     for record in records(&ran) {
         assert_eq!(record["task_id"].is_string(), record["status"] == "running", "{record}");
         if let Some(id) = record["task_id"].as_str() {
@@ -280,19 +280,19 @@ fn the_time_ends_new_deletions() {
 }
 
 #[test]
-fn no_deletion_starts_once_the_time_is_over() {
+fn starts_no_deletion_after_the_timeout() {
     let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
     // The first one's answer takes longer than the time there is for all of them.
     let slow = Action::Delay(Duration::from_millis(1500));
     server.fault(Fault::new(Endpoint::Delete, slow).with_effect());
     let ran = run(&server, "purge --all -y --json --timeout 1").exits(7);
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1, "{ran:#?}");
-    assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started: the time ran out"));
+    assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started: timed out"));
     assert_eq!(sorted_ends(&ran)[0], "4.0.0 running");
 }
 
 #[test]
-fn the_worst_end_is_the_exit_status() {
+fn exits_with_the_worst_status() {
     let all = r_caches(3);
     let (long, failing) = (Plan::lasting(Duration::from_secs(60)), Plan::failing(1, "no"));
     let gone = Plan { vanishes: true, ..Plan::default() };
@@ -300,19 +300,19 @@ fn the_worst_end_is_the_exit_status() {
     let denied = || Fault::new(Endpoint::Delete, Action::error(403, 22, "no")).skip(2);
     let words = "purge --all -y --timeout 1 --retries 0 --max-running 1";
     for (plans, fault, status, summary) in [
-        ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 gone already"),
+        ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 already gone"),
         (
             [Plan::default(), long.clone(), long.clone()],
             None,
             7,
-            "1 deleted, 1 still running, 1 not started: the time ran out",
+            "1 deleted, 1 still running, 1 not started: timed out",
         ),
-        ([long.clone(), gone, long.clone()], Some(lost()), 6, "1 gone already, 1 unknown, 1 still running"),
+        ([long.clone(), gone, long.clone()], Some(lost()), 6, "1 already gone, 1 unknown, 1 still running"),
         (
             [failing.clone(), long.clone(), long.clone()],
             None,
             1,
-            "1 failed, 1 still running, 1 not started: the time ran out",
+            "1 failed, 1 still running, 1 not started: timed out",
         ),
         (
             [long.clone(), failing.clone(), long.clone()],
@@ -331,7 +331,7 @@ fn the_worst_end_is_the_exit_status() {
 }
 
 #[test]
-fn a_dry_run_has_the_server_check_each() {
+fn checks_each_cache_in_a_dry_run() {
     let all = r_caches(6);
     let plans = vec![(all[2].clone(), Plan { vanishes: true, ..Plan::default() })];
     let server = Server::start(Config { caches: all, plans, ..Config::default() });
@@ -339,7 +339,7 @@ fn a_dry_run_has_the_server_check_each() {
     let mut expected: Vec<String> = (0..6).map(|n| format!("4.{n}.0 would-delete")).collect();
     expected[2] = "4.2.0 absent".into();
     assert_eq!(sorted_ends(&ran), expected);
-    assert_eq!(ran.stderr.lines().last(), Some("5 would be deleted, 1 gone already"));
+    assert_eq!(ran.stderr.lines().last(), Some("5 would be deleted, 1 already gone"));
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 6);
     assert!(requests_to(&server, Endpoint::Delete).is_empty());
     assert_eq!(caches(&server).len(), 5);
@@ -350,11 +350,11 @@ fn a_dry_run_has_the_server_check_each() {
 }
 
 #[test]
-fn a_look_that_fails_does_not_hold_up_the_others() {
+fn continues_other_deletions_during_a_failed_poll() {
     let server = server_of(6, Plan::default());
     let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
     server.fault(Fault::new(Endpoint::Task, Action::Reply { status: 503, headers, body: "busy".into() }));
-    let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("trying again in 2.0 s");
+    let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("retrying in 2.0 s");
     assert_eq!(ends(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
     let requests = server.requests();
     let busy = requests.iter().find(|request| request.status == Some(503)).unwrap();
@@ -366,7 +366,7 @@ fn a_look_that_fails_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn a_task_whose_looks_go_on_failing_is_settled_beside_the_others() {
+fn resolves_a_task_with_failed_polls_during_other_deletions() {
     let all = r_caches(5);
     // The first cache goes as its task starts, and nobody learns how the task ends.
     let plans =
@@ -380,7 +380,7 @@ fn a_task_whose_looks_go_on_failing_is_settled_beside_the_others() {
 }
 
 #[test]
-fn a_deletion_in_doubt_does_not_hold_up_the_others() {
+fn continues_other_deletions_during_a_doubt() {
     let server = server_of(5, Plan::default());
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
     let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("5 deleted");
@@ -393,7 +393,7 @@ fn a_deletion_in_doubt_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn a_cache_that_went_with_a_lost_answer_was_deleted() {
+fn reports_a_cache_that_is_gone_after_a_lost_reply_as_deleted() {
     let server = server_of(4, Plan::default());
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).skip(1).with_effect());
     let ran = run(&server, "purge --all -y --json").exits(0).says("4 deleted");
@@ -404,10 +404,10 @@ fn a_cache_that_went_with_a_lost_answer_was_deleted() {
 }
 
 #[test]
-fn orphans_go_only_where_that_is_sure() {
+fn deletes_orphaned_caches_only_if_certain() {
     let config = || Config { caches: r_caches(3), ..Config::default() };
     let missing = Server::start(Config { installations_r: Installations::Missing, ..config() });
-    run(&missing, "purge --orphaned -y").exits(5).prints("").says("cannot list the R versions");
+    run(&missing, "purge --orphaned -y").exits(5).prints("").says("cannot list the server's R installations");
     let broken = Server::start(config());
     broken.fault(Fault::new(Endpoint::InstallationsR, Action::CutJson));
     run(&broken, "purge --orphaned -y").exits(6).prints("");
@@ -415,7 +415,7 @@ fn orphans_go_only_where_that_is_sure() {
     run(&empty, "purge --orphaned -y")
         .exits(0)
         .prints("")
-        .says("no R cache is called orphaned: the server names no installation of it");
+        .says("no R cache counts as orphaned: the server reports no installation of it");
     for server in [missing, broken, empty] {
         assert!(requests_to(&server, Endpoint::Delete).is_empty());
         assert_eq!(caches(&server).len(), 3);
@@ -426,13 +426,13 @@ fn orphans_go_only_where_that_is_sure() {
 }
 
 #[test]
-fn an_interrupt_leaves_the_ids_of_what_was_started() {
+fn prints_task_ids_before_an_interrupt() {
     use std::os::unix::process::ExitStatusExt;
 
     let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
     let (mut command, _home) = connect_cache(&server).words("purge --all -y").into_command();
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    server.wait_for("a look at each task", Duration::from_secs(30), |requests| {
+    server.wait_for("a poll of each task", Duration::from_secs(30), |requests| {
         requests.iter().filter(|request| request.endpoint == Endpoint::Task).count() >= 4
     });
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -448,7 +448,7 @@ fn an_interrupt_leaves_the_ids_of_what_was_started() {
 }
 
 #[test]
-fn a_pattern_of_many_stars_ends_in_time() {
+fn matches_a_glob_of_many_stars_in_time() {
     let server = Server::start(Config {
         caches: vec![Cache::new("R", "4.3.0", "a".repeat(500)), Cache::new("R", "4.3.1", "a".repeat(500))],
         ..Config::default()
@@ -466,7 +466,7 @@ fn a_pattern_of_many_stars_ends_in_time() {
 }
 
 #[test]
-fn a_closed_pipe_does_not_keep_a_purge_from_the_truth() {
+fn completes_a_purge_after_a_closed_pipe() {
     let server = server_of(6, Plan::lasting(Duration::from_millis(400)));
     let (mut command, _home) = connect_cache(&server).words("purge --all -y --json").into_command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -477,7 +477,7 @@ fn a_closed_pipe_does_not_keep_a_purge_from_the_truth() {
 }
 
 #[test]
-fn a_key_refused_while_tasks_are_followed_stops_new_deletions() {
+fn stops_new_deletions_if_a_poll_refuses_the_key() {
     let server = server_of(3, Plan::lasting(Duration::from_secs(60)));
     for endpoint in [Endpoint::Task, Endpoint::DryRun] {
         server.fault(Fault::new(endpoint, Action::error(401, 24, "no")).times(usize::MAX));

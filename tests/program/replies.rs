@@ -36,7 +36,7 @@ fn telling_of_task_a(plan: Plan, state: &str) -> Server {
 }
 
 #[test]
-fn what_is_no_list_is_refused_with_what_was_expected_and_what_came() {
+fn reports_the_expected_and_the_received_list() {
     for (action, says) in [
         (Action::html(200), "but got no JSON; the reply starts with: <"),
         (with_body(""), "but got no JSON; the reply is empty"),
@@ -55,21 +55,21 @@ fn what_is_no_list_is_refused_with_what_was_expected_and_what_came() {
         (with_body(r#"{"caches":[{"language":"R"}]}"#), "but got something else: missing field `version`"),
         (with_body(r#"{"caches":[{"language":1}]}"#), "but got something else"),
         (with_body(r#"{"caches":[]} trailing"#), "but got no JSON"),
-        (Action::html(404), "HTTP 404, and not from Connect itself; the reply starts with: <"),
-        (reply(404, &[], r#"{"message":"Not Found"}"#), "HTTP 404, and not from Connect itself"),
+        (Action::html(404), "HTTP 404, not from Connect; the reply starts with: <"),
+        (reply(404, &[], r#"{"message":"Not Found"}"#), "HTTP 404, not from Connect"),
         (reply(204, &[], ""), "the reply is empty"),
-        (Action::html(413), "HTTP 413, and not from Connect itself"),
+        (Action::html(413), "HTTP 413, not from Connect"),
     ] {
         let server = answering(Endpoint::List, action);
         let ran = run(&server, "list").exits(6).prints("").fails_with(says);
-        ran.fails_with("check the server's address, a path prefix included");
+        ran.fails_with("check the server URL, including any path prefix");
         // A whole but wrong reply is final.
         assert_eq!(server.requests().len(), 1, "{says}");
     }
 }
 
 #[test]
-fn a_wrong_reply_is_shown_shortly_and_harmlessly() {
+fn shows_the_escaped_start_of_a_wrong_reply() {
     let server = answering(Endpoint::List, with_body(&format!("\x1b[2J\u{202e}\nx{}", "y".repeat(5000))));
     let ran = run(&server, "list").exits(6).fails_with("\\u{1b}[2J\\u{202e} xyyy");
     assert!(ran.stderr.len() < 500, "{ran:#?}");
@@ -78,7 +78,7 @@ fn a_wrong_reply_is_shown_shortly_and_harmlessly() {
 }
 
 #[test]
-fn a_reply_that_never_ends_is_not_read_to_the_end() {
+fn stops_reading_a_reply_that_never_ends() {
     for words in ["list", "purge --all -y"] {
         let server = answering(Endpoint::List, Action::Endless);
         run(&server, words).exits(6).prints("").fails_with("the reply is too large");
@@ -87,7 +87,7 @@ fn a_reply_that_never_ends_is_not_read_to_the_end() {
 }
 
 #[test]
-fn a_head_over_the_limit_is_refused() {
+fn rejects_a_head_over_the_limit() {
     for bytes in [31 << 10, 100 << 10] {
         let long = "x".repeat(bytes);
         let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
@@ -104,7 +104,7 @@ fn a_head_over_the_limit_is_refused() {
 }
 
 #[test]
-fn a_task_of_another_shape_is_no_answer_and_a_dry_run_settles() {
+fn resolves_a_malformed_task_with_a_dry_run() {
     for body in [
         r#"{"id":"a","output":[],"code":0,"error":"","last":0}"#,
         r#"{"id":"a","output":[],"finished":"yes","code":0,"error":"","last":0}"#,
@@ -132,7 +132,7 @@ fn a_task_of_another_shape_is_no_answer_and_a_dry_run_settles() {
 }
 
 #[test]
-fn what_may_be_null_or_missing_may_be_so_and_more_is_ignored() {
+fn accepts_null_missing_and_unknown_fields() {
     for body in [
         r#"{"id":"a","finished":true,"code":0,"last":0}"#,
         r#"{"id":"a","output":null,"result":null,"finished":true,"code":0,"error":null,"last":0}"#,
@@ -152,16 +152,16 @@ fn what_may_be_null_or_missing_may_be_so_and_more_is_ignored() {
 }
 
 #[test]
-fn a_failed_task_without_a_reason_is_a_failure() {
+fn reports_a_failed_task_without_a_reason() {
     for error in ["", r#""error":"","#, r#""error":null,"#] {
         let body = format!(r#"{{"id":"a",{error}"finished":true,"code":5,"last":0}}"#);
         let server = telling_of_task_a(Plan::lasting(Duration::from_secs(60)), &body);
-        run(&server, DELETE).exits(1).says("failed: the server gives no reason (task a, code 5)");
+        run(&server, DELETE).exits(1).says("failed: no reason given (task a, code 5)");
     }
 }
 
 #[test]
-fn a_deletion_without_a_proper_task_is_in_doubt() {
+fn leaves_a_deletion_without_a_valid_task_in_doubt() {
     for body in [r#"{"task_id":"../v1/user"}"#, r#"{"task_id":""}"#, r#"{"task_id":null}"#, "{}", "", "hi"] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::Delete, with_body(body)).with_effect());
@@ -175,14 +175,14 @@ fn a_deletion_without_a_proper_task_is_in_doubt() {
 }
 
 #[test]
-fn a_dry_run_that_starts_a_task_is_a_wrong_reply() {
+fn rejects_a_dry_run_that_starts_a_task() {
     let server = answering(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#));
     let ran = run(&server, &format!("{DELETE} -d")).exits(6).prints("");
-    ran.says("expected a dry run's answer, without a task, but got something else: it started task abc");
+    ran.says("expected a dry run's reply without a task, but got something else: it started task abc");
 }
 
 #[test]
-fn redirects_are_not_followed_and_name_the_address_to_configure() {
+fn suggests_the_url_of_a_redirect_without_following_it() {
     let elsewhere = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
     for status in [301, 302, 303, 307, 308] {
         for (words, endpoint, path) in [
@@ -209,14 +209,14 @@ fn redirects_are_not_followed_and_name_the_address_to_configure() {
 }
 
 #[test]
-fn a_redirect_to_another_page_is_a_login_or_a_proxy() {
+fn explains_a_redirect_to_another_page() {
     for location in
         ["/__login__?url=hunter2", "https://login.invalid/saml?x=hunter2", "/__api__/other#hunter2"]
     {
         let server = answering(Endpoint::List, reply(302, &[("location", location)], ""));
         run(&server, "list")
             .exits(6)
-            .fails_with("a login page or a proxy answered: check the server's address")
+            .fails_with("a login page or a proxy replied; check the server URL")
             .never_says("hunter2");
         assert_eq!(server.requests().len(), 1);
     }
@@ -229,8 +229,8 @@ fn a_redirect_to_another_page_is_a_login_or_a_proxy() {
 }
 
 #[test]
-fn who_refuses_in_front_of_connect_is_called_so() {
-    let refused = "something in front of Connect refused";
+fn names_a_gateway_that_refuses() {
+    let refused = "a gateway or proxy in front of Connect refused the request";
     for (status, words, endpoint, says) in [
         (401, "list", Endpoint::List, refused),
         (403, "list", Endpoint::List, refused),
@@ -238,27 +238,28 @@ fn who_refuses_in_front_of_connect_is_called_so() {
         (403, DELETE, Endpoint::Delete, BLOCKS),
     ] {
         let server = answering(endpoint, Action::html(status));
-        run(&server, words).exits(3).says(&format!("HTTP {status}, and not from Connect itself")).says(says);
+        run(&server, words).exits(3).says(&format!("HTTP {status}, not from Connect")).says(says);
         assert_eq!(endpoints(&server), [endpoint]);
         assert_eq!(caches(&server).len(), 2);
     }
 }
 
 #[test]
-fn a_page_that_is_not_found_is_a_wrong_address_and_no_missing_cache() {
+fn takes_a_404_page_for_a_wrong_url() {
     let server = answering(Endpoint::Delete, Action::html(404));
     for words in [DELETE.to_owned(), format!("{DELETE} --ignore-not-found")] {
-        run(&server, &words).exits(6).says("check the server's address, a path prefix included");
+        run(&server, &words).exits(6).says("check the server URL, including any path prefix");
     }
     let server = answering(Endpoint::Task, Action::html(404));
-    run(&server, "task abc").exits(6).fails_with("not from Connect itself");
+    run(&server, "task abc").exits(6).fails_with("not from Connect");
     assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
-fn a_deprecated_endpoint_draws_a_warning() {
+fn warns_of_a_deprecated_endpoint() {
     let server = Server::start(Config { deprecated: Some("v2/caches".into()), ..Config::default() });
-    let warning = "warning: the server calls v1/system/caches/runtime deprecated; instead: v2/caches\n";
+    let warning =
+        "warning: the server reports v1/system/caches/runtime as deprecated, replaced by v2/caches\n";
     let ran = run(&server, "list").exits(0);
     assert_eq!(ran.stderr, warning, "{ran:#?}");
     run(&server, "list -q").exits(0).says_nothing();
@@ -266,19 +267,19 @@ fn a_deprecated_endpoint_draws_a_warning() {
 }
 
 #[test]
-fn a_deprecated_endpoint_is_warned_of_once_in_a_run() {
+fn warns_of_a_deprecated_endpoint_once_per_run() {
     let versions = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let deprecated = Some("n/a".into());
     let server = Server::start(Config { caches: versions, deprecated, ..Config::default() });
     let ran = run(&server, "purge --all -y").exits(0);
     let warnings = |of: &str| ran.stderr.lines().filter(|line| line.contains(of)).count();
-    assert_eq!(warnings("v1/system/caches/runtime deprecated"), 1, "{ran:#?}");
+    assert_eq!(warnings("v1/system/caches/runtime as deprecated"), 1, "{ran:#?}");
     // All tasks are of one endpoint.
     assert_eq!(warnings("deprecated"), 2, "{ran:#?}");
 }
 
 #[test]
-fn nothing_is_said_of_a_cache_that_could_not_be_asked_for() {
+fn claims_nothing_about_a_cache_without_a_reply() {
     let plan = Plan::lasting(Duration::from_secs(60));
     let server = Server::start(Config { plan, ..Config::default() });
     server.fault(Fault::new(Endpoint::Task, Action::html(502)).times(usize::MAX));
@@ -286,7 +287,7 @@ fn nothing_is_said_of_a_cache_that_could_not_be_asked_for() {
     let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
     // The dry run had no answer either.
-    ran.says("error: outcome unknown for R 4.3.0 Local: cannot look at the task")
+    ran.says("error: outcome unknown for R 4.3.0 Local: cannot poll the task")
         .says("--wait")
         .never_says("exists");
 }
@@ -324,14 +325,14 @@ fn encoded(status: u16, encoding: &str) -> Action {
 }
 
 #[test]
-fn names_an_encoding_that_was_not_requested() {
+fn names_an_unrequested_encoding() {
     for encoding in ["gzip", "br", "deflate", "zstd", "GZIP"] {
         let server = answering(Endpoint::List, encoded(200, encoding));
         run(&server, "list")
             .exits(6)
             .prints("")
             .fails_with(&format!(
-                "HTTP 200, with an encoding that was not requested (Content-Encoding: {encoding}); have the \
+                "HTTP 200, with an unrequested Content-Encoding: {encoding}; make the \
                  gateway in front of Connect honor Accept-Encoding"
             ))
             .never_says("\u{fffd}")
@@ -344,11 +345,11 @@ fn names_an_encoding_that_was_not_requested() {
     );
     // The status counts as it does otherwise.
     let server = answering(Endpoint::List, encoded(404, "gzip"));
-    run(&server, "list").exits(6).fails_with("HTTP 404, with an encoding that was not requested");
+    run(&server, "list").exits(6).fails_with("HTTP 404, with an unrequested Content-Encoding");
     run(&answering(Endpoint::List, encoded(403, "gzip")), "list").exits(3).never_says("\u{fffd}");
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::List, encoded(502, "gzip")));
-    run(&server, "list --json").exits(0).says("(Content-Encoding: gzip); trying again in");
+    run(&server, "list --json").exits(0).says("Content-Encoding: gzip; retrying in");
 
     // A wrong or empty header does no harm to a reply that can be read.
     for encoding in ["gzip", "identity", ""] {
@@ -373,14 +374,14 @@ fn answered_once(action: Action) -> Server {
 fn leaves_a_delete_in_doubt_whose_reply_is_encoded() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, encoded(200, "gzip")).with_effect());
-    run(&server, DELETE).exits(0).says("(Content-Encoding: gzip); the deletion may have started");
+    run(&server, DELETE).exits(0).says("Content-Encoding: gzip; the deletion may have started");
     assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
 }
 
 const BLOCKS: &str = "something in front of Connect blocks DELETE requests";
 
 #[test]
-fn says_that_a_gateway_blocks_delete() {
+fn reports_a_gateway_that_blocks_delete() {
     for (action, exit) in [
         (Action::html(405), 6),
         (Action::html(501), 6),
@@ -402,14 +403,14 @@ fn says_that_a_gateway_blocks_delete() {
 }
 
 #[test]
-fn says_that_something_else_answers_delete() {
+fn reports_another_server_that_replies_to_delete() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, Action::html(200)).times(usize::MAX));
     server.fault(Fault::new(Endpoint::DryRun, Action::html(200)).times(usize::MAX));
     let ran = run(&server, &format!("{DELETE} --json")).exits(6).says("the deletion may have started");
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
-    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache by a dry run: expected a ")
-        .says("dry run's answer, without a task, but got no JSON; the reply starts with: <html>")
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: expected a ")
+        .says("dry run's reply without a task, but got no JSON; the reply starts with: <html>")
         .says(BLOCKS);
     assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
     let ran = run(&server, &format!("{DELETE} -d --json")).exits(6).says(BLOCKS);
@@ -417,13 +418,13 @@ fn says_that_something_else_answers_delete() {
 }
 
 #[test]
-fn says_that_a_gateway_may_strip_bodies() {
+fn reports_a_gateway_that_may_strip_bodies() {
     for (status, code) in [(400, 12), (400, 180)] {
         let server = answering(Endpoint::Delete, Action::error(status, code, "what?"));
         let ran = run(&server, &format!("{DELETE} --json")).exits(5);
         assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
         ran.says(&format!(
-            "what? (HTTP 400, code {code}); the request named the cache: a gateway may strip the bodies of DELETE \
+            "what? (HTTP 400, code {code}); a gateway may strip the bodies of DELETE \
              requests"
         ));
     }

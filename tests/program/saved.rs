@@ -32,7 +32,7 @@ fn good(name: &str, server: &Server) -> Value {
 }
 
 #[test]
-fn a_name_gives_address_and_key() {
+fn uses_url_and_key_of_a_saved_server() {
     let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
     let entries = [
         good("ours", &server),
@@ -46,7 +46,7 @@ fn a_name_gives_address_and_key() {
 }
 
 #[test]
-fn the_configurations_folder_goes_before_the_home() {
+fn prefers_the_configuration_directory_to_the_home() {
     let server = Server::start(Config::default());
     let wrong = entry("ours", "http://127.0.0.1:1", json!("x"), false, None);
     let program = with_saved(&[wrong]);
@@ -58,7 +58,7 @@ fn the_configurations_folder_goes_before_the_home() {
 }
 
 #[test]
-fn the_saved_authority_and_insecure_flag_count() {
+fn uses_ca_and_insecure_flag_of_a_saved_server() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let entry = |insecure, pem: Option<&str>| entry("ours", &server.url(), json!("admin-key"), insecure, pem);
@@ -69,12 +69,12 @@ fn the_saved_authority_and_insecure_flag_count() {
     run(entry(false, None)).exits(6).fails_with("no trusted CA issued it");
     run(entry(false, Some(&other))).exits(6).fails_with("no trusted CA issued it");
     assert_eq!(server.requests().len(), 2);
-    run(entry(false, Some("no PEM"))).exits(2).fails_with("saved with the server has no certificate in it");
+    run(entry(false, Some("no PEM"))).exits(2).fails_with("saved with the server contains no certificate");
     assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
-fn a_name_beats_every_variable() {
+fn overrides_every_variable_by_name() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let other = Server::start(Config::default());
@@ -112,7 +112,7 @@ fn a_name_beats_every_variable() {
 }
 
 #[test]
-fn flags_beat_a_name() {
+fn overrides_a_saved_server_by_flags() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let bad = entry("ours", &server.url(), json!("wrong"), false, Some(&Ca::new().pem()));
@@ -130,7 +130,7 @@ fn flags_beat_a_name() {
 }
 
 #[test]
-fn a_name_and_an_address_exclude_each_other() {
+fn rejects_name_with_server() {
     let server = Server::start(Config::default());
     let program = with_saved(&[good("ours", &server)]);
     program
@@ -138,12 +138,12 @@ fn a_name_and_an_address_exclude_each_other() {
         .arg(server.url())
         .run()
         .exits(2)
-        .fails_with("--name and --server exclude each other");
+        .fails_with("--name cannot be combined with --server");
     assert_eq!(server.connections(), 0);
 }
 
 #[test]
-fn an_unknown_name_lists_the_names_there_are() {
+fn lists_saved_names_for_an_unknown_name() {
     let server = Server::start(Config::default());
     let entries = [good("prod", &server), good("staging", &server)];
     with_saved(&entries)
@@ -157,12 +157,12 @@ fn an_unknown_name_lists_the_names_there_are() {
         .never_says("admin-key");
     with_saved(&[]).words("list -n ours").run().exits(2).fails_with("there are none");
     Program::new().words("list -n ours").run().exits(2).fails_with("save one with rsconnect add");
-    Program::new().without("HOME").words("list -n ours").run().exits(2).fails_with("set HOME");
+    Program::new().without("HOME").words("list -n ours").run().exits(2).fails_with("HOME is not set");
     assert_eq!(server.connections(), 0);
 }
 
 #[test]
-fn an_entry_without_a_key_says_what_to_pass() {
+fn explains_an_entry_without_a_key() {
     let server = Server::start(Config::default());
     let mut without = good("ours", &server);
     without.as_object_mut().unwrap().remove("api_key");
@@ -176,14 +176,14 @@ fn an_entry_without_a_key_says_what_to_pass() {
             .words("list -n ours")
             .run()
             .exits(2)
-            .fails_with("has no API key; pass one with --api-key-file FILE or --api-key KEY");
+            .fails_with("has no API key; use --api-key-file FILE");
         with_saved(&[entry]).words("list -n ours -k admin-key").run().exits(0).prints(CACHES);
     }
     assert_eq!(server.requests().len(), 3);
 }
 
 #[test]
-fn a_broken_file_shows_nothing_of_what_is_in_it() {
+fn rejects_a_malformed_file_without_showing_it() {
     for content in [
         r#"{"ours": {"url": "http://127.0.0.1:1", "api_key": "hunter2""#,
         r#"{"ours": "hunter2"}"#,
@@ -205,12 +205,14 @@ fn a_broken_file_shows_nothing_of_what_is_in_it() {
     let run = |url: &str, key: &str| {
         with_saved(&[entry("ours", url, json!(key), false, None)]).words("list -n ours").run().exits(2)
     };
-    run("http://me:hunter2@host", "x").fails_with("has user info in it").never_says("hunter2");
-    run("http://127.0.0.1:1", "hunter2\n").fails_with("the API key has a line break").never_says("hunter2");
+    run("http://me:hunter2@host", "x").fails_with("contains user info").never_says("hunter2");
+    run("http://127.0.0.1:1", "hunter2\n")
+        .fails_with("the API key contains a line break")
+        .never_says("hunter2");
 }
 
 #[test]
-fn an_odd_entry_does_not_spoil_the_others() {
+fn ignores_malformed_entries_of_other_servers() {
     let server = Server::start(Config::default());
     let program = Program::new();
     let url = server.url();
@@ -237,17 +239,13 @@ fn reads_a_file_with_a_byte_order_mark() {
 }
 
 #[test]
-fn names_what_kind_of_server_is_saved() {
+fn names_the_kind_of_an_unusable_saved_server() {
     let server = Server::start(Config::default());
     let bare = |fields| with(json!({ "name": "ours", "url": server.url() }), fields);
     let oauth = json!({ "oauth_client_id": "x", "insecure": false, "ca_cert": null, "oauth_access_token": "hunter2" });
     let snowflake = |key: Value| json!({ "snowflake_connection_name": "x", "api_key": key });
     for (fields, flags, says) in [
-        (
-            oauth.clone(),
-            "",
-            "the saved server ours is an OAuth login and has no API key; pass one with --api-key-file",
-        ),
+        (oauth.clone(), "", "the saved server ours is an OAuth login and has no API key; use --api-key-file"),
         (snowflake(json!("hunter2")), "-k hunter2", "the saved server ours is a Snowflake server"),
         (snowflake(json!(null)), "", "--header 'Authorization: Snowflake Token="),
         (
@@ -260,7 +258,11 @@ fn names_what_kind_of_server_is_saved() {
             "-k hunter2",
             "is for shinyapps.io or Posit Connect Cloud",
         ),
-        (json!({ "token": null, "secret": null }), "", "the saved server ours has no API key; pass one"),
+        (
+            json!({ "token": null, "secret": null }),
+            "",
+            "the saved server ours has no API key; use --api-key-file FILE",
+        ),
     ] {
         let program = with_saved(&[bare(fields)]).env("CONNECT_API_KEY", "admin-key");
         let program = program.words("list -n ours").words(flags);
@@ -287,17 +289,17 @@ fn uses_the_default_server_if_none_is_named() {
     let ran = with_saved(&[insecure]).words("list").run().exits(0);
     assert_eq!(ran.stderr.lines().next(), Some(note.as_str()));
     with_saved(&entries).words("list -q").run().exits(0).says_nothing();
-    with_saved(&entries[..1]).words("list").run().exits(2).fails_with("no server is named");
+    with_saved(&entries[..1]).words("list").run().exits(2).fails_with("no server specified");
 
     // Whatever else names one is used instead.
     let program = with_saved(&entries).env("CONNECT_SERVER", "http://127.0.0.1:1");
-    program.words("list").run().exits(2).fails_with("there is no API key");
+    program.words("list").run().exits(2).fails_with("no API key specified");
     let login = with(entries[1].clone(), json!({ "api_key": null, "oauth_client_id": "x" }));
     with_saved(&[login]).words("list").run().exits(2).fails_with("is an OAuth login and has no API key");
 }
 
 #[test]
-fn an_address_without_a_key_uses_the_key_saved_for_it() {
+fn uses_the_key_saved_for_a_url() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let pem = ca.pem();
@@ -309,7 +311,7 @@ fn an_address_without_a_key_uses_the_key_saved_for_it() {
     run(&[ours("a", "admin-key"), ours("b", "admin-key")], &server.url()).exits(0).says_nothing();
     let ran = run(&[ours("a", "admin-key"), ours("b", "hunter2")], &server.url()).exits(2);
     ran.fails_with("two keys are saved for ").fails_with("; use --name a or --name b").never_says("hunter2");
-    run(&[other], &server.url()).exits(2).fails_with("there is no API key");
+    run(&[other], &server.url()).exits(2).fails_with("no API key specified");
     let login = with(ours("a", ""), json!({ "oauth_client_id": "x" }));
     run(std::slice::from_ref(&login), &server.url()).exits(2).fails_with("a is an OAuth login");
     run(&[login, ours("b", "admin-key")], &server.url()).exits(0);
@@ -318,7 +320,7 @@ fn an_address_without_a_key_uses_the_key_saved_for_it() {
     let program = with_saved(&[ours("a", "admin-key")]).trusting(&ca).env("CONNECT_API_KEY", "wrong");
     program.words("list -s").arg(server.url()).run().exits(3);
     let program = with_saved(&[ours("a", "admin-key")]).env("CONNECT_SERVER", server.url());
-    program.words("list").run().exits(2).fails_with("there is no API key");
+    program.words("list").run().exits(2).fails_with("no API key specified");
     // The saved CA does not count beside one that is given.
     let program = with_saved(&[ours("a", "admin-key")]).trusting(&Ca::new());
     program.words("list -s").arg(server.url()).run().exits(6).fails_with("no trusted CA issued it");

@@ -25,7 +25,7 @@ fn shows_no_key(ran: Ran) -> Ran {
 }
 
 #[test]
-fn no_command_shows_the_key_whatever_goes_wrong() {
+fn hides_the_key_in_errors_of_every_command() {
     let all = [
         Endpoint::List,
         Endpoint::Delete,
@@ -73,7 +73,7 @@ fn no_command_shows_the_key_whatever_goes_wrong() {
 }
 
 #[test]
-fn no_trouble_on_the_way_shows_the_key() {
+fn hides_the_key_in_network_errors() {
     let server = server_over_tls(&Ca::new(), config());
     let plain = server.url().replace("https", "http");
     for words in [
@@ -88,7 +88,7 @@ fn no_trouble_on_the_way_shows_the_key() {
 }
 
 #[test]
-fn no_mistake_around_the_key_shows_it() {
+fn hides_the_key_in_usage_errors() {
     let server = Server::start(config());
     for words in [
         "list -khunter2 --frob",
@@ -134,14 +134,14 @@ fn no_mistake_around_the_key_shows_it() {
 }
 
 #[test]
-fn a_key_stuck_to_its_option_is_not_shown() {
+fn hides_a_key_joined_to_its_option() {
     for words in ["list --api-keyhunter2", "--api-keyhunter2 list", "list --api-key:hunter2"] {
         shows_no_key(Program::new().env("CONNECT_SERVER", "http://localhost:1").words(words).run().exits(2));
     }
 }
 
 #[test]
-fn verbose_shows_each_request_and_its_reply() {
+fn logs_each_request_and_reply() {
     let server = Server::start(Config::default());
     let url = format!("{}/__api__/v1", server.url());
     let ran = run(&server, "list -v").exits(0);
@@ -161,12 +161,12 @@ fn verbose_shows_each_request_and_its_reply() {
     let ran = run(&server, "list -v").exits(0);
     let traced: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("GET ")).collect();
     assert_eq!(traced.len(), 2, "{ran:#?}");
-    assert!(traced[0].contains("the answer was lost") && traced[0].ends_with(" ms"), "{ran:#?}");
+    assert!(traced[0].contains("the reply was lost") && traced[0].ends_with(" ms"), "{ran:#?}");
     run(&server, "list -vq").exits(0).says_nothing();
 }
 
 #[test]
-fn more_verbose_shows_heads_and_the_start_of_bodies_without_cookies() {
+fn logs_heads_and_bodies_without_cookies() {
     let body = format!("{{\"caches\":[],\"x\":\"{}\"}}", "y".repeat(5000));
     let server = Server::start(Config::default());
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -193,7 +193,7 @@ fn more_verbose_shows_heads_and_the_start_of_bodies_without_cookies() {
 }
 
 #[test]
-fn a_redirects_query_is_traced_no_more_than_it_is_reported() {
+fn hides_the_query_of_a_redirect() {
     let server = Server::start(Config::default());
     let headers = vec![("Location".to_owned(), "https://login.invalid/x?token=hunter2#hunter2".to_owned())];
     server.fault(Fault::new(Endpoint::List, Action::Reply { status: 302, headers, body: String::new() }));
@@ -201,7 +201,7 @@ fn a_redirects_query_is_traced_no_more_than_it_is_reported() {
 }
 
 #[test]
-fn a_key_file_that_all_may_read_draws_a_warning() {
+fn warns_of_a_key_file_readable_by_all() {
     let server = Server::start(config());
     let with_mode = |mode: u32, words: &str| {
         let program = connect_cache(&server).without("CONNECT_API_KEY").words(words);
@@ -216,7 +216,9 @@ fn a_key_file_that_all_may_read_draws_a_warning() {
     };
     for words in ["list --api-key-file", "list"] {
         for mode in [0o644, 0o604, 0o666] {
-            with_mode(mode, words).says("warning: the key file ").says("chmod 600 it");
+            with_mode(mode, words)
+                .says("warning: all users of this host can read the key file; run: chmod 600 ")
+                .says("; run: chmod 600 /");
         }
         for mode in [0o600, 0o400, 0o640] {
             with_mode(mode, words).says_nothing();
@@ -226,11 +228,11 @@ fn a_key_file_that_all_may_read_draws_a_warning() {
 }
 
 #[test]
-fn plain_http_to_another_host_draws_a_warning() {
+fn warns_of_plain_http_to_another_host() {
     let server = Server::start(Config::default());
     let to = |url: &str| connect_cache(&server).words("list --retries 0 -s").arg(url).run().exits(6);
-    let warning = "is plain http: the API key travels unencrypted";
-    to("http://connect.invalid").says("warning: http://connect.invalid is plain http").says(warning);
+    let warning = "uses plain http; the API key is sent unencrypted";
+    to("http://connect.invalid").says("warning: http://connect.invalid uses plain http").says(warning);
     to("https://connect.invalid").never_says(warning);
     let port = server.url().rsplit(':').next().unwrap().to_owned();
     for host in ["127.0.0.1", "localhost"] {
@@ -240,14 +242,14 @@ fn plain_http_to_another_host_draws_a_warning() {
 }
 
 #[test]
-fn a_name_that_resolves_nowhere_is_said_so() {
+fn reports_a_host_name_that_does_not_resolve() {
     let server = Server::start(Config { plan: Plan::default(), ..Config::default() });
     let ran = connect_cache(&server).words("list --retries 0 -s https://connect.invalid").run().exits(6);
-    ran.fails_with("the name connect.invalid cannot be resolved").fails_with("check the server's address");
+    ran.fails_with("cannot resolve host connect.invalid").fails_with("check the server URL");
 }
 
 #[test]
-fn a_reply_that_echoes_what_is_secret_shows_it_to_nobody() {
+fn masks_secrets_that_a_reply_echoes() {
     let echo = format!("you sent Authorization: Key {KEY}");
     for (status, body) in [
         (200, echo.clone()),
@@ -269,7 +271,7 @@ fn a_reply_that_echoes_what_is_secret_shows_it_to_nobody() {
 }
 
 #[test]
-fn a_task_that_echoes_what_is_secret_shows_it_to_nobody() {
+fn masks_secrets_that_a_task_echoes() {
     let plan = connect_test_server::Plan {
         code: 1,
         error: format!("bad key {KEY}"),

@@ -142,11 +142,11 @@ fn warns_of_plain_http() {
     let server = Server::start(Config::default());
     let proxy = Proxy::start(Lets::All);
     let program = connect_cache(&server).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
-    program.words("list -s").arg(named(&server)).run().exits(0).says("travels unencrypted");
+    program.words("list -s").arg(named(&server)).run().exits(0).says("is sent unencrypted");
 }
 
 #[test]
-fn resolves_the_name_where_the_scheme_says() {
+fn resolves_the_name_locally_or_remotely_by_scheme() {
     let server = Server::start(Config::default());
     let proxy = Proxy::start(Lets::All);
     // The first is a name, and the system resolves it to 127.0.0.1.
@@ -165,7 +165,7 @@ fn resolves_the_name_where_the_scheme_says() {
     }
     let program =
         list(&server, "http://connect.invalid").env("ALL_PROXY", format!("socks5://{}", proxy.address));
-    program.run().exits(6).fails_with("the name connect.invalid cannot be resolved");
+    program.run().exits(6).fails_with("cannot resolve host connect.invalid");
     assert_eq!(proxy.asked().len(), 6);
 }
 
@@ -180,8 +180,8 @@ fn sends_credentials_decoded_and_never_shows_them() {
     };
     run("us%20er:p%40ss:w%25rd@").exits(0).prints(CACHES);
     assert_eq!(proxy.asked(), ["us er:p@ss:w%rd name connect.test"]);
-    let through = |masked: &str| format!("the proxy socks5h://{masked}{}", proxy.address);
-    run("us%20er:wrong@").exits(6).says(&through("***@")).says("it refuses the user name and password");
+    let through = |masked: &str| format!("connection through proxy socks5h://{masked}{}", proxy.address);
+    run("us%20er:wrong@").exits(6).says(&through("***@")).says("it rejected the user name and password");
     run("").exits(6).says(&through("")).says("it requires a user name and password");
     assert_eq!(server.requests().len(), 1);
 }
@@ -209,7 +209,7 @@ fn names_a_proxy_that_does_not_connect() {
         for server in [&tls, &plain] {
             let variable = format!("socks5h://{}", proxy.address);
             let ran = list(server, &named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
-            ran.fails_with(&format!("the proxy {variable} does not let us through: {says}")).prints("");
+            ran.fails_with(&format!("connection through proxy {variable} failed: {says}")).prints("");
             // Nothing was sent, so a deletion is not in doubt.
             let program = connect_cache(server).words("delete -l R -V 4.3.0 --json -q --retries 0 -s");
             let ran = program.arg(named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
@@ -217,13 +217,13 @@ fn names_a_proxy_that_does_not_connect() {
         }
     }
     let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://127.0.0.1:1");
-    program.run().exits(6).fails_with("the proxy socks5h://127.0.0.1:1 does not let us through");
+    program.run().exits(6).fails_with("connection through proxy socks5h://127.0.0.1:1 failed");
     let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5://proxy.invalid");
     program
         .run()
         .exits(6)
-        .fails_with("the proxy socks5://proxy.invalid:1080")
-        .fails_with("name cannot be resolved");
+        .fails_with("connection through proxy socks5://proxy.invalid:1080")
+        .fails_with("cannot resolve its host name");
     assert_eq!((tls.connections(), plain.connections()), (0, 0));
 }
 
@@ -234,10 +234,7 @@ fn gives_up_on_a_proxy_that_stalls() {
     let server = Server::start(Config::default());
     let program = list(&server, &named(&server)).within(Duration::from_secs(9));
     let program = program.words("--request-timeout 0.1").env("ALL_PROXY", &proxy);
-    program
-        .run()
-        .exits(6)
-        .fails_with(&format!("the proxy {proxy} does not let us through: no answer within"));
+    program.run().exits(6).fails_with(&format!("connection through proxy {proxy} failed: no reply within"));
 }
 
 #[test]
@@ -247,5 +244,5 @@ fn reports_a_407_of_the_server_as_its_own() {
     server.fault(connect_test_server::Fault::new(connect_test_server::Endpoint::List, page));
     let proxy = Proxy::start(Lets::All);
     let program = list(&server, &named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
-    program.run().exits(6).fails_with("HTTP 407, and not from Connect itself");
+    program.run().exits(6).fails_with("HTTP 407, not from Connect");
 }

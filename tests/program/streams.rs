@@ -21,7 +21,7 @@ fn stderr_of(child: &mut Child) -> String {
 }
 
 #[test]
-fn a_closed_pipe_ends_a_list_quietly() {
+fn ends_a_list_quietly_after_a_closed_pipe() {
     let many = (0..5000).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let server = Server::start(Config { caches: many, ..Config::default() });
     let (mut child, _home) = spawn(&server, "list");
@@ -31,7 +31,7 @@ fn a_closed_pipe_ends_a_list_quietly() {
 }
 
 #[test]
-fn a_closed_pipe_does_not_keep_a_deletion_from_the_truth() {
+fn completes_a_deletion_after_a_closed_pipe() {
     let task = Plan { code: 1, error: "no".into(), ..Plan::lasting(Duration::from_secs(2)) };
     for (plan, status) in [(Plan::lasting(Duration::from_secs(2)), 0), (task, 1)] {
         let server = Server::start(Config { plan, ..Config::default() });
@@ -43,7 +43,7 @@ fn a_closed_pipe_does_not_keep_a_deletion_from_the_truth() {
 }
 
 #[test]
-fn what_cannot_be_written_is_no_success() {
+fn fails_if_results_cannot_be_written() {
     let server = Server::start(Config::default());
     for words in ["list", "list --json", "check", "delete -l R -V 4.3.0", "--version", "--help"] {
         let (mut command, _home) = connect_cache(&server).words(words).into_command();
@@ -58,12 +58,12 @@ fn what_cannot_be_written_is_no_success() {
 }
 
 #[test]
-fn an_interrupt_ends_by_the_signal_and_leaves_the_tasks_id() {
+fn ends_by_the_signal_after_printing_the_task_id() {
     use std::os::unix::process::ExitStatusExt;
 
     let server = server_with_tasks_of(Duration::from_secs(60));
     let (mut child, _home) = spawn(&server, "delete -l R -V 4.3.0");
-    server.wait_for("a look at the task", Duration::from_secs(30), |requests| {
+    server.wait_for("a poll of the task", Duration::from_secs(30), |requests| {
         requests.iter().any(|request| request.endpoint == Endpoint::Task)
     });
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -76,14 +76,14 @@ fn an_interrupt_ends_by_the_signal_and_leaves_the_tasks_id() {
 }
 
 #[test]
-fn no_control_characters_where_nobody_watches() {
+fn writes_no_control_characters_without_a_terminal() {
     let server = server_with_tasks_of(Duration::from_secs(2));
     let ran = crate::support::run(&server, "delete -l R -V 4.3.0").exits(0);
     assert!(!ran.stderr.contains(['\r', '\x1b']), "{ran:#?}");
 }
 
 #[test]
-fn text_from_the_server_does_not_act_on_the_terminal() {
+fn escapes_control_characters_from_the_server() {
     let lines = vec!["\x1b[2Jcleared\u{202e}".to_owned(), "tab\there".to_owned()];
     let plan = Plan { code: 1, error: "bad\x07\nerror: forged".into(), lines, ..Plan::default() };
     let server = Server::start(Config { plan, ..Config::default() });

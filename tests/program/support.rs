@@ -58,7 +58,7 @@ impl Program {
         self
     }
 
-    /// Arguments parted by spaces.
+    /// Arguments separated by spaces.
     pub fn words(mut self, words: &str) -> Self {
         self.command.args(words.split_whitespace());
         self

@@ -12,20 +12,20 @@ fn started(server: &Server) -> String {
 }
 
 #[test]
-fn shows_output_and_state_at_each_stage() {
+fn prints_output_and_state_at_each_stage() {
     let server = server_with_tasks_of(Duration::from_secs(2));
     let id = started(&server);
     run(&server, &format!("task {id}"))
         .exits(7)
         .prints("Deleting runtime cache...\n")
-        .says(&format!("task {id} still runs; follow it with: connect-cache task {id} --wait"));
+        .says(&format!("task {id} is still running; follow it with: connect-cache task {id} --wait"));
     let both = "Deleting runtime cache...\nSuccessfully deleted runtime cache\n";
-    run(&server, &format!("task {id} --wait")).exits(0).prints(both).says("has ended well");
+    run(&server, &format!("task {id} --wait")).exits(0).prints(both).says("succeeded");
     run(&server, &format!("task {id}")).exits(0).prints(both);
 }
 
 #[test]
-fn a_failed_task_is_a_failure() {
+fn exits_1_for_a_failed_task() {
     let server = Server::start(Config { plan: Plan::failing(3, "disk on fire"), ..Config::default() });
     let id = started(&server);
     for wait in ["", " --wait"] {
@@ -34,7 +34,7 @@ fn a_failed_task_is_a_failure() {
 }
 
 #[test]
-fn json_is_the_task_with_all_its_output() {
+fn prints_the_task_with_all_output_as_json() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let id = started(&server);
     let ran = run(&server, &format!("task {id} --wait --json")).exits(0);
@@ -50,7 +50,7 @@ fn json_is_the_task_with_all_its_output() {
 }
 
 #[test]
-fn an_unknown_task_is_looked_for_and_not_found() {
+fn exits_4_for_an_unknown_task() {
     let server = Server::start(Config::default());
     run(&server, "task abcdefgh").exits(4).fails_with("Task lookup failures can indicate");
     // Once, and ten times more on connections of their own: the balancer may choose another node.
@@ -59,12 +59,12 @@ fn an_unknown_task_is_looked_for_and_not_found() {
 }
 
 #[test]
-fn an_id_that_is_none_is_a_usage_error() {
+fn rejects_an_invalid_task_id() {
     let server = Server::start(Config::default());
     for id in ["../v1/user", "a?b", "a/b", "%2e", "ü"] {
         run(&server, &format!("task {id}"))
             .exits(2)
-            .fails_with("a task id is made of letters, digits, '-' and '_'");
+            .fails_with("invalid task ID: expected letters, digits, '-' and '_'");
     }
     assert!(server.requests().is_empty());
 }

@@ -14,7 +14,7 @@ fn server_with(identity: Identity) -> Server {
 }
 
 #[test]
-fn the_authority_is_named_by_a_flag_or_by_variables() {
+fn trusts_the_ca_of_a_flag_or_variable() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let program = || connect_cache(&server).words("list");
@@ -39,7 +39,7 @@ fn the_authority_is_named_by_a_flag_or_by_variables() {
 }
 
 #[test]
-fn a_folder_of_certificates_may_hold_other_things() {
+fn ignores_other_files_in_a_certificate_directory() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let program = || connect_cache(&server).words("list");
@@ -64,11 +64,11 @@ fn a_folder_of_certificates_may_hold_other_things() {
 
     let empty = program();
     let path = empty.home().join("none");
-    empty.env("SSL_CERT_DIR", &path).run().exits(2).fails_with("there is no CA certificate in the folder ");
+    empty.env("SSL_CERT_DIR", &path).run().exits(2).fails_with("no CA certificate in the directory ");
 }
 
 #[test]
-fn what_is_no_file_in_a_folder_of_certificates_is_passed_over() {
+fn ignores_pipes_in_a_certificate_directory() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let program = connect_cache(&server).words("list").within(Duration::from_secs(10));
@@ -81,7 +81,7 @@ fn what_is_no_file_in_a_folder_of_certificates_is_passed_over() {
 }
 
 #[test]
-fn the_file_and_the_folder_count_together() {
+fn combines_ssl_cert_file_and_ssl_cert_dir() {
     let (ca, other) = (Ca::new(), Ca::new());
     let server = server_over_tls(&ca, Config::default());
     for (file, folder) in [(&ca, &other), (&other, &ca)] {
@@ -94,7 +94,7 @@ fn the_file_and_the_folder_count_together() {
 }
 
 #[test]
-fn a_named_authority_is_trusted_alone() {
+fn trusts_only_the_specified_ca() {
     let (ca, other) = (Ca::new(), Ca::new());
     let server = server_over_tls(&ca, Config::default());
     let program = connect_cache(&server).words("list").trusting(&other);
@@ -109,7 +109,7 @@ fn a_named_authority_is_trusted_alone() {
 }
 
 #[test]
-fn a_private_authority_is_unknown_to_the_systems_store() {
+fn rejects_a_private_ca_by_default() {
     let server = server_over_tls(&Ca::new(), Config::default());
     for words in ["list", "check", "task abc --wait"] {
         let connections = server.connections();
@@ -117,20 +117,20 @@ fn a_private_authority_is_unknown_to_the_systems_store() {
             .words(words)
             .run()
             .exits(6)
-            .says("no trusted CA issued it; name its CA's certificate with --cacert FILE")
-            .never_says("trying again");
+            .says("no trusted CA issued it; specify its CA certificate with --cacert FILE")
+            .never_says("retrying");
         assert_eq!(server.connections() - connections, 1, "{words}");
     }
     let ran = connect_cache(&server).words("delete -l R -V 4.3.0 --json").run().exits(6);
     assert_eq!(ran.json()["status"], "not-started");
-    ran.says("no trusted CA issued it").never_says("trying again");
+    ran.says("no trusted CA issued it").never_says("retrying");
     assert_eq!(server.connections(), 4);
     assert!(server.requests().is_empty());
     assert_eq!(caches(&server).len(), 2);
 }
 
 #[test]
-fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
+fn explains_each_certificate_problem() {
     let ca = Ca::new();
     let issued = |leaf: Leaf| (ca.issue(&leaf), ca.pem());
     let own_ca = Identity::self_signed(true);
@@ -142,14 +142,14 @@ fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
     for ((identity, trusted), problem, step) in [
         ((ca.issue(&Leaf::default()), Ca::new().pem()), "no trusted CA issued it", "--cacert FILE"),
         ((own, ca.pem()), "no trusted CA issued it", "--cacert FILE"),
-        (issued(names(&["other.example"])), "it is for another name", "a name that the certificate is for"),
-        (issued(names(&["10.9.8.7"])), "it is for another name", "a name that the certificate is for"),
+        (issued(names(&["other.example"])), "it is for another name", "use a host name in the certificate"),
+        (issued(names(&["10.9.8.7"])), "it is for another name", "use a host name in the certificate"),
         (issued(names(&[])), "it has no subject alternative name", "a common name does not count"),
-        ((own_ca.clone(), own_ca.cert_pem), "it is marked as a CA's certificate", "CA:FALSE"),
-        ((Identity::self_signed(true), ca.pem()), "it is marked as a CA's certificate", "CA:FALSE"),
+        ((own_ca.clone(), own_ca.cert_pem), "it is a CA certificate", "CA:FALSE"),
+        ((Identity::self_signed(true), ca.pem()), "it is a CA certificate", "CA:FALSE"),
         (
             issued(Leaf { is_ca: true, ..Leaf::default() }),
-            "it is marked as a CA's certificate",
+            "it is a CA certificate",
             "reissued without CA:TRUE",
         ),
         (
@@ -182,8 +182,7 @@ fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
         let program = connect_cache(&server).words("list --cacert");
         let path = program.file("ca.pem", &trusted);
         let ran = program.arg(path).run().exits(6).prints("").fails_with(problem);
-        ran.fails_with("cannot list the runtime caches: the server's certificate is refused")
-            .fails_with(step);
+        ran.fails_with("cannot list the runtime caches: server certificate rejected").fails_with(step);
         // Nothing was sent, and nothing was tried again.
         assert!(server.requests().is_empty(), "{problem}");
         assert_eq!(server.connections(), 1, "{problem}");
@@ -191,7 +190,7 @@ fn each_problem_of_a_certificate_has_its_words_and_its_next_step() {
 }
 
 #[test]
-fn what_is_well_is_accepted() {
+fn accepts_valid_certificates() {
     let ca = Ca::new();
     let own = Identity::self_signed(false);
     for (identity, trusted) in [
@@ -207,7 +206,7 @@ fn what_is_well_is_accepted() {
 }
 
 #[test]
-fn a_name_is_verified_as_an_address_is() {
+fn verifies_host_names_and_addresses() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let by_name = server.url().replace("127.0.0.1", "localhost");
@@ -215,7 +214,7 @@ fn a_name_is_verified_as_an_address_is() {
 }
 
 #[test]
-fn insecure_trusts_anyone_and_warns_each_time() {
+fn trusts_any_certificate_with_a_warning_if_insecure() {
     let warning = "warning: the server's certificate is not verified";
     for identity in [
         Identity::self_signed(true),
@@ -236,7 +235,7 @@ fn insecure_trusts_anyone_and_warns_each_time() {
 }
 
 #[test]
-fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
+fn rejects_unusable_ca_files_without_requests() {
     let ca = Ca::new();
     let pem = ca.pem();
     let lines: Vec<&str> = pem.lines().collect();
@@ -246,9 +245,9 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
     let other_key = Identity::self_signed(false).key_pem;
     let server = server_over_tls(&ca, Config::default());
     for (content, says) in [
-        (String::new(), "has no certificate in it"),
-        ("hello\n".to_owned(), "has no certificate in it"),
-        (other_key, "has no certificate in it"),
+        (String::new(), "contains no certificate"),
+        ("hello\n".to_owned(), "contains no certificate"),
+        (other_key, "contains no certificate"),
         (pem.replace("CERTIFICATE", "PKCS7"), "openssl pkcs7 -print_certs"),
         (
             pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
@@ -260,14 +259,14 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
         ),
         (
             format!("{}{pem}", pem.replace("-----END CERTIFICATE-----", "")),
-            "number 1, BEGIN CERTIFICATE, has broken",
+            "number 1, BEGIN CERTIFICATE, has invalid",
         ),
         (format!("{pem}-----BEGIN CERTIFICATE-----"), "number 2"),
-        (pem.replacen("MII", "!!!", 1), "has a broken certificate in it"),
-        (lines[..lines.len() - 1].join("\n"), "has broken base64 or no END line"),
-        (without_line.join("\n"), "has a broken certificate in it"),
-        (spoilt_at_the_start, "has a broken certificate in it"),
-        (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "has a broken certificate in it"),
+        (pem.replacen("MII", "!!!", 1), "contains an invalid certificate"),
+        (lines[..lines.len() - 1].join("\n"), "has invalid base64 or no END line"),
+        (without_line.join("\n"), "contains an invalid certificate"),
+        (spoilt_at_the_start, "contains an invalid certificate"),
+        (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "contains an invalid certificate"),
         (pem.clone() + &"#\n".repeat(1 << 19), "larger than 1 MiB"),
     ] {
         for how in ["--cacert", "CONNECT_CA_CERTIFICATE", "SSL_CERT_FILE"] {
@@ -290,7 +289,7 @@ fn a_file_that_is_no_good_is_named_and_nothing_is_sent() {
 }
 
 #[test]
-fn reads_every_certificate_of_a_file_however_it_is_laid_out() {
+fn reads_every_certificate_of_a_file_in_any_layout() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let both = format!("{}{}", Ca::new().pem(), ca.pem());
@@ -372,7 +371,7 @@ fn reports_a_required_client_certificate_without_doubt_or_retry() {
                   --client-cert FILE and --client-key FILE",
         )
         .never_says("dry run")
-        .never_says("trying again");
+        .never_says("retrying");
         assert_eq!(server.connections() - connections, 1, "{words}");
     }
     let ran = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --json").run().exits(6);
@@ -387,7 +386,7 @@ fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
     let Identity { cert_pem, key_pem } = client(&Ca::new());
     let program = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --client-cert");
     let path = program.file("both.pem", &format!("{cert_pem}{key_pem}"));
-    let ran = program.arg(path).run().exits(6).never_says("trying again").never_says("dry run");
+    let ran = program.arg(path).run().exits(6).never_says("retrying").never_says("dry run");
     ran.says("the server rejected the client certificate: received fatal alert: ")
         .says("the server trusts its CA");
     assert_eq!(server.connections(), 1);
@@ -395,7 +394,7 @@ fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
 }
 
 #[test]
-fn rejects_a_client_certificate_that_cannot_be_used() {
+fn rejects_unusable_client_certificates() {
     let ca = Ca::new();
     let server = server_for_clients(&ca);
     let Identity { cert_pem, key_pem } = client(&ca);
@@ -408,9 +407,9 @@ fn rejects_a_client_certificate_that_cannot_be_used() {
         (
             &cert_pem,
             &key_pem.replacen("MI", "AI", 1),
-            "client.key is broken, of another kind than the certificate",
+            "client.key is malformed, of another kind than the certificate",
         ),
-        (&cert_pem, &cert_pem, "client.key has no private key in it"),
+        (&cert_pem, &cert_pem, "client.key contains no private key"),
         (
             &cert_pem,
             &encrypted.to_owned(),
@@ -421,16 +420,16 @@ fn rejects_a_client_certificate_that_cannot_be_used() {
             &legacy.to_owned(),
             "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
         ),
-        (&key_pem, &key_pem, "client.pem has no certificate in it"),
+        (&key_pem, &key_pem, "client.pem contains no certificate"),
         (
             &cert_pem.replacen("MII", "AII", 1),
             &key_pem,
-            "client.pem has a broken certificate in it: number 1",
+            "client.pem contains an invalid certificate: number 1",
         ),
         (
             &unknown.cert_pem,
             &unknown.key_pem,
-            "client.pem is not of X.509 version 3, or has an unknown critical extension",
+            "client.pem is not X.509 version 3, or has an unknown critical extension",
         ),
     ] {
         let program = connect_cache(&server).trusting(&ca).words("list");
@@ -440,7 +439,7 @@ fn rejects_a_client_certificate_that_cannot_be_used() {
     }
     let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
     let alone = program.file("client.pem", &cert_pem);
-    program.arg(alone).run().exits(2).fails_with("name the file that has it with --client-key FILE");
+    program.arg(alone).run().exits(2).fails_with("contains no private key; use --client-key FILE");
     for program in [
         connect_cache(&server).words("list --client-key client.key"),
         connect_cache(&server).words("list").env("CONNECT_CLIENT_KEY", "client.key"),
@@ -448,7 +447,7 @@ fn rejects_a_client_certificate_that_cannot_be_used() {
         program
             .run()
             .exits(2)
-            .fails_with("there is a client key and no certificate; pass its file with --client-cert");
+            .fails_with("a client key requires a client certificate; use --client-cert FILE");
     }
     let program = connect_cache(&server).words("list --client-cert /nonexistent/client.pem");
     program.run().exits(2).fails_with("cannot read the client certificate /nonexistent/client.pem");
@@ -456,21 +455,21 @@ fn rejects_a_client_certificate_that_cannot_be_used() {
 }
 
 #[test]
-fn plain_http_on_an_https_port_says_so() {
+fn explains_plain_http_on_an_https_port() {
     let server = server_over_tls(&Ca::new(), Config::default());
     let plain = server.url().replace("https://", "http://");
     let ran = connect_cache(&server).words("list -s").arg(&plain).run().exits(6).prints("");
-    ran.fails_with("the server speaks https on this port: try https://127.0.0.1:");
+    ran.fails_with("the server uses https on this port; use https://127.0.0.1:");
     assert!(server.requests().is_empty());
 }
 
 #[test]
-fn https_on_a_plain_http_port_says_so() {
+fn explains_https_on_a_plain_http_port() {
     let server = Server::start(Config::default());
     let https = server.url().replace("http://", "https://");
     let words = "list --retries 0 -s";
     let ran = connect_cache(&server).words(words).arg(&https).run().exits(6).prints("");
-    ran.fails_with("TLS failed").fails_with("speak plain http on this port: try http://127.0.0.1:");
+    ran.fails_with("TLS failed").fails_with("use plain http on this port; use http://127.0.0.1:");
     // Not a word of it was sent, so a deletion is not in doubt.
     let words = "delete -l R -V 4.3.0 --retries 0 -s";
     connect_cache(&server).words(words).arg(&https).run().exits(6).never_says("dry run");
@@ -479,7 +478,7 @@ fn https_on_a_plain_http_port_says_so() {
 }
 
 #[test]
-fn one_connection_serves_a_whole_deletion() {
+fn uses_one_connection_for_a_deletion() {
     let ca = Ca::new();
     let plan = Plan::lasting(Duration::from_millis(1500));
     let server = server_over_tls(&ca, Config { plan, ..Config::default() });

@@ -67,12 +67,12 @@ fn selects_unused_caches() {
     );
     assert_eq!(endpoints(&server), [Endpoint::User, Endpoint::Content, Endpoint::List]);
     run(&server, "list --unused -I Local").exits(0).prints("R  4.1.0  Local\n");
-    run(&server, "list --unused -l python").exits(0).prints("").says("no runtime cache is selected");
+    run(&server, "list --unused -l python").exits(0).prints("").says("no runtime caches match");
     // R 4.3.0 is the only version offered.
     run(&server, "list --unused --orphaned -I Local").exits(0).prints("R  4.1.0  Local\n");
     run(&server, "purge --unused --yes").exits(0).says("2 runtime caches, used by no content item\n");
     assert_eq!(caches(&server), ["Python 3.11.4 Local", "R 4.3.0 Local"]);
-    run(&server, "purge --unused --yes").exits(0).says("no runtime cache is selected");
+    run(&server, "purge --unused --yes").exits(0).says("no runtime caches match");
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn reports_the_impact_of_a_purge() {
         .exits(0)
         .says("4 runtime caches, used by 1 content item, which rebuilds its environment on the next visit\n");
     // A filter is still needed, and --unused is one.
-    run(&server, "purge --usage --yes").exits(2).fails_with("nothing is selected");
-    run(&server, "purge --all --unused --yes").exits(2).fails_with("--all goes with no other selection");
+    run(&server, "purge --usage --yes").exits(2).fails_with("no filter specified");
+    run(&server, "purge --all --unused --yes").exits(2).fails_with("--all cannot be combined with filters");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn never_calls_caches_of_other_languages_unused() {
     let listed = run(&server, "list --usage --json -l quarto").exits(0);
     assert_eq!(listed.json()["caches"][0]["content"], json!(null));
     assert!(listed.stdout.contains("\"content\":null"), "{listed:#?}");
-    let says = "2 runtime caches, whose use by content is not known";
+    let says = "2 runtime caches, whose use by content is unknown";
     run(&server, "purge --all --usage -d").exits(1).says(says);
 }
 
@@ -123,11 +123,11 @@ fn requires_an_administrators_key_for_unused() {
     users.push(User::new("robot-key", "robot", Role::Administrator).service_principal());
     let server = Server::start(Config { users, ..Config::default() });
     for (key, says) in [
-        ("publisher-key", "the role of this one is publisher; use the key of an administrator"),
-        ("viewer-key", "the role of this one is viewer; use the key of an administrator"),
+        ("publisher-key", "the role of this one is publisher; use an administrator's API key"),
+        ("viewer-key", "the role of this one is viewer; use an administrator's API key"),
         (
             "robot-key",
-            "the role of this one is not known: it may be a service principal's; use the key of an administrator",
+            "the role of this one is unknown: it may belong to a service principal; use an administrator's API key",
         ),
         ("locked-key", "code 50)"),
         ("wrong", "code 30); check the API key"),
@@ -138,7 +138,7 @@ fn requires_an_administrators_key_for_unused() {
     }
     let no_role = r#"{"username":"al"}"#;
     server.fault(Fault::new(Endpoint::User, with_body(no_role)));
-    run(&server, "purge --unused --yes").exits(3).fails_with("the role of this one is not known");
+    run(&server, "purge --unused --yes").exits(3).fails_with("the role of this one is unknown");
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::User));
 }
 
@@ -157,15 +157,15 @@ fn deletes_nothing(action: Action, status: i32, says: &str) {
 fn deletes_nothing_without_a_whole_content_list() {
     let item = r#"{"r_version":"4.3.0","py_version":null}"#;
     for (action, says) in [
-        (Action::ResetBeforeReply, "cannot list the content items: the answer was lost"),
-        (Action::ResetInReply, "cannot list the content items: the answer was lost"),
-        (Action::CloseInReply, "cannot list the content items: the answer was lost"),
-        (Action::CutChunked, "cannot list the content items: the answer was lost"),
-        (Action::CutUnframed, "cannot list the content items: the answer was lost: it ended early"),
+        (Action::ResetBeforeReply, "cannot list the content items: the reply was lost"),
+        (Action::ResetInReply, "cannot list the content items: the reply was lost"),
+        (Action::CloseInReply, "cannot list the content items: the reply was lost"),
+        (Action::CutChunked, "cannot list the content items: the reply was lost"),
+        (Action::CutUnframed, "cannot list the content items: the reply was lost: it ended early"),
         (Action::CutJson, "expected a list of content items, but got no JSON"),
         (Action::html(200), "but got no JSON; the reply starts with: <html>"),
-        (Action::html(502), "HTTP 502, and not from Connect itself"),
-        (Action::error(404, 2, "no"), "this Connect cannot tell; leave out --unused and --usage"),
+        (Action::html(502), "HTTP 502, not from Connect"),
+        (Action::error(404, 2, "no"), "this version of Connect does not support --unused and --usage"),
         (Action::error(404, 4, "no"), "cannot list the content items: no (HTTP 404, code 4)"),
         (with_body(""), "but got no JSON; the reply is empty"),
         (with_body("null"), "but got something else: not an array of objects"),
@@ -180,29 +180,28 @@ fn deletes_nothing_without_a_whole_content_list() {
         ),
         (
             with_body("[]"),
-            "cannot select unused caches: none of the 0 content items names a version of R or Python",
+            "cannot select unused caches: none of the 0 content items has a version of R or Python",
         ),
         (
             with_body(r#"[{"guid":"a"},{"guid":"b","r_version":null,"owner":{"r_version":"4.3.0"}}]"#),
-            "none of the 2 content items names a version of R or Python; select with other filters",
+            "none of the 2 content items has a version of R or Python; select with other filters",
         ),
     ] {
         deletes_nothing(action, 6, says);
     }
-    deletes_nothing(Action::error(403, 22, "no"), 3, "use the key of an administrator");
+    deletes_nothing(Action::error(403, 22, "no"), 3, "use an administrator's API key");
 }
 
 #[test]
-fn stops_reading_a_content_list_that_is_none() {
+fn stops_reading_an_invalid_content_list() {
     deletes_nothing(Action::Endless, 6, "but got something else: not an array of objects");
 }
 
 #[test]
-fn warns_if_the_numbers_prove_nothing() {
+fn warns_if_the_counts_prove_nothing() {
     let server = server(&[(3, "", "")]);
     run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  0\n").says(
-        "warning: none of the 3 content items names a version of R or Python, so the numbers of content items prove \
-         nothing\n",
+        "warning: none of the 3 content items has a version of R or Python; the counts prove nothing\n",
     );
 }
 
@@ -211,13 +210,13 @@ fn counts_anew_after_a_lost_reply() {
     for action in [Action::ResetInReply, Action::CloseInReply, Action::CutUnframed] {
         let server = answering(action, 1);
         let ran = run(&server, "purge --unused --usage -d -l python").exits(0);
-        ran.says("no runtime cache is selected");
+        ran.says("no runtime caches match");
         let lists = requests_to(&server, Endpoint::Content);
         assert_eq!(lists.len(), 2);
     }
     let server = answering(Action::CutChunked, 1);
     let ran = run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  11\n");
-    ran.says("cannot list the content items: the answer was lost");
+    ran.says("cannot list the content items: the reply was lost");
 }
 
 #[test]
@@ -226,18 +225,18 @@ fn limits_the_pauses_of_a_content_list_and_not_its_length() {
     let words = "list --usage -l python --retries 0 --request-timeout";
     run(&server, &format!("{words} 0.6")).exits(0).prints("Python  3.11.4  Local  11\n");
     let server = answering(Action::Pauses(Duration::from_secs(60)), 1);
-    run(&server, &format!("{words} 0.1")).exits(6).fails_with("no answer within 0.1 s");
+    run(&server, &format!("{words} 0.1")).exits(6).fails_with("no reply within 0.1 s");
     // The whole run is limited, too.
     let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
     run(&server, &format!("{words} 0.3 --timeout 0.1"))
         .exits(6)
-        .fails_with("cannot list the content items: no answer");
+        .fails_with("cannot list the content items: no reply");
     // Every other reply has to be whole by then.
     let server = self::server(CONTENT);
     server.fault(Fault::new(Endpoint::List, Action::Pauses(Duration::from_millis(200))));
     run(&server, &format!("{words} 0.6"))
         .exits(6)
-        .fails_with("cannot list the runtime caches: no answer within");
+        .fails_with("cannot list the runtime caches: no reply within");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{completions, man, options};
 
 const README: &str = include_str!("../../../README.md");
 
-/// Returns an option's names, and the variable in brackets at the end of its description.
+/// Returns an option's names, and the variable at the end of its description, as in `[env: NAME]`.
 fn tokens(flag: &FlagInfo) -> Vec<String> {
     let mut tokens = vec![flag.long.to_owned()];
     tokens.extend(flag.short.map(|short| format!("-{short}")));
@@ -25,7 +25,7 @@ fn variable(flag: &FlagInfo) -> Option<&'static str> {
         .iter()
         .find(|common| common.long == flag.long && common.description == flag.description)?
         .description
-        .split_once('[')?;
+        .split_once("[env: ")?;
     end.strip_suffix(']')
 }
 

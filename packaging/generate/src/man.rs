@@ -60,6 +60,9 @@ fn describe(command: &CommandInfoWithArgs) -> String {
 fn flags<'a>(flags: impl Iterator<Item = &'a FlagInfo<'a>>) -> String {
     let mut text = String::new();
     for flag in flags {
+        if let Some((title, _)) = options::GROUPS.iter().find(|(_, first)| *first == flag.long) {
+            text += &format!(".SS {title}\n");
+        }
         let short = flag.short.map(|short| format!("\\fB\\-{short}\\fP, ")).unwrap_or_default();
         let value = match flag.kind {
             FlagInfoKind::Switch => String::new(),

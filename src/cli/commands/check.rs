@@ -89,7 +89,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         ErrorKind::Certificate(_) => {
             let trust = findings.trust.as_deref().unwrap_or_default();
             let Failure { explanation, status, check } = failed("the server is reachable")(error);
-            Failure { check, explanation: format!("{explanation} (trusted is {trust})"), status }
+            Failure { check, explanation: format!("{explanation} (trusting {trust})"), status }
         }
         _ => failed("the server is reachable")(error),
     })?;
@@ -102,21 +102,21 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
             };
             passed(&format!("the connection is encrypted, trusting {trust}{certificate}"));
         }
-        None => passed("the connection is plain http, not encrypted"),
+        None => passed("the connection uses plain http, not encrypted"),
     }
     findings.version = settings.version.filter(|version| !version.is_empty());
     let execution = settings.execution_type.filter(|execution| !execution.is_empty());
     let execution = execution.map(|execution| format!(" (execution: {execution})")).unwrap_or_default();
     match &findings.version {
         Some(version) => passed(&format!("the server is Connect {version}{execution}")),
-        None => passed(&format!("the server is Connect, and hides its version{execution}")),
+        None => passed(&format!("the server is Connect, its version is hidden{execution}")),
     }
 
     match client.current_user() {
         Ok(user) => role(&user, findings, passed)?,
         // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
         Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
-            passed("the key is accepted: it seems to be a service principal's");
+            passed("the key is accepted: it may belong to a service principal");
         }
         Err(error) => return Err(failed("the key is accepted")(error)),
     }
@@ -151,7 +151,7 @@ fn role(user: &User, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(
     findings.user = Some(username.clone());
     match username.as_str() {
         "" => passed("the key is accepted"),
-        name => passed(&format!("the key is accepted: it is {name}'s")),
+        name => passed(&format!("the key is accepted: it belongs to {name}")),
     }
     findings.role = Some(user_role.clone());
     match user_role.as_str() {
@@ -163,7 +163,7 @@ fn role(user: &User, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(
         _ => Err(Failure {
             check: "the role is administrator",
             explanation: format!(
-                "{username} is a {user_role}, and runtime caches are for administrators; use the key of one"
+                "{username} is a {user_role}, and runtime caches require an administrator; use an administrator's API key"
             ),
             status: ExitStatus::Denied,
         }),

@@ -13,10 +13,10 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     let known = ["Python", "R"].into_iter().find(|known| known.eq_ignore_ascii_case(&delete.language));
     let cache = RuntimeCache::new(known.unwrap_or(&delete.language), &delete.version, image_name);
     for (name, word) in
-        [("language", &cache.language), ("version", &cache.version), ("image name", &cache.image_name)]
+        [("language", &cache.language), ("version", &cache.version), ("image-name", &cache.image_name)]
     {
         if word.is_empty() {
-            return session.misused(&format!("the {name} is empty"));
+            return session.misused(&format!("--{name} is empty"));
         }
     }
     let mode = match (delete.dry_run, delete.no_wait) {

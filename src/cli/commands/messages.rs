@@ -20,20 +20,20 @@ pub(crate) fn outcome(cache: &RuntimeCache, outcome: &Outcome, session: &Session
     let gone = outcome.still_there == Some(false);
     match outcome.status {
         Status::Deleted if gone => {
-            output.note(&format!("deleted {cache}: an answer was lost, but the cache is gone"));
+            output.note(&format!("deleted {cache}: a reply was lost, but the cache is gone"));
         }
-        Status::Deleted => output.note(&format!("deleted {cache}, after {}", in_words(outcome.elapsed))),
+        Status::Deleted => output.note(&format!("deleted {cache} in {}", in_words(outcome.elapsed))),
         Status::WouldDelete => {
-            output.note(&format!("would delete {cache}: this was a dry run, nothing is deleted"));
+            output.note(&format!("would delete {cache}: dry run, nothing was deleted"));
         }
         Status::Started => {
             let command = outcome.task_id.as_ref().map(|id| resume_command(id, session));
             output.note(&format!("follow it with: {}", command.unwrap_or_default()));
         }
         Status::Absent if gone => {
-            output.note(&format!("{cache} is gone; it is not known whether this run deleted it"));
+            output.note(&format!("{cache} is gone; this run may or may not have deleted it"));
         }
-        Status::Absent => output.note(&format!("{cache} is not there")),
+        Status::Absent => output.note(&format!("{cache} does not exist")),
         _ => output.error(&failure(cache, outcome, session)),
     }
 }
@@ -45,7 +45,7 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
     match outcome.status {
         Status::Failed => {
             let words = outcome.error.as_deref().filter(|words| !words.is_empty());
-            let words = words.unwrap_or("the server gives no reason");
+            let words = words.unwrap_or("no reason given");
             let task = outcome.task_id.as_ref().map(|id| id.as_str()).unwrap_or_default();
             let code = outcome.code.unwrap_or_default();
             let doubt = match outcome.in_doubt {
@@ -53,18 +53,18 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
                 false => "",
             };
             format!(
-                "the deletion of {cache} failed: {words} (task {task}, code {code}); see the server's log{doubt}"
+                "deletion of {cache} failed: {words} (task {task}, code {code}); see the server log{doubt}"
             )
         }
         Status::Running => {
-            format!("timed out: the deletion of {cache} is still running{}", resume.unwrap_or_default())
+            format!("timed out: deletion of {cache} is still running{}", resume.unwrap_or_default())
         }
         // A dry run, whose outcome is the answer: nothing may be running.
         Status::Unknown if !outcome.in_doubt && outcome.task_id.is_none() => match cause {
             Some(cause) => format!("cannot tell whether {cache} exists: {cause}"),
             None => format!(
                 "cannot tell whether {cache} exists: a dry run proves nothing on this server, and its list may \
-                 spell the image in another way; list the caches with: {}",
+                 spell the image differently; see '{}'",
                 session.command("list")
             ),
         },
@@ -72,20 +72,14 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
             let there = if outcome.still_there == Some(true) { ", which still exists" } else { "" };
             let cause = cause.or_else(|| outcome.error.clone()).unwrap_or_default();
             let next = resume.unwrap_or_else(|| {
-                format!(
-                    "; a task may still be deleting it; list the caches with: {}",
-                    session.command("list")
-                )
+                format!("; a task may still be deleting it; see '{}'", session.command("list"))
             });
             format!("outcome unknown for {cache}{there}: {cause}{next}")
         }
-        Status::NotFound => match cause {
-            Some(cause) => format!("{cache}: {cause}"),
-            None => format!("no runtime cache {cache}; list the caches with: {}", session.command("list")),
-        },
+        Status::NotFound => format!("no runtime cache {cache}; see '{}'", session.command("list")),
         _ => match cause {
             Some(cause) => format!("{cache}: {cause}"),
-            None => format!("the deletion of {cache} was not started"),
+            None => format!("deletion of {cache} was not started"),
         },
     }
 }
@@ -102,7 +96,7 @@ pub(crate) fn progress(cache: Option<&RuntimeCache>, progress: &Progress<'_>, ou
         Progress::InDoubt(error) => {
             format!("{error}; the deletion may have started; checking whether the cache is still there")
         }
-        Progress::SentAgain => "the cache is still there; deleting it once more".to_owned(),
+        Progress::SentAgain => "the cache is still there; deleting it again".to_owned(),
         Progress::Resolving => "checking whether the cache is still there".to_owned(),
         _ => return,
     };

@@ -62,11 +62,11 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
             Err(error) => return Err(session.fail(&error)),
         };
         if role != "administrator" {
-            let role = if role.is_empty() { "not known: it may be a service principal's" } else { &role };
+            let role = if role.is_empty() { "unknown: it may belong to a service principal" } else { &role };
             return refuse(
                 &format!(
-                    "only an administrator's key sees all content, and the role of this one is {role}; use the \
-                     key of an administrator"
+                    "only an administrator's key sees all content, and the role of this one is {role}; use an \
+                     administrator's API key"
                 ),
                 ExitStatus::Denied,
             );
@@ -79,30 +79,30 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
     })?;
     if !usage.names_versions() {
         let items = usage.items();
-        let problem = format!("none of the {items} content items names a version of R or Python");
+        let problem = format!("none of the {items} content items has a version of R or Python");
         if unused {
             return refuse(&format!("{problem}; select with other filters"), ExitStatus::NoAnswer);
         }
-        output.warn(&format!("{problem}, so the numbers of content items prove nothing"));
+        output.warn(&format!("{problem}; the counts prove nothing"));
     }
     Ok(usage)
 }
 
 /// Prints that no cache is selected, and why that may be.
 fn none_selected(selection: &Selection, session: &Session) {
-    session.output.note("no runtime cache is selected");
+    session.output.note("no runtime caches match");
     let is_short = |version: &&str| {
         version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
     };
     if let Some(version) = selection.version.as_deref().filter(is_short) {
         let version = version.trim_end_matches('.');
-        session.output.note(&format!("a version has three parts; use a glob: -V '{version}.*'"));
+        session.output.note(&format!("versions have three parts; use a glob: -V '{version}.*'"));
     }
     // A literal name cannot match if the list spells it in another way.
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
     if let Some(image) = selection.image_name.as_deref().filter(is_literal) {
         session.output.note(&format!(
-            "lists spell image names differently from '{image}': use a glob such as '*{}*'",
+            "the server lists images in another spelling than '{image}'; use a glob: -I '*{}*'",
             image.rsplit(['/', ':']).next().unwrap_or_default()
         ));
     }

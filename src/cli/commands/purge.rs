@@ -65,7 +65,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
                 table.push_str(&format!("{impact}\n"));
             }
             if !confirmed(&table, caches.len(), session) {
-                session.output.error("not confirmed: nothing is deleted");
+                session.output.error("not confirmed: nothing was deleted");
                 return ExitStatus::Usage;
             }
         } else if let Some(impact) = impact {
@@ -97,18 +97,15 @@ fn misuse(options: &options::Purge, ask: bool) -> Option<&'static str> {
             "--from cannot be combined with filters, --usage or --all"
         }
         None if options.ignore_not_found => "--ignore-not-found requires --from",
-        None if options.all && filtered => {
-            "--all goes with no other selection: it means every cache there is"
-        }
+        None if options.all && filtered => "--all cannot be combined with filters",
         None if !options.all && !filtered => {
-            "nothing is selected; pass --language, --version, --image-name, --orphaned or --unused, --from FILE, or \
-             --all for every cache"
+            "no filter specified; use -l, -V, -I, --orphaned, --unused, --from FILE or --all"
         }
         Some("-") if ask => {
             "cannot ask for confirmation: standard input names the caches; use --yes, or preview with --dry-run"
         }
         _ if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) => {
-            "there is no terminal to ask on, so nothing is deleted; pass --yes, or look with --dry-run"
+            "cannot ask for confirmation: no terminal; use --yes, or preview with --dry-run"
         }
         _ => return None,
     })
@@ -119,7 +116,7 @@ fn impact(caches: &[RuntimeCache], usage: &ContentUsage) -> String {
     let number = caches.len();
     let plural = if number == 1 { "" } else { "s" };
     let use_of_them = match usage.of(caches) {
-        None => ", whose use by content is not known".to_owned(),
+        None => ", whose use by content is unknown".to_owned(),
         Some(0) => ", used by no content item".to_owned(),
         Some(1) => ", used by 1 content item, which rebuilds its environment on the next visit".to_owned(),
         Some(items) => {
@@ -138,7 +135,7 @@ fn confirmed(table: &str, number: usize, session: &Session) -> bool {
     // A read error or the end of input counts as "no".
     let _ = io::stdin().lock().read_line(&mut answer);
     if !answer.ends_with('\n') {
-        // The input ended without a line: what follows goes on a line of its own.
+        // The input ended without a newline, so the next output would continue this line.
         session.output.ask("\n");
     }
     session.restart_clocks();
@@ -151,7 +148,7 @@ struct Purge<'a> {
     json: bool,
     selected: usize,
     ended: usize,
-    /// What failed, as it is named at the end.
+    /// The failures, for the end of the output.
     failures: Vec<String>,
     /// Whether the lines of a task are kept until it ends: for its record, or to show them on a terminal if it fails.
     keeps_lines: bool,
@@ -236,7 +233,7 @@ fn summary(outcomes: &[Outcome]) -> String {
     let counts = [
         (Status::Deleted, "deleted"),
         (Status::WouldDelete, "would be deleted"),
-        (Status::Absent, "gone already"),
+        (Status::Absent, "already gone"),
         (Status::NotFound, "not found"),
         (Status::Failed, "failed"),
         (Status::Refused, "refused"),

@@ -50,16 +50,16 @@ fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) ->
     let output = &session.output;
     if !finished {
         output.note(&format!(
-            "task {id} still runs; follow it with: {}",
+            "task {id} is still running; follow it with: {}",
             messages::resume_command(id, session)
         ));
         ExitStatus::StillRunning
     } else if *code == 0 && error.is_empty() {
-        output.note(&format!("task {id} has ended well"));
+        output.note(&format!("task {id} succeeded"));
         ExitStatus::Success
     } else {
-        let words = if error.is_empty() { "the server gives no reason" } else { error };
-        output.error(&format!("task {id} failed: {words} (code {code}); see the server's log"));
+        let words = if error.is_empty() { "no reason given" } else { error };
+        output.error(&format!("task {id} failed: {words} (code {code}); see the server log"));
         ExitStatus::Failed
     }
 }
