@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
 
-/// How long the program waits for an answer: the time-out among the faults.
+/// How long the program waits for an answer: the timeout among the faults.
 const REQUEST_TIMEOUT: &str = "2";
 
 /// The faults, and whether retrying may help.
@@ -25,7 +25,7 @@ fn faults() -> Vec<(&'static str, Action, bool)> {
         ("502", Action::html(502), true),
         ("503", Action::html(503), true),
         ("504", Action::html(504), true),
-        ("time-out", Action::Stall, true),
+        ("timeout", Action::Stall, true),
         ("HTML with 200", Action::html(200), false),
         ("cut-off JSON", Action::CutJson, false),
     ]

@@ -25,7 +25,7 @@ fn answering(endpoint: Endpoint, action: Action) -> Server {
     server
 }
 
-/// A server whose deletions go by tasks with these plans, and which tells of them all as of task `a`, in this
+/// A server whose deletions go by tasks with these plans, and which reports them all as of task `a`, in this
 /// state.
 fn telling_of_task_a(plan: Plan, state: &str) -> Server {
     let server = Server::start(Config { plan, ..Config::default() });
