@@ -1,6 +1,6 @@
 //! Following a task: how often it is looked at, and for how long.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_test_server::{Config, Endpoint, Plan, Server};
 
@@ -32,10 +32,11 @@ fn polls_a_task_of_twelve_seconds_at_most_five_times() {
 #[test]
 fn notices_the_end_within_one_round_trip() {
     let server = server_with_tasks_of(Duration::from_secs(5));
-    let begun = Instant::now();
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    // The third poll is held from second 3 to 7: without the server's answer at the end it would be 7.
-    assert!(begun.elapsed() < Duration::from_millis(6500), "{:?}", begun.elapsed());
+    // The third poll is held from second 3 to 5; without the reply at the task's end it would be 7. A slow
+    // start, on a busy machine, makes the rest shorter.
+    let last = requests_to(&server, Endpoint::Task).last().unwrap().at;
+    assert!(last.elapsed() < Duration::from_millis(3800), "{:?}", last.elapsed());
 }
 
 #[test]
