@@ -166,6 +166,23 @@ fn links_only_to_files_that_exist() {
 }
 
 #[test]
+fn names_only_tests_that_exist_in_the_table_of_threats() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let table = text.split_once("\n## Threats\n").unwrap().1.split("\n## ").next().unwrap();
+    let mut tests = 0;
+    for (module, name) in table.split('`').filter_map(|words| words.split_once("::")) {
+        tests += 1;
+        let source = fs::read_to_string(root.join(format!("tests/program/{module}.rs"))).unwrap_or_default();
+        assert!(
+            source.contains(&format!("#[test]\nfn {name}() {{")),
+            "SECURITY.md: no test {module}::{name}"
+        );
+    }
+    assert!(tests > 0);
+}
+
+#[test]
 fn keeps_the_readme_short() {
     assert!(README.lines().count() <= 150, "README.md: move details to docs/ or the man page");
 }
