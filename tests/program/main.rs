@@ -19,6 +19,7 @@ mod heads;
 mod help;
 mod list;
 mod presence;
+mod properties;
 mod proxy;
 mod purge;
 mod replies;
