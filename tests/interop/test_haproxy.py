@@ -1,10 +1,14 @@
 """HAProxy in front of three nodes, each of which knows only its own tasks."""
 
+import itertools
+import json
 import re
+import threading
+from collections import Counter
 
 import pytest
 
-from processes import Service
+from processes import Service, fetch
 
 NODES = range(3)
 CACHES = [f"R,4.{minor}.{patch},Local" for minor in range(5) for patch in range(10)]
@@ -14,8 +18,8 @@ CACHES = [f"R,4.{minor}.{patch},Local" for minor in range(5) for patch in range(
 def cluster(connect):
     """Starts three nodes."""
 
-    def start(seconds):
-        options = [word for cache in CACHES for word in ("--cache", cache)]
+    def start(seconds, caches=CACHES):
+        options = [word for cache in caches for word in ("--cache", cache)]
         return connect("--nodes", "3", "--task-seconds", str(seconds), *options)
 
     return start
@@ -147,3 +151,46 @@ def test_a_purge_follows_all_its_tasks(program, cluster, haproxy):
     assert run.status == 0, run
     assert len(cluster.caches()) == 40
     assert {look["status"] for look in cluster.requests("Task")} == {200}
+
+
+def test_a_purge_of_5000_caches_tells_the_truth_while_nodes_restart_in_turn(program, cluster, haproxy):
+    versions = itertools.product(range(5), range(100), range(10))
+    caches = [f"R,{major}.{minor}.{patch},Local" for major, minor, patch in versions]
+    cluster = cluster(0.05, caches)
+    server = haproxy(cluster)
+    restarted = []
+    ended = threading.Event()
+
+    def restart_in_turn():
+        while not ended.wait(5):
+            # The node's tasks end without effect, and its connections are closed.
+            restarted.append(len(restarted) % len(NODES))
+            fetch(f"{cluster.url}/__control__/restart?node={restarted[-1]}", "POST")
+
+    unknown = 0
+    restarting = threading.Thread(target=restart_in_turn)
+    restarting.start()
+    try:
+        for _ in range(10):
+            words = ("purge", "--all", "--yes", "--json", "--max-running", "50", "-q")
+            run = program(*words, server=server)
+            records = [json.loads(line) for line in run.stdout.splitlines()]
+            claims = Counter(record["status"] for record in records)
+            there = set(cluster.caches())
+            for record in records:
+                cache = (record["language"], record["version"], record["image_name"])
+                if record["status"] in ("deleted", "absent"):
+                    assert cache not in there, record
+                else:
+                    # Its task ended with the node.
+                    assert record["status"] == "unknown", record
+            assert run.status == (6 if claims["unknown"] else 0), (run.status, claims)
+            unknown += claims["unknown"]
+            if not there:
+                break
+    finally:
+        ended.set()
+        restarting.join()
+    assert not there
+    assert len(restarted) >= 3
+    print(f"{len(restarted)} restarts, {unknown} outcomes unknown")
