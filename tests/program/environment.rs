@@ -140,7 +140,7 @@ fn runs_on_a_read_only_root() {
 #[test]
 fn needs_no_privileges() {
     let server = Server::start(Config::default());
-    let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all";
+    let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all";
     // The program may be in a folder that only its owner can enter.
     let script = format!("{drop} test -x \"$0\" 2>/dev/null || exit 99; exec {drop} \"$0\" list");
     if let Some(ran) = run_if_allowed(&server, "another user to run the program", &script) {
