@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test lint static size interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test soak lint static size interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test: ## run unit, integration and documentation tests (no network, no privilege
 	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
 	RUST_TEST_THREADS=16 cargo test --workspace --quiet
 
+soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: one run of a seed)
+	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \
+		cargo test --quiet --test soak -- --ignored --nocapture
+
 lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -41,7 +45,7 @@ size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
 
 interop: ## test with real balancers, proxies and clients (needs Debian, Python, npm)
-	@echo "building and running the interop tests: about 4 minutes"
+	@echo "building and running the interop tests: about 6 minutes"
 	@tests/interop/run
 
 # Everything that ships with the binary.

@@ -77,6 +77,8 @@ fn random() -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -119,5 +121,28 @@ mod tests {
         assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), true), Some(secs(0.1)));
         assert_eq!(Retry::default().after_failure(None, true, None, Duration::ZERO, true), None);
         assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), false), None);
+    }
+
+    proptest! {
+        #[test]
+        fn waits_within_the_bounds(failures: u32, jitter: u8) {
+            let (delay, longer) = (backoff(failures, jitter), backoff(failures.saturating_add(1), 0));
+            prop_assert!(delay >= secs(0.5) && delay <= secs(20.0), "{delay:?}");
+            prop_assert!(delay < longer || failures >= 6 || failures == 0, "{delay:?}, then {longer:?}");
+        }
+
+        #[test]
+        fn never_waits_past_the_deadline(
+            failures in 0u32..20,
+            limit in proptest::option::of(0u32..20),
+            after in proptest::option::of(0u64..100),
+            left in 0u64..100_000,
+        ) {
+            let (after, left) = (after.map(Duration::from_secs), Duration::from_millis(left));
+            let mut retry = Retry { failures, ..Retry::default() };
+            let delay = retry.after_failure(limit, true, after, left, true);
+            prop_assert!(delay.is_none_or(|delay| delay <= left), "{delay:?}");
+            prop_assert!(delay.is_none() || failures < limit.unwrap_or(RETRIES));
+        }
     }
 }

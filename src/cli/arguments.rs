@@ -289,6 +289,8 @@ fn is_slip(word: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::cli::options::Secret;
 
@@ -403,6 +405,50 @@ mod tests {
                 !problem.contains("cret-part") && !problem.contains("key-part") && !problem.contains('\n'),
                 "{line}: {problem}"
             );
+        }
+    }
+
+    /// Writes an option in one of its forms; a switch has no value.
+    fn form(long: &str, short: char, value: Option<&str>, form: usize) -> Vec<String> {
+        match (value, form) {
+            (None, 0 | 1) => vec![format!("--{long}")],
+            (None, _) => vec![format!("-{short}")],
+            (Some(value), 0) => vec![format!("--{long}"), value.to_owned()],
+            (Some(value), 1) => vec![format!("--{long}={value}")],
+            (Some(value), 2) => vec![format!("-{short}"), value.to_owned()],
+            (Some(value), 3) => vec![format!("-{short}={value}")],
+            (Some(value), _) => vec![format!("-{short}{value}")],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_form_equals_the_long_one(
+            // A value attached to its letter loses a leading equals sign.
+            [language, version, server] in ["[^=]\\PC{0,6}", "[^=]\\PC{0,6}", "[^=]\\PC{0,6}"],
+            forms: [u8; 5],
+            swapped: bool,
+        ) {
+            let words = |forms: [u8; 5]| {
+                let form = |at: usize, long, short, value| form(long, short, value, usize::from(forms[at] % 5));
+                let mut command = vec!["delete".to_owned()];
+                let options = [
+                    form(0, "language", 'l', Some(language.as_str())),
+                    form(1, "version", 'V', Some(version.as_str())),
+                    form(2, "dry-run", 'd', None),
+                ];
+                command.extend(options.concat());
+                let common = [form(3, "server", 's', Some(server.as_str())), form(4, "quiet", 'q', None)].concat();
+                if swapped { [common, command].concat() } else { [command, common].concat() }
+            };
+            let read = |forms| match parse(words(forms).into_iter().map(OsString::from)) {
+                Ok(Asked::Run(common, command)) => Ok(format!("{common:?} {command:?}")),
+                Ok(_) => Err("not a command".to_owned()),
+                Err(misused) => Err(misused.problem),
+            };
+            let long = read([0; 5]);
+            prop_assert!(long.is_ok(), "{long:?}");
+            prop_assert_eq!(read(forms), long);
         }
     }
 }

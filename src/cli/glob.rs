@@ -38,6 +38,8 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::matches;
 
     #[test]
@@ -69,5 +71,23 @@ mod tests {
         assert!(!matches(&("*a".repeat(1500) + "b"), &text));
         assert!(matches(&"*".repeat(3000), &text));
         assert!(!matches(&("*".repeat(3000) + "b"), &text));
+    }
+
+    /// The definition, without regard to time.
+    fn plain(pattern: &[char], text: &[char]) -> bool {
+        match (pattern, text) {
+            ([], _) => text.is_empty(),
+            (['*', rest @ ..], _) => (0..=text.len()).any(|taken| plain(rest, &text[taken..])),
+            ([p, rest @ ..], [t, others @ ..]) => (*p == '?' || p == t) && plain(rest, others),
+            ([_, ..], []) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(pattern in "[ab*?ö]{0,8}", text in "[abö]{0,10}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            prop_assert_eq!(matches(&pattern, &text), plain(&chars(&pattern), &chars(&text)));
+        }
     }
 }

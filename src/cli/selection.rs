@@ -112,6 +112,7 @@ const LOCAL: &str = "Local";
 #[cfg(test)]
 mod tests {
     use connect_cache::{Fields, Json};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -171,5 +172,27 @@ mod tests {
             ..Selection::default()
         };
         assert_eq!(selection.of(caches.to_vec()), [cache("R 4.1.0 jammy")]);
+    }
+
+    proptest! {
+        #[test]
+        fn orders_versions_by_their_numbers(a: [u16; 3], b: [u16; 3]) {
+            let text = |[major, minor, patch]: [u16; 3]| format!("{major}.{minor}.{patch}");
+            prop_assert_eq!(by_version(&text(a), &text(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn orders_any_texts_consistently(
+            mut texts in proptest::collection::vec("[0-9a.]{0,6}|[0-9]{19,21}", 1..6),
+        ) {
+            texts.sort_by(|a, b| by_version(a, b));
+            for (at, a) in texts.iter().enumerate() {
+                for b in &texts[at..] {
+                    prop_assert_ne!(by_version(a, b), Ordering::Greater);
+                    prop_assert_eq!(by_version(b, a), by_version(a, b).reverse());
+                    prop_assert_eq!(by_version(a, b) == Ordering::Equal, a == b);
+                }
+            }
+        }
     }
 }

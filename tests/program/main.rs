@@ -2,7 +2,7 @@
 //! standard error, the exit status and the requests that arrived.
 
 // clippy.toml allows these in tests, and does not know the functions that tests share for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod arguments;
 mod asking;
@@ -10,6 +10,7 @@ mod check;
 mod cluster;
 mod commands;
 mod delete;
+mod environment;
 mod faults;
 mod following;
 mod from;
@@ -18,6 +19,7 @@ mod heads;
 mod help;
 mod list;
 mod presence;
+mod properties;
 mod proxy;
 mod purge;
 mod replies;

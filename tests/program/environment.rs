@@ -1,0 +1,199 @@
+//! Environments that lack what a program usually has, and signals at each stage of a deletion.
+//!
+//! What needs a namespace is skipped, and says so, if the system does not allow one.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+
+use crate::support::{Ran, binary, caches, server_with_tasks_of};
+
+/// Exit status of a script whose preparation the system does not allow.
+const NOT_ALLOWED: i32 = 99;
+
+/// A shell that runs a script, in which `"$0"` is the program, with nothing else in its environment.
+fn shell(server: &Server, script: &str) -> Command {
+    // A program that runs the tests may ignore signals, and its children inherit that.
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal", "sh", "-c", script, &binary()]);
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.env("CONNECT_SERVER", server.url()).env("CONNECT_API_KEY", "admin-key").stdin(Stdio::null());
+    command
+}
+
+fn ran(Output { status, stdout, stderr }: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { stdout: text(stdout), stderr: text(stderr), status: status.code() }
+}
+
+fn run(server: &Server, script: &str) -> Ran {
+    ran(shell(server, script).output().unwrap())
+}
+
+/// Runs a script that exits with [`NOT_ALLOWED`] if it cannot make its environment; `None` if so.
+fn run_if_allowed(server: &Server, what: &str, script: &str) -> Option<Ran> {
+    let ran = run(server, script);
+    if ran.status == Some(NOT_ALLOWED) {
+        eprintln!("skipped: this system does not allow {what}");
+        return None;
+    }
+    Some(ran)
+}
+
+const LIST: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
+
+#[test]
+fn needs_no_home_and_no_path() {
+    let server = Server::start(Config::default());
+    run(&server, "unset PATH; exec \"$0\" list").exits(0).prints(LIST).says_nothing();
+    let ran = run(&server, "unset CONNECT_SERVER; exec \"$0\" list").exits(2);
+    ran.fails_with("no server is named");
+}
+
+#[test]
+fn reports_the_true_status_with_all_streams_closed() {
+    let server = Server::start(Config::default());
+    let closed = "<&- >&- 2>&-";
+    run(&server, &format!("exec \"$0\" delete -l R -V 4.3.0 {closed}")).exits(0);
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+    run(&server, &format!("exec \"$0\" delete -l R -V 4.3.0 {closed}")).exits(4);
+    run(&server, &format!("exec \"$0\" purge --all {closed}")).exits(2);
+}
+
+#[test]
+fn keeps_a_closed_stream_from_becoming_the_connection() {
+    // The connection would get the lowest free number, and results would go to the server.
+    let server = Server::start(Config::default());
+    run(&server, "exec \"$0\" list -v >&-").exits(0);
+    run(&server, "exec \"$0\" list -v 2>&-").exits(0).prints(LIST);
+    assert!(server.requests().iter().all(|request| request.endpoint == Endpoint::List));
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn reports_the_true_status_if_standard_error_is_full() {
+    let server = Server::start(Config::default());
+    run(&server, "exec \"$0\" delete -l R -V 4.3.0 2>/dev/full").exits(0);
+    run(&server, "exec \"$0\" delete -l R -V 4.3.0 2>/dev/full").exits(4);
+}
+
+#[test]
+fn deletes_nothing_without_a_terminal_to_ask_on() {
+    let server = Server::start(Config::default());
+    let ran = run(&server, "exec setsid -w \"$0\" purge --all").exits(2);
+    ran.fails_with("there is no terminal to ask on, so nothing is deleted");
+    assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn prints_the_same_in_every_locale() {
+    let server = Server::start(Config::default());
+    // In Turkish, the capital of i is not I.
+    for locale in ["C", "POSIX", "de_DE.UTF-8", "tr_TR.UTF-8", "nonsense"] {
+        let script = format!("LC_ALL={locale} LANG={locale} LANGUAGE={locale} exec \"$0\" list -l PYTHON");
+        run(&server, &script).exits(0).prints("Python  3.7.6  Local\n").says_nothing();
+    }
+}
+
+#[test]
+fn reaches_a_server_by_an_ipv6_literal() {
+    let Ok(server) = Server::try_start(Config { listen: "[::1]:0".into(), ..Config::default() }) else {
+        eprintln!("skipped: this system has no IPv6");
+        return;
+    };
+    run(&server, "exec \"$0\" delete -l R -V 4.3.0 -q").exits(0);
+    assert!(server.requests()[0].header("host").unwrap().starts_with("[::1]:"));
+}
+
+#[test]
+fn runs_in_twenty_megabytes_of_address_space() {
+    let server = Server::start(Config::default());
+    run(&server, "ulimit -v 20480; exec \"$0\" list").exits(0).prints(LIST).says_nothing();
+}
+
+#[test]
+fn reaches_a_server_over_ipv6_alone() {
+    let server = Server::start(Config::default());
+    // The namespace has a loopback interface of its own: nobody listens there, and IPv4 is gone.
+    let script = "unshare -rn true 2>/dev/null || exit 99
+        exec unshare -rn sh -c 'ip link set lo up && ip addr del 127.0.0.1/8 dev lo || exit 99
+        \"$0\" list -s http://[::1]:9 --retries 0' \"$0\"";
+    if let Some(ran) = run_if_allowed(&server, "network namespaces", script) {
+        ran.exits(6).fails_with("refused");
+    }
+}
+
+#[test]
+fn runs_on_a_read_only_root() {
+    let server = Server::start(Config::default());
+    let script = "exec unshare -m sh -c 'mount --bind / / 2>/dev/null || exit 99
+        mount -o remount,bind,ro / 2>/dev/null || exit 99
+        exec chroot / sh -c \"touch /written 2>/dev/null && exit 98; exec \\\"\\$0\\\" list\" \"$0\"' \"$0\"";
+    let script = format!("unshare -m true 2>/dev/null || exit 99; {script}");
+    if let Some(ran) = run_if_allowed(&server, "a read-only root", &script) {
+        ran.exits(0).prints(LIST).says_nothing();
+    }
+}
+
+#[test]
+fn needs_no_privileges() {
+    let server = Server::start(Config::default());
+    let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all";
+    // The program may be in a folder that only its owner can enter.
+    let script = format!("{drop} test -x \"$0\" 2>/dev/null || exit 99; exec {drop} \"$0\" list");
+    if let Some(ran) = run_if_allowed(&server, "another user to run the program", &script) {
+        ran.exits(0).prints(LIST).says_nothing();
+    }
+}
+
+#[test]
+fn runs_on_a_clock_that_began_elsewhere() {
+    let server = server_with_tasks_of(Duration::from_millis(300));
+    let unshare = "unshare -T --monotonic 300000000 --boottime 300000000";
+    let script = format!("{unshare} true 2>/dev/null || exit 99; exec {unshare} \"$0\" delete -qlR -V4.3.0");
+    if let Some(ran) = run_if_allowed(&server, "time namespaces", &script) {
+        ran.exits(0).says_nothing();
+    }
+}
+
+/// Starts a deletion, sends it a signal once a request to `stage` has arrived, and returns how it ended.
+fn signaled(server: &Server, stage: Endpoint, signal: &str, words: &str) -> Output {
+    let mut command = shell(server, &format!("exec \"$0\" {words}"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    server.wait_for("the stage", Duration::from_secs(30), |requests| {
+        requests.iter().any(|request| request.endpoint == stage)
+    });
+    let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn ends_by_a_signal_at_each_stage() {
+    for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
+        for stage in [Endpoint::List, Endpoint::Delete, Endpoint::Task] {
+            let server = server_with_tasks_of(Duration::from_secs(60));
+            // What it waits for never comes.
+            server.fault(Fault::new(stage, Action::Stall).with_effect());
+            let output = signaled(&server, stage, signal, "purge -y -l R");
+            assert_eq!(output.status.signal(), Some(number), "{signal} at {stage:?}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            // The task can be resumed.
+            let named = stderr.starts_with("R 4.3.0 Local: task ") && stderr.ends_with(" started\n");
+            assert_eq!(named, stage == Endpoint::Task, "{signal} at {stage:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn ignores_a_broken_pipe_signal_at_each_stage() {
+    for stage in [Endpoint::List, Endpoint::Delete, Endpoint::Task] {
+        let server = server_with_tasks_of(Duration::from_millis(200));
+        server.fault(Fault::new(stage, Action::Delay(Duration::from_millis(200))));
+        let ran = ran(signaled(&server, stage, "PIPE", "purge -y -l R")).exits(0);
+        ran.says("deleted R 4.3.0 Local");
+        assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+    }
+}

@@ -1,0 +1,186 @@
+//! A scenario: a server, what goes wrong there, and the command that the program gets.
+
+use std::time::Duration;
+
+use connect_test_server::{
+    Action, Cache, Config, Effect, Endpoint, Fault, LostLookup, MissingCache, Plan, Role, Sanitizer, Server,
+    User,
+};
+
+use crate::random::Random;
+
+/// It may appear in no output.
+pub const KEY: &str = "Zq7SecretOfTheSoak";
+
+#[derive(Debug)]
+pub struct Scenario {
+    pub config: Config,
+    pub faults: Vec<Fault>,
+    /// The node that restarts, and after how many requests.
+    pub restart: Option<(usize, usize)>,
+    pub words: Vec<String>,
+    pub dry_run: bool,
+    pub no_wait: bool,
+    pub purge: bool,
+    pub timeout: bool,
+    /// The caches that the command names or selects, if the list shows them.
+    pub targets: Vec<Cache>,
+}
+
+impl Scenario {
+    pub fn random(random: &mut Random) -> Scenario {
+        let missing_cache =
+            random.pick(&[MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds]);
+        let mut caches = all_caches();
+        while caches.len() > 2 && random.chance(70) {
+            caches.swap_remove(random.below(caches.len()));
+        }
+        // Only servers whose dry runs tell may leave a cache out of the list.
+        let hides = missing_cache == MissingCache::NotFound && random.chance(15);
+        let unlisted = if hides { vec![caches[0].clone()] } else { Vec::new() };
+        let plans = caches.iter().map(|cache| (cache.clone(), plan(random))).collect();
+        let nodes = random.pick(&[1, 1, 3]);
+        let config = Config {
+            missing_cache,
+            unlisted: unlisted.clone(),
+            plan: plan(random),
+            plans,
+            nodes,
+            balancer: nodes > 1,
+            sanitizer: random.pick(&[Sanitizer::Collapse, Sanitizer::KeepCase, Sanitizer::Underscores]),
+            lost_lookup: random.pick(&[LostLookup::Code141, LostLookup::Code4]),
+            ignore_wait: random.chance(10),
+            list_twice: random.chance(10),
+            minimal_delete_reply: random.chance(10),
+            close_connections: random.chance(10),
+            users: vec![User::new(KEY, "admin", Role::Administrator)],
+            caches: caches.clone(),
+            ..Config::default()
+        };
+        let faults = match random.below(10) {
+            0 | 1 => Vec::new(),
+            number => (0..number.div_ceil(3)).map(|_| fault(random)).collect(),
+        };
+        let restart = random.chance(15).then(|| (random.below(nodes), 1 + random.below(8)));
+
+        let (purge, dry_run) = (random.chance(50), random.chance(20));
+        let no_wait = !purge && !dry_run && random.chance(10);
+        let mut words = String::new();
+        let targets = match purge {
+            true => {
+                let all = random.chance(50);
+                words += if all { "purge -y --all" } else { "purge -y -l R" };
+                words += &format!(" --max-running {}", 1 + random.below(5));
+                caches.retain(|cache| (all || cache.language == "R") && !unlisted.contains(cache));
+                caches
+            }
+            false => {
+                // One in three may not exist.
+                let from = if random.chance(66) { &caches } else { &all_caches() };
+                let Cache { language, version, image_name } = random.pick(from);
+                words += &format!("delete -l {language} -V {version} -I {image_name}");
+                if random.chance(20) {
+                    words += " --ignore-not-found";
+                }
+                vec![Cache { language, version, image_name }]
+            }
+        };
+        if dry_run {
+            words += " -d";
+        }
+        if no_wait {
+            words += " --no-wait";
+        }
+        let timeout = random.chance(25);
+        if timeout {
+            words += random.pick(&[" --timeout 0", " --timeout 0.4", " --timeout 2"]);
+        }
+        // Six retries of a request that always fails take half a minute, and each deletion makes several requests.
+        let always_fails = faults.iter().any(|fault| fault.times > 2);
+        let limits = ["", "", " --retries 0", " --retries 1", " --retries 3"];
+        words += random.pick(if always_fails { &limits[2..4] } else { &limits });
+        words += " --json --interval 0.1 --request-timeout 1";
+        words += random.pick(&["", " -q", " -v", " -vv"]);
+        let words = words.split(' ').map(str::to_owned).collect();
+        Scenario { config, faults, restart, words, dry_run, no_wait, purge, timeout, targets }
+    }
+
+    pub fn start(&self) -> Server {
+        let server = Server::start(self.config.clone());
+        self.faults.iter().for_each(|fault| server.fault(fault.clone()));
+        server
+    }
+
+    /// How the deletion of a cache goes.
+    pub fn plan(&self, cache: &Cache) -> &Plan {
+        let own = self.config.plans.iter().find(|(other, _)| other == cache);
+        own.map_or(&self.config.plan, |(_, plan)| plan)
+    }
+}
+
+fn all_caches() -> Vec<Cache> {
+    let images = ["Local", "ghcr.io/Acme/r_base:4.3--x"];
+    let versions = [("R", "4.3.0"), ("R", "4.2.1"), ("Python", "3.10.0"), ("Python", "3.7.6")];
+    let with = |image| versions.map(|(language, version)| Cache::new(language, version, image));
+    images.into_iter().flat_map(with).collect()
+}
+
+/// A task's way. One that succeeds and yet keeps its cache is left out: no client could tell.
+fn plan(random: &mut Random) -> Plan {
+    let duration = Duration::from_millis(random.pick(&[0, 0, 100, 400, 1200]));
+    let (code, error) =
+        random.pick(&[(0, ""), (0, ""), (0, ""), (0, ""), (1, "disk error"), (0, "disk error")]);
+    let effects = match (code, error) {
+        (0, "") => [Effect::OnSuccess, Effect::OnSuccess, Effect::AtEnd, Effect::AtStart],
+        _ => [Effect::OnSuccess, Effect::Never, Effect::AtEnd, Effect::AtStart],
+    };
+    let effect = random.pick(&effects);
+    Plan { duration, code, error: error.into(), effect, vanishes: random.chance(5), ..Plan::default() }
+}
+
+fn fault(random: &mut Random) -> Fault {
+    let retry_after = vec![("Retry-After".to_owned(), "1".to_owned())];
+    let on = random.pick(&[
+        Endpoint::Delete,
+        Endpoint::Delete,
+        Endpoint::Delete,
+        Endpoint::DryRun,
+        Endpoint::DryRun,
+        Endpoint::List,
+        Endpoint::List,
+        Endpoint::Task,
+        Endpoint::Task,
+        Endpoint::Task,
+    ]);
+    let mut actions = vec![
+        Action::ResetBeforeReply,
+        Action::CloseBeforeReply,
+        Action::ResetInReply,
+        Action::CloseInReply,
+        Action::CutChunked,
+        Action::CutUnframed,
+        Action::CutJson,
+        Action::html(408),
+        Action::Reply { status: 429, headers: retry_after, body: String::new() },
+        Action::error(500, 1, "An internal failure occurred."),
+        Action::html(502),
+        Action::html(503),
+        Action::html(504),
+        Action::html(200),
+        Action::Stall,
+        Action::Delay(Duration::from_millis(700)),
+        Action::Delay(Duration::from_millis(1300)),
+    ];
+    let effect = random.chance(50);
+    if !effect {
+        // A refusal proves that nothing was started.
+        actions.extend([
+            Action::html(403),
+            Action::error(400, 25, "The parameter is invalid."),
+            Action::html(501),
+        ]);
+        actions.push(Action::error(403, 22, "You don't have permission to perform this operation."));
+    }
+    let times = random.pick(&[1, 1, 1, 2, 4, usize::MAX]);
+    Fault { on, skip: random.below(3), times, effect, action: random.pick(&actions) }
+}
