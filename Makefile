@@ -45,7 +45,7 @@ size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
 
 interop: ## test with real balancers, proxies and clients (needs Debian, Python, npm)
-	@echo "building and running the interop tests: about 6 minutes"
+	@echo "building and running the interop tests: about 4 minutes"
 	@tests/interop/run
 
 # Everything that ships with the binary.

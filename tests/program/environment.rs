@@ -49,7 +49,7 @@ fn needs_no_home_and_no_path() {
     let server = Server::start(Config::default());
     run(&server, "unset PATH; exec \"$0\" list").exits(0).prints(LIST).says_nothing();
     let ran = run(&server, "unset CONNECT_SERVER; exec \"$0\" list").exits(2);
-    ran.fails_with("no server is named");
+    ran.fails_with("no server specified");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn reports_the_true_status_if_standard_error_is_full() {
 fn deletes_nothing_without_a_terminal_to_ask_on() {
     let server = Server::start(Config::default());
     let ran = run(&server, "exec setsid -w \"$0\" purge --all").exits(2);
-    ran.fails_with("there is no terminal to ask on, so nothing is deleted");
+    ran.fails_with("cannot ask for confirmation: no terminal");
     assert_eq!(caches(&server).len(), 2);
 }
 
