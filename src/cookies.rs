@@ -96,6 +96,8 @@ mod tests {
             (&["a=1", "a=x; expires=Thu, 01-Jan-1970 00:00:01 GMT"], None),
             (&["a=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], Some("a=1")),
             (&["a=1; Expires=Fri, 23 Nov 2035 12:00:00 GMT"], Some("a=1")),
+            (&["a=1; Expires=Tue, 31 Dec 2019 12:00:00 GMT"], None),
+            (&["a=1; Expires=Wed, 01 Jan 2020 12:00:00 GMT"], Some("a=1")),
             (&["token=a=b==; Path=/"], Some("token=a=b==")),
             (&["", "=x", "novalue", "bad=\u{7f}"], None),
         ] {

@@ -68,3 +68,29 @@ impl fmt::Display for NameError {
 }
 
 impl std::error::Error for NameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_the_default_port_of_the_scheme() {
+        for (uri, address) in [
+            ("https://127.0.0.1/", "127.0.0.1:443"),
+            ("http://127.0.0.1/", "127.0.0.1:80"),
+            ("https://[::1]:3939/", "[::1]:3939"),
+        ] {
+            let timeout = NextTimeout::default();
+            let resolver = CallingThreadResolver::default();
+            let found = resolver.resolve(&uri.parse().unwrap(), &ureq::config::Config::default(), timeout);
+            assert_eq!(found.unwrap()[..], [address.parse().unwrap()], "{uri}");
+        }
+    }
+
+    #[test]
+    fn gives_the_systems_reason_for_a_name_that_does_not_resolve() {
+        // A name with this character is never looked up.
+        let Err(ureq::Error::Other(error)) = lookup("a\0b", 80) else { panic!() };
+        assert!(error.to_string().to_ascii_lowercase().contains("nul byte"), "{error}");
+    }
+}
