@@ -109,5 +109,14 @@ mod tests {
     fn ignores_cookies_that_exceed_one_header_line() {
         let long = format!("b={}", "x".repeat(MAX_BYTES));
         assert_eq!(sent_after(&["a=1", &long, "c=2"]).as_deref(), Some("a=1; c=2"));
+
+        // "a=1; b=..." with as many bytes as fit, and two for the separator. Replaced cookies do not count.
+        let fits = format!("bb={}", "x".repeat(MAX_BYTES - "a=1; bb=; ".len()));
+        let sent = sent_after(&["a=1", &fits, &fits]).unwrap();
+        assert_eq!(sent, format!("a=1; {fits}"));
+        assert_eq!(sent.len() + "; ".len(), MAX_BYTES);
+        let too_long = format!("{fits}x");
+        assert_eq!(sent_after(&["a=1", &too_long]).as_deref(), Some("a=1"));
+        assert_eq!(sent_after(&["a=1", &fits, "c=2"]).as_deref(), Some(sent.as_str()));
     }
 }
