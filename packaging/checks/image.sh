@@ -45,7 +45,7 @@ check_image() {
     local example
     example=$(buildah from --pull-never localhost/connect-cache-example)
     expect 0 buildah run "$example" /usr/local/bin/connect-cache --version
-    [ "$out" = "connect-cache $version" ]
+    [[ $out = "connect-cache $version"* ]]
 
     # Neither resolv.conf nor hosts: a name cannot be resolved, and is soon given up.
     ! [ -s "$root/etc/resolv.conf" ] || return 1
