@@ -64,13 +64,15 @@ pub(crate) fn public_key(certificate: &[u8], is_ca: bool) -> Option<&[u8]> {
     }
     let (_issuer, _validity, _subject) = (body.take(SEQUENCE)?, body.take(SEQUENCE)?, body.take(SEQUENCE)?);
     let key = body.take(SEQUENCE)?;
-    let accepted = body.0.is_empty() || has_version && has_valid_extensions(body.0, is_ca)?;
-    (accepted && certificate.len() < 0xffff).then_some(key)
+    if !body.0.is_empty() {
+        check_extensions(body.0, is_ca).filter(|()| has_version)?;
+    }
+    (certificate.len() < 0xffff).then_some(key)
 }
 
-/// Reports whether rustls accepts the extensions: those that it knows occur only once and are well-formed, and, except
+/// Returns `Some` if rustls accepts the extensions: those that it knows occur only once and are well-formed, and, except
 /// for a CA, none that it does not know is critical.
-fn has_valid_extensions(extensions: &[u8], is_ca: bool) -> Option<bool> {
+fn check_extensions(extensions: &[u8], is_ca: bool) -> Option<()> {
     let mut extensions = Der(only(only(extensions, EXTENSIONS)?, SEQUENCE)?);
     let mut seen = 0u64;
     while !extensions.0.is_empty() {
@@ -99,5 +101,5 @@ fn has_valid_extensions(extensions: &[u8], is_ca: bool) -> Option<bool> {
         }
         seen |= 1 << known;
     }
-    Some(true)
+    Some(())
 }
