@@ -116,7 +116,7 @@ fn runs_in_twenty_megabytes_of_address_space() {
 #[test]
 fn reaches_a_server_over_ipv6_alone() {
     let server = Server::start(Config::default());
-    // The namespace has a loopback interface of its own: nobody listens there, and IPv4 is gone.
+    // The namespace has a loopback interface of its own: nothing listens there, and IPv4 is gone.
     let script = "unshare -rn true 2>/dev/null || exit 99
         exec unshare -rn sh -c 'ip link set lo up && ip addr del 127.0.0.1/8 dev lo || exit 99
         \"$0\" list -s http://[::1]:9 --retries 0' \"$0\"";

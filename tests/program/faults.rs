@@ -90,7 +90,7 @@ fn points() -> Vec<Point> {
             ..point("delete with effect later", Endpoint::Delete, 3000, DELETED, DELETED)
         },
         Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ABSENT, UNKNOWN) },
-        // A dry run that tells needs no list.
+        // If a dry run is proof, no list is needed.
         Point {
             in_doubt: true,
             ..point("list in doubt", Endpoint::List, 0, ABSENT, ["absent", "unknown", "unknown"])

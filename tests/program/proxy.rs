@@ -185,7 +185,7 @@ pub fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 const NOBODY: &str = "http://127.0.0.1:1";
 
 fn list(server: &Server) -> Program {

@@ -368,7 +368,7 @@ fn continues_other_deletions_during_a_failed_poll() {
 #[test]
 fn resolves_a_task_with_failed_polls_during_other_deletions() {
     let all = r_caches(5);
-    // The first cache goes as its task starts, and nobody learns how the task ends.
+    // The first cache is deleted as its task starts, and the outcome of the task is never known.
     let plans =
         vec![(all[0].clone(), Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) })];
     let server = Server::start(Config { caches: all, plans, ..Config::default() });

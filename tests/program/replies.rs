@@ -25,9 +25,8 @@ fn answering(endpoint: Endpoint, action: Action) -> Server {
     server
 }
 
-/// A server whose deletions go by tasks with these plans, and which reports them all as of task `a`, in this
-/// state.
-fn telling_of_task_a(plan: Plan, state: &str) -> Server {
+/// A server whose deletions follow this plan, and which reports every task as task `a` in this state.
+fn reporting_task_a(plan: Plan, state: &str) -> Server {
     let server = Server::start(Config { plan, ..Config::default() });
     let started = with_body(r#"{"task_id":"a"}"#);
     server.fault(Fault::new(Endpoint::Delete, started).times(usize::MAX).with_effect());
@@ -115,13 +114,13 @@ fn resolves_a_malformed_task_with_a_dry_run() {
         "",
     ] {
         // The cache is gone all the same.
-        let server = telling_of_task_a(Plan::default(), body);
+        let server = reporting_task_a(Plan::default(), body);
         run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task, Endpoint::DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 
         // And here it is not.
-        let server = telling_of_task_a(Plan::lasting(Duration::from_secs(60)), body);
+        let server = reporting_task_a(Plan::lasting(Duration::from_secs(60)), body);
         let ran = run(&server, &format!("{DELETE} --json")).exits(6);
         assert_eq!((&ran.json()["status"], &ran.json()["task_id"]), (&json!("unknown"), &json!("a")));
         ran.says("expected the task's state, but got").says("connect-cache task a --wait");
@@ -139,7 +138,7 @@ fn accepts_null_missing_and_unknown_fields() {
         r#"{"id":"a","output":[],"result":{"type":"","data":[{"x":1}]},"finished":true,"code":0,"error":"",
             "last":0,"status":{"new":[1]},"user_id":7}"#,
     ] {
-        let server = telling_of_task_a(Plan::default(), body);
+        let server = reporting_task_a(Plan::default(), body);
         let ran = run(&server, &format!("{DELETE} --json")).exits(0);
         assert_eq!((&ran.json()["status"], &ran.json()["output"]), (&json!("deleted"), &json!([])));
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
@@ -155,7 +154,7 @@ fn accepts_null_missing_and_unknown_fields() {
 fn reports_a_failed_task_without_a_reason() {
     for error in ["", r#""error":"","#, r#""error":null,"#] {
         let body = format!(r#"{{"id":"a",{error}"finished":true,"code":5,"last":0}}"#);
-        let server = telling_of_task_a(Plan::lasting(Duration::from_secs(60)), &body);
+        let server = reporting_task_a(Plan::lasting(Duration::from_secs(60)), &body);
         run(&server, DELETE).exits(1).says("failed: no reason given (task a, code 5)");
     }
 }

@@ -74,7 +74,7 @@ fn ignores_pipes_in_a_certificate_directory() {
     let program = connect_cache(&server).words("list").within(Duration::from_secs(10));
     program.file("certs/ca.pem", &ca.pem());
     let folder = program.home().join("certs");
-    // To open a pipe that nobody writes to would be to wait for ever.
+    // Opening a pipe without a writer would wait forever.
     let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap();
     assert!(made.success());
     program.env("SSL_CERT_DIR", folder).run().exits(0).prints(LISTED);
