@@ -1,4 +1,4 @@
-//! Arguments, environment and what is wrong with them.
+//! Arguments, environment variables, and the errors about them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -40,7 +40,7 @@ fn prints_the_version_and_the_commit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
     let commit = git.ok().filter(|git| git.status.success() && root.join(".git").exists());
-    // Another binary may be built from another commit.
+    // Another binary may have been built from another commit.
     if std::env::var_os("CONNECT_CACHE_BIN").is_some() {
         assert!(printed.starts_with(version) && printed.lines().count() == 1, "{printed}");
     } else if let Some(commit) = commit {
@@ -193,7 +193,7 @@ fn suggests_the_intended_url() {
 }
 
 #[test]
-fn cuts_an_address_at_the_api() {
+fn drops_the_api_path_from_the_server_url() {
     let server = Server::start(Config::default());
     let url = format!("{}/__api__/v1/system/caches/runtime/", server.url());
     connect_cache(&server).env("CONNECT_SERVER", url).words("list -q").run().exits(0);
@@ -202,7 +202,7 @@ fn cuts_an_address_at_the_api() {
 #[test]
 fn suggests_the_url_without_the_dashboard() {
     let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
-    // The prefix may be real.
+    // A server may really be under the prefix /connect.
     connect_cache(&server).words("list -q").run().exits(0);
     let root = server.url().strip_suffix("/connect").unwrap().to_owned();
     let headers = vec![("Location".to_owned(), format!("{}/#/login", server.url()))];
@@ -218,7 +218,7 @@ fn suggests_the_url_without_the_dashboard() {
 }
 
 #[test]
-fn reads_a_key_as_it_is_pasted() {
+fn drops_text_pasted_with_a_key() {
     let server = Server::start(Config::default());
     let program = || connect_cache(&server).without("CONNECT_API_KEY").words("list -q");
     for key in [
@@ -257,7 +257,7 @@ fn reads_a_key_file_in_utf_16() {
 }
 
 #[test]
-fn rejects_a_key_that_may_be_something_else() {
+fn rejects_text_that_may_not_be_a_key() {
     let server = Server::start(Config::default());
     for (key, says) in [
         ("\"hunter2", "a quote on only one side"),

@@ -43,7 +43,7 @@ fn passes_all_checks_over_plain_http() {
 }
 
 #[test]
-fn names_the_trust_over_https() {
+fn names_the_trusted_certificates_over_https() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let trusts = |text: &str| format!("ok    the connection is encrypted, trusting {text}");
@@ -79,7 +79,7 @@ fn accepts_a_hidden_version() {
     let ran = run(&server, "check --json").exits(0);
     assert_eq!((&ran.json()["ok"], &ran.json()["version"]), (&json!(true), &json!(null)));
 
-    // The key lifts the veil.
+    // This server shows its version only to requests with a valid key.
     let config = Config { hide_version_without_key: true, ..Config::default() };
     let ran = run(&Server::start(config), "check --json").exits(0);
     assert_eq!(ran.json()["version"], "2026.09.0");
@@ -92,7 +92,7 @@ fn explains_the_first_failure() {
     let root = web_server.url().replace("/rsc", "");
     let with = |config: Config| Server::start(config);
     let plain = with(Config::default());
-    let refused = |key: &str| format!("check -k {key}");
+    let with_key = |key: &str| format!("check -k {key}");
     for (server, words, status, ok, fail, says) in [
         (
             &plain,
@@ -119,17 +119,17 @@ fn explains_the_first_failure() {
             "the server is reachable",
             "including any path prefix",
         ),
-        (&plain, refused("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
-        (&plain, refused("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
+        (&plain, with_key("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
+        (&plain, with_key("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
         (
             &plain,
-            refused("publisher-key"),
+            with_key("publisher-key"),
             3,
             4,
             "the role is administrator",
             "pat is a publisher, and runtime caches require an administrator",
         ),
-        (&plain, refused("viewer-key"), 3, 4, "the role is administrator", "vic is a viewer"),
+        (&plain, with_key("viewer-key"), 3, 4, "the role is administrator", "vic is a viewer"),
         (
             &with(Config { management_disabled: true, ..Config::default() }),
             "check".to_owned(),
@@ -167,7 +167,7 @@ fn explains_the_first_failure() {
 }
 
 #[test]
-fn does_not_take_other_servers_for_connect() {
+fn rejects_servers_other_than_connect() {
     for action in [Action::html(200), Action::html(503), Action::CutJson] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::Settings, action).times(usize::MAX));
@@ -187,8 +187,8 @@ fn escapes_control_characters_from_the_server() {
 fn lists_caches_if_the_role_is_unknown() {
     let server = Server::start(Config::default());
     let body = r#"{"username":"admin","user_role":null}"#.to_owned();
-    let told = Action::Reply { status: 200, headers: vec![], body };
-    server.fault(Fault::new(Endpoint::User, told).times(usize::MAX));
+    let without_role = Action::Reply { status: 200, headers: vec![], body };
+    server.fault(Fault::new(Endpoint::User, without_role).times(usize::MAX));
     let ran = run(&server, "check").exits(0).never_says("role");
     assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
     run(&server, "check -k publisher-key").exits(3).says("use an administrator's API key");
@@ -211,7 +211,7 @@ fn accepts_the_key_of_a_service_principal() {
 }
 
 #[test]
-fn uses_what_the_settings_report() {
+fn uses_the_settings_of_the_server() {
     let execution_type = Some("launcher-kubernetes".to_owned());
     let server = Server::start(Config { execution_type, ..Config::default() });
     let ran = run(&server, "check").exits(0);
@@ -228,7 +228,7 @@ fn uses_what_the_settings_report() {
 
 #[test]
 fn reports_whether_delete_requests_get_through() {
-    // Servers whose dry run accepts a cache that does not exist, and such as refuse it.
+    // Some servers accept the dry run of a cache that does not exist, and others refuse it.
     for missing in [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds] {
         let server = Server::start(Config { missing_cache: missing, ..Config::default() });
         let ran = run(&server, "check").exits(0).says_nothing();

@@ -1,4 +1,4 @@
-//! A cluster behind a balancer: each node knows its own tasks only, and a cookie leads back to it.
+//! A cluster with a load balancer: each node knows only its own tasks, and a cookie leads the client back to it.
 
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -14,7 +14,8 @@ fn cluster(plan: Plan) -> Server {
     Server::start(Config { nodes: 3, balancer: true, plan, ..Config::default() })
 }
 
-fn started(server: &Server) -> String {
+/// Starts a deletion, and returns the ID of its task.
+fn start_deletion(server: &Server) -> String {
     run(server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned()
 }
 
@@ -38,7 +39,7 @@ fn follows_a_deletion_on_its_node() {
 }
 
 #[test]
-fn returns_the_servers_cookies_as_they_change() {
+fn sends_the_current_cookies_of_the_server() {
     use connect_test_server::{Action, Fault};
 
     let server = Server::start(Config::default());
@@ -66,7 +67,7 @@ fn returns_the_servers_cookies_as_they_change() {
 #[test]
 fn finds_a_task_from_another_process() {
     let server = cluster(Plan::lasting(Duration::from_millis(1500)));
-    let id = started(&server);
+    let id = start_deletion(&server);
     let node = server.requests()[0].node;
     for wait in [" --wait", ""] {
         let before = server.requests().len();
@@ -76,7 +77,8 @@ fn finds_a_task_from_another_process() {
         let polls = &server.requests()[before..];
         let (lost, found): (Vec<_>, Vec<_>) = polls.iter().partition(|poll| poll.status == Some(404));
         assert!(!lost.is_empty() && !found.is_empty(), "{polls:#?}");
-        // Each lookup that is not the last one's goes out afresh: no cookie, a connection of its own.
+        // A failed lookup sent no cookie, and the next one used another connection, so that the balancer selects a
+        // node again.
         for (at, poll) in lost.iter().enumerate() {
             assert_eq!(poll.header("cookie"), None);
             assert_ne!(poll.connection, polls[at + 1].connection);
@@ -86,8 +88,8 @@ fn finds_a_task_from_another_process() {
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
 
-/// Starts the program, waits until it polls its task, and has the task's node restart.
-fn restarted_under(server: &Server, words: &str) -> Child {
+/// Starts the program, waits until it polls its task, and restarts the task's node.
+fn start_and_restart_node(server: &Server, words: &str) -> Child {
     let (mut command, _home) = connect_cache(server).words(words).into_command();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     server.wait_for("a poll of the task", Duration::from_secs(30), |requests| {
@@ -97,7 +99,8 @@ fn restarted_under(server: &Server, words: &str) -> Child {
     child
 }
 
-fn said(mut child: Child) -> (i32, String, String) {
+/// Waits for the end of the program, and returns its exit status and its output.
+fn finish(mut child: Child) -> (i32, String, String) {
     let (mut out, mut err) = (String::new(), String::new());
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -105,9 +108,9 @@ fn said(mut child: Child) -> (i32, String, String) {
 }
 
 #[test]
-fn reports_a_lost_task_with_its_cache_still_there_as_unknown() {
+fn reports_unknown_if_the_cache_of_a_lost_task_still_exists() {
     let server = cluster(Plan::lasting(Duration::from_secs(60)));
-    let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
+    let (status, stdout, stderr) = finish(start_and_restart_node(&server, "delete --json -l R -V 4.3.0"));
     assert_eq!(status, 6, "{stderr}");
     let record: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&record["status"], &record["code"]), (&"unknown".into(), &141.into()), "{record}");
@@ -127,10 +130,10 @@ fn reports_a_lost_task_with_its_cache_still_there_as_unknown() {
 }
 
 #[test]
-fn reports_a_lost_task_with_its_cache_gone_as_deleted() {
+fn reports_deleted_if_the_cache_of_a_lost_task_is_gone() {
     let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
     let server = cluster(plan);
-    let (status, stdout, stderr) = said(restarted_under(&server, "delete --json -l R -V 4.3.0"));
+    let (status, stdout, stderr) = finish(start_and_restart_node(&server, "delete --json -l R -V 4.3.0"));
     assert_eq!(status, 0, "{stderr}");
     let record: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(record["status"], "deleted");
@@ -141,7 +144,7 @@ fn reports_a_lost_task_with_its_cache_gone_as_deleted() {
 #[test]
 fn reports_a_lost_task() {
     let server = cluster(Plan::lasting(Duration::from_secs(60)));
-    let id = started(&server);
+    let id = start_deletion(&server);
     server.restart_node(server.requests()[0].node);
     for wait in ["", " --wait"] {
         let before = requests_to(&server, Endpoint::Task).len();
@@ -152,7 +155,7 @@ fn reports_a_lost_task() {
 }
 
 #[test]
-fn loses_only_the_tasks_of_the_node_that_restarts() {
+fn follows_the_tasks_of_other_nodes_after_a_restart() {
     let versions: Vec<Cache> = (0..6).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let long = Plan::lasting(Duration::from_secs(60));
     let plans = vec![(versions[0].clone(), long.clone()), (versions[1].clone(), long)];
@@ -165,18 +168,22 @@ fn loses_only_the_tasks_of_the_node_that_restarts() {
         ..Config::default()
     });
     let words = "purge --all -y --json --max-running 2 --interval 0.2";
-    let (status, stdout, stderr) = said(restarted_under(&server, words));
+    let (status, stdout, stderr) = finish(start_and_restart_node(&server, words));
     assert_eq!(status, 6, "{stderr}");
-    let mut ends: Vec<String> = stdout
+    let mut statuses: Vec<String> = stdout
         .lines()
         .map(|line| {
             let record: serde_json::Value = serde_json::from_str(line).unwrap();
             format!("{} {}", record["version"].as_str().unwrap(), record["status"].as_str().unwrap())
         })
         .collect();
-    ends.sort();
-    assert_eq!(ends[2..], ["4.2.0 deleted", "4.3.0 deleted", "4.4.0 deleted", "4.5.0 deleted"], "{stderr}");
-    assert_eq!(ends[..2], ["4.0.0 unknown", "4.1.0 unknown"], "{stderr}");
+    statuses.sort();
+    assert_eq!(
+        statuses[2..],
+        ["4.2.0 deleted", "4.3.0 deleted", "4.4.0 deleted", "4.5.0 deleted"],
+        "{stderr}"
+    );
+    assert_eq!(statuses[..2], ["4.0.0 unknown", "4.1.0 unknown"], "{stderr}");
     assert_eq!(caches(&server), ["R 4.0.0 Local", "R 4.1.0 Local"]);
     assert!(stderr.contains("4 deleted, 2 unknown"), "{stderr}");
 }

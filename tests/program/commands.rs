@@ -1,4 +1,4 @@
-//! The commands that the program prints work as printed.
+//! Printed commands work if they are pasted into a shell.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -8,11 +8,12 @@ use connect_test_server::{Config, Plan, Server};
 
 use crate::support::{Program, Ran, binary, connect_cache, run, server_with_tasks_of};
 
-/// Types the command at the end of the first line with `text`, in a shell with nothing in its environment.
-fn type_in(program: &Program, ran: &Ran, text: &str) -> Ran {
+/// Runs the command that the program printed after `text` in a shell that has only
+/// `PATH` and `HOME` in its environment.
+fn paste(program: &Program, ran: &Ran, text: &str) -> Ran {
     let (_, command) = ran.stderr.split_once(text).unwrap_or_else(|| panic!("no {text:?} in {ran:#?}"));
     let command = command.lines().next().unwrap();
-    // One that is quoted contains quotes of its own, which a shell reads.
+    // Quotes around the whole command belong to the message, and those inside it are for the shell.
     let command = command.strip_prefix('\'').and_then(|it| it.strip_suffix('\'')).unwrap_or(command);
     let path = program.home();
     let _ = symlink(binary(), path.join("connect-cache"));
@@ -40,9 +41,9 @@ fn prints_commands_that_work_when_pasted() {
     let task = task.says(&printed);
     let id = task.stdout.trim().to_owned();
     let running = run(&format!("task {id}")).exits(7);
-    type_in(&shell, &running, "follow it with: ").exits(0).says("succeeded");
+    paste(&shell, &running, "follow it with: ").exits(0).says("succeeded");
     let missing = run("delete -l R -V 9.9.9").exits(4);
-    type_in(&shell, &missing, "; see ").exits(0).prints_line("Python  3.7.6  Local");
+    paste(&shell, &missing, "; see ").exits(0).prints_line("Python  3.7.6  Local");
 }
 
 #[test]

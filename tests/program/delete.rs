@@ -64,7 +64,7 @@ fn exits_1_if_the_task_failed() {
         .says("error: deletion of R 4.3.0 Local failed: disk on fire (task ")
         .says(", code 1)");
     assert_eq!(caches(&server).len(), 2);
-    // A task may fail because there is no such cache: whether it is there is found out.
+    // A task may fail because its cache does not exist, so the program checks whether it does.
     assert_eq!(endpoints(&server)[1..], [Endpoint::Task, Endpoint::DryRun, Endpoint::List]);
 }
 
@@ -158,7 +158,7 @@ fn reports_the_refusal_of_a_gateway_as_refused() {
 }
 
 #[test]
-fn reports_a_dry_run_without_a_usable_answer_as_unknown() {
+fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
     for action in [Action::html(200), Action::html(500), Action::ResetBeforeReply, Action::CutJson] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));

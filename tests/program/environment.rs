@@ -1,6 +1,6 @@
-//! Environments that lack what a program usually has, and signals at each stage of a deletion.
+//! Unusual environments, such as closed streams and a read-only root, and signals at each stage of a deletion.
 //!
-//! What needs a namespace is skipped, and says so, if the system does not allow one.
+//! Tests that need a namespace print that they are skipped if the system does not allow one.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
@@ -10,10 +10,11 @@ use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
 use crate::support::{Ran, binary, caches, server_with_tasks_of};
 
-/// Exit status of a script whose preparation the system does not allow.
+/// The exit status of a script if the system does not allow the environment that it needs.
 const NOT_ALLOWED: i32 = 99;
 
-/// A shell that runs a script, in which `"$0"` is the program, with nothing else in its environment.
+/// Returns a shell that runs a script, in which `"$0"` is the program. The server, the key and `PATH` are the only
+/// variables in its environment.
 fn shell(server: &Server, script: &str) -> Command {
     // A program that runs the tests may ignore signals, and its children inherit that.
     let mut command = Command::new("/usr/bin/env");
@@ -32,11 +33,11 @@ fn run(server: &Server, script: &str) -> Ran {
     ran(shell(server, script).output().unwrap())
 }
 
-/// Runs a script that exits with [`NOT_ALLOWED`] if it cannot make its environment; `None` if so.
-fn run_if_allowed(server: &Server, what: &str, script: &str) -> Option<Ran> {
+/// Runs a script. Returns `None` if it exits with [`NOT_ALLOWED`], since the system does not allow `feature`.
+fn run_if_allowed(server: &Server, feature: &str, script: &str) -> Option<Ran> {
     let ran = run(server, script);
     if ran.status == Some(NOT_ALLOWED) {
-        eprintln!("skipped: this system does not allow {what}");
+        eprintln!("skipped: this system does not allow {feature}");
         return None;
     }
     Some(ran)
@@ -64,7 +65,7 @@ fn reports_the_true_status_with_all_streams_closed() {
 
 #[test]
 fn keeps_a_closed_stream_from_becoming_the_connection() {
-    // The connection would get the lowest free number, and results would go to the server.
+    // Otherwise the connection would get the number of the closed stream, and results would go to the server.
     let server = Server::start(Config::default());
     run(&server, "exec \"$0\" list -v >&-").exits(0);
     run(&server, "exec \"$0\" list -v 2>&-").exits(0).prints(LIST);
@@ -80,7 +81,7 @@ fn reports_the_true_status_if_standard_error_is_full() {
 }
 
 #[test]
-fn deletes_nothing_without_a_terminal_to_ask_on() {
+fn deletes_nothing_without_a_terminal_for_the_prompt() {
     let server = Server::start(Config::default());
     let ran = run(&server, "exec setsid -w \"$0\" purge --all").exits(2);
     ran.fails_with("cannot ask for confirmation: no terminal");
@@ -141,7 +142,7 @@ fn runs_on_a_read_only_root() {
 fn needs_no_privileges() {
     let server = Server::start(Config::default());
     let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all";
-    // The program may be in a folder that only its owner can enter.
+    // The program may be in a directory that only its owner can enter.
     let script = format!("{drop} test -x \"$0\" 2>/dev/null || exit 99; exec {drop} \"$0\" list");
     if let Some(ran) = run_if_allowed(&server, "another user to run the program", &script) {
         ran.exits(0).prints(LIST).says_nothing();
@@ -149,7 +150,7 @@ fn needs_no_privileges() {
 }
 
 #[test]
-fn runs_on_a_clock_that_began_elsewhere() {
+fn runs_with_a_clock_that_started_years_ago() {
     let server = server_with_tasks_of(Duration::from_millis(300));
     let unshare = "unshare -T --monotonic 300000000 --boottime 300000000";
     let script = format!("{unshare} true 2>/dev/null || exit 99; exec {unshare} \"$0\" delete -qlR -V4.3.0");
@@ -175,14 +176,14 @@ fn ends_by_a_signal_at_each_stage() {
     for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
         for stage in [Endpoint::List, Endpoint::Delete, Endpoint::Task] {
             let server = server_with_tasks_of(Duration::from_secs(60));
-            // What it waits for never comes.
+            // The server never replies, so the program is still waiting when the signal arrives.
             server.fault(Fault::new(stage, Action::Stall).with_effect());
             let output = signaled(&server, stage, signal, "purge -y -l R");
             assert_eq!(output.status.signal(), Some(number), "{signal} at {stage:?}");
             let stderr = String::from_utf8(output.stderr).unwrap();
-            // The task can be resumed.
-            let named = stderr.starts_with("R 4.3.0 Local: task ") && stderr.ends_with(" started\n");
-            assert_eq!(named, stage == Endpoint::Task, "{signal} at {stage:?}: {stderr}");
+            // The task can be resumed if its ID was printed.
+            let id_printed = stderr.starts_with("R 4.3.0 Local: task ") && stderr.ends_with(" started\n");
+            assert_eq!(id_printed, stage == Endpoint::Task, "{signal} at {stage:?}: {stderr}");
         }
     }
 }

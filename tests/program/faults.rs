@@ -1,4 +1,4 @@
-//! Faults at every point of a deletion: what the program says must be what is true of the cache.
+//! Faults at every point of a deletion: the status that the program reports must be true of the cache.
 
 use std::thread;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
 
-/// How long the program waits for an answer: the timeout among the faults.
+/// Time limit for a request, in seconds, which [`Action::Stall`] exceeds.
 const REQUEST_TIMEOUT: &str = "2";
 
-/// The faults, and whether retrying may help.
+/// Returns the faults with their names, and whether a retry may help.
 fn faults() -> Vec<(&'static str, Action, bool)> {
     let retry_after = vec![("Retry-After".to_owned(), "1".to_owned())];
     vec![
@@ -31,24 +31,24 @@ fn faults() -> Vec<(&'static str, Action, bool)> {
     ]
 }
 
-/// Where a fault strikes, and the status that `delete` must report then.
+/// A point at which a fault occurs, and the statuses that `delete` must report.
 struct Point {
     name: &'static str,
     words: &'static str,
     on: Endpoint,
     skip: usize,
     in_effect: bool,
-    /// Whether the reply to the DELETE, which took effect at once, is lost already.
+    /// Whether the reply to a DELETE that took effect at once was lost before.
     in_doubt: bool,
     task: Duration,
-    /// If retrying helps, in each of [`WORLDS`].
+    /// The statuses if a retry helps, one for each of [`SERVERS`].
     helped: [&'static str; 3],
-    /// If it does not.
+    /// The statuses if no retry helps.
     not_helped: [&'static str; 3],
 }
 
-/// What a missing cache gets, which differs between the versions of Connect.
-const WORLDS: [MissingCache; 3] =
+/// The kinds of servers: versions of Connect differ in their replies about a missing cache.
+const SERVERS: [MissingCache; 3] =
     [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds];
 
 const DELETE: &str = "-l R -V 4.3.0";
@@ -71,7 +71,7 @@ fn points() -> Vec<Point> {
     };
     vec![
         Point { words: "-l R -V 4.3.0 -d", ..point("dry run", Endpoint::DryRun, 0, WOULD_DELETE, UNKNOWN) },
-        // If the list cannot be read, dry runs that tell decide.
+        // If the list cannot be read, only a conclusive dry run decides.
         Point {
             words: "-l R -V 4.3.0 -d",
             ..point(
@@ -82,7 +82,7 @@ fn points() -> Vec<Point> {
                 ["would-delete", "unknown", "unknown"],
             )
         },
-        // In doubt whatever the reply: the cache is found there, and the DELETE is sent again.
+        // Each of these faults leaves the DELETE in doubt. The cache is still there, so the DELETE is sent again.
         point("delete without effect", Endpoint::Delete, 0, DELETED, DELETED),
         Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ABSENT, ABSENT) },
         Point {
@@ -90,7 +90,7 @@ fn points() -> Vec<Point> {
             ..point("delete with effect later", Endpoint::Delete, 3000, DELETED, DELETED)
         },
         Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ABSENT, UNKNOWN) },
-        // If a dry run is proof, no list is needed.
+        // A conclusive dry run needs no list.
         Point {
             in_doubt: true,
             ..point("list in doubt", Endpoint::List, 0, ABSENT, ["absent", "unknown", "unknown"])
@@ -102,19 +102,20 @@ fn points() -> Vec<Point> {
         },
         point("first poll", Endpoint::Task, 4000, DELETED, UNKNOWN),
         Point { skip: 1, ..point("later poll", Endpoint::Task, 6000, DELETED, UNKNOWN) },
-        // The DELETE was accepted: that the cache was there is known if dry runs tell.
+        // The DELETE was accepted, which proves that the cache existed if dry runs are conclusive.
         point("last poll", Endpoint::Task, 0, DELETED, ["deleted", "absent", "absent"]),
     ]
 }
 
-/// Lets each fault strike at a point, in each world, under `delete` and `purge`, side by side: most of them wait.
-fn strike_all_at(name: &str) {
+/// Tests `delete` and `purge` with each fault at a point, on each kind of server. The runs are concurrent, since most
+/// of them wait.
+fn test_faults_at(name: &str) {
     let point = &points().into_iter().find(|point| point.name == name).unwrap();
     thread::scope(|scope| {
         for (fault, action, retry_helps) in faults() {
-            for (world, purge) in (0..WORLDS.len()).flat_map(|world| [(world, false), (world, true)]) {
+            for (kind, purge) in (0..SERVERS.len()).flat_map(|kind| [(kind, false), (kind, true)]) {
                 let action = action.clone();
-                scope.spawn(move || strike(point, fault, action, retry_helps, world, purge));
+                scope.spawn(move || test_fault(point, fault, action, retry_helps, kind, purge));
             }
         }
     });
@@ -132,78 +133,78 @@ fn survives_each_fault_at_a_list() {
 
 #[test]
 fn survives_each_fault_at_a_dry_run() {
-    strike_all_at("dry run");
+    test_faults_at("dry run");
 }
 
 #[test]
 fn survives_each_fault_at_the_list_after_a_dry_run() {
-    strike_all_at("list after a dry run");
+    test_faults_at("list after a dry run");
 }
 
 #[test]
 fn survives_each_fault_at_a_delete_without_effect() {
-    strike_all_at("delete without effect");
+    test_faults_at("delete without effect");
 }
 
 #[test]
 fn survives_each_fault_at_a_delete_with_effect_at_once() {
-    strike_all_at("delete with effect at once");
+    test_faults_at("delete with effect at once");
 }
 
 #[test]
 fn survives_each_fault_at_a_delete_with_effect_later() {
-    strike_all_at("delete with effect later");
+    test_faults_at("delete with effect later");
 }
 
 #[test]
 fn survives_each_fault_at_a_dry_run_in_doubt() {
-    strike_all_at("dry run in doubt");
+    test_faults_at("dry run in doubt");
 }
 
 #[test]
 fn survives_each_fault_at_a_list_in_doubt() {
-    strike_all_at("list in doubt");
+    test_faults_at("list in doubt");
 }
 
 #[test]
 fn survives_each_fault_at_a_calibration_in_doubt() {
-    strike_all_at("calibration in doubt");
+    test_faults_at("calibration in doubt");
 }
 
 #[test]
 fn survives_each_fault_at_the_first_poll() {
-    strike_all_at("first poll");
+    test_faults_at("first poll");
 }
 
 #[test]
 fn survives_each_fault_at_a_later_poll() {
-    strike_all_at("later poll");
+    test_faults_at("later poll");
 }
 
 #[test]
 fn survives_each_fault_at_the_last_poll() {
-    strike_all_at("last poll");
+    test_faults_at("last poll");
 }
 
-fn strike(point: &Point, fault: &str, action: Action, retry_helps: bool, world: usize, purge: bool) {
+fn test_fault(point: &Point, name: &str, action: Action, retry_helps: bool, kind: usize, purge: bool) {
     let server = Server::start(Config {
-        missing_cache: WORLDS[world],
+        missing_cache: SERVERS[kind],
         plan: Plan::lasting(point.task),
         ..Config::default()
     });
     if point.in_doubt {
         server.fault(Fault::new(Endpoint::Delete, Action::html(502)).with_effect());
     }
-    // A purge reads a list of its own first, and its dry run needs no other.
+    // A purge starts by reading a list, and its dry run needs no other.
     let first_list = purge && point.on == Endpoint::List;
-    let strike = Fault::new(point.on, action).skip(point.skip + usize::from(first_list));
-    server.fault(if point.in_effect { strike.with_effect() } else { strike });
+    let fault = Fault::new(point.on, action).skip(point.skip + usize::from(first_list));
+    server.fault(if point.in_effect { fault.with_effect() } else { fault });
     let command = if purge { "purge -y" } else { "delete" };
     let ran = run(&server, &format!("{command} --json {} --request-timeout {REQUEST_TIMEOUT}", point.words));
 
-    let context = format!("{fault} at {} in {:?}: {ran:#?}", point.name, WORLDS[world]);
-    let expected = match (if retry_helps { point.helped } else { point.not_helped })[world] {
-        // The list showed the cache, so it is this run that deleted it; and a dry run trusts that list.
+    let context = format!("{name} at {} on {:?}: {ran:#?}", point.name, SERVERS[kind]);
+    let expected = match (if retry_helps { point.helped } else { point.not_helped })[kind] {
+        // The first list had the cache, so this run deleted it, and a dry run relies on that list.
         "absent" if purge => "deleted",
         "unknown" if first_list && !point.in_doubt => "would-delete",
         status => status,
@@ -211,14 +212,14 @@ fn strike(point: &Point, fault: &str, action: Action, retry_helps: bool, world: 
     let record = ran.json();
     assert_eq!(record["status"], expected, "{context}");
     assert_eq!(ran.status, Some(if expected == "unknown" { 6 } else { 0 }), "{context}");
-    // A claim is true of the server, and a cache that is known to be gone is claimed.
+    // The status must be true of the server.
     let there = caches(&server).contains(&"R 4.3.0 Local".to_owned());
     match expected {
         "deleted" | "absent" => assert!(!there, "{context}"),
         "would-delete" => assert!(there, "{context}"),
         _ => {}
     }
-    // Each line of the task that was followed, once.
+    // The record contains each line of the followed task once.
     let lines = record["output"].as_array().unwrap();
     let (first, last) = (json!("Deleting runtime cache..."), json!("Successfully deleted runtime cache"));
     let all: &[Value] = &[first, last];
@@ -226,7 +227,7 @@ fn strike(point: &Point, fault: &str, action: Action, retry_helps: bool, world: 
     assert!(if followed_to_the_end { lines == all } else { all.starts_with(lines) }, "{context}");
 }
 
-/// A server on which every request to `on` meets the same fault.
+/// Starts a server on which every request to `on` has the same fault.
 fn always(on: Endpoint, action: Action) -> Server {
     let server = Server::start(Config::default());
     server.fault(Fault::new(on, action).times(usize::MAX));
@@ -294,21 +295,21 @@ fn checks_a_deletion_in_doubt_before_sending_it_again() {
         .says("; the deletion may have started; checking whether the cache is still there")
         .says("the cache is still there; deleting it again");
     let order = endpoints(&server);
-    let asked = order.iter().filter(|&&e| e == Endpoint::DryRun).count();
-    assert!((5..=7).contains(&asked), "{order:?}");
+    let dry_runs = order.iter().filter(|&&e| e == Endpoint::DryRun).count();
+    assert!((5..=7).contains(&dry_runs), "{order:?}");
     assert_eq!(order[0], Endpoint::Delete);
     assert_eq!(order[order.len() - 2..], [Endpoint::Delete, Endpoint::Task]);
     // Each dry run is checked against the list.
-    assert_eq!(order[1..order.len() - 2], [Endpoint::DryRun, Endpoint::List].repeat(asked));
-    // The dry runs ask for the same words.
-    let mut words = requests_to(&server, Endpoint::DryRun)[0].json();
-    words.as_object_mut().unwrap().remove("dry_run");
-    assert_eq!(words, requests_to(&server, Endpoint::Delete)[0].json());
+    assert_eq!(order[1..order.len() - 2], [Endpoint::DryRun, Endpoint::List].repeat(dry_runs));
+    // The dry runs name the same cache as the DELETE.
+    let mut body = requests_to(&server, Endpoint::DryRun)[0].json();
+    body.as_object_mut().unwrap().remove("dry_run");
+    assert_eq!(body, requests_to(&server, Endpoint::Delete)[0].json());
 }
 
 #[test]
 fn succeeds_if_a_repeated_deletion_finds_nothing() {
-    // The reply to the first one is lost, and the cache goes away only just before the second one.
+    // The reply to the first DELETE is lost, and the cache disappears just before the second one.
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, Action::html(504)));
     server.fault(Fault::new(Endpoint::Delete, Action::error(404, 4, "Cache does not exist")));
@@ -351,7 +352,7 @@ fn honors_retry_after_before_the_dry_run() {
 }
 
 #[test]
-fn takes_a_refusal_for_certain() {
+fn sends_no_request_after_a_refusal() {
     for (action, exit) in [
         (Action::html(403), 3),
         (Action::html(404), 6),
@@ -366,8 +367,8 @@ fn takes_a_refusal_for_certain() {
 
 #[test]
 fn succeeds_if_a_lost_task_deleted_the_cache_first() {
-    // The answer to the first deletion is lost; its task takes longer than the program asks for, so a second
-    // one starts, which finds nothing left to delete.
+    // The reply to the first DELETE is lost, and its task takes longer than the program waits for the cache to
+    // disappear. So the program sends a second DELETE, and its task finds no cache.
     let server = server_with_tasks_of(Duration::from_secs(8));
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).with_effect());
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
@@ -378,7 +379,7 @@ fn succeeds_if_a_lost_task_deleted_the_cache_first() {
 }
 
 #[test]
-fn reports_a_failed_task_after_a_doubt_with_its_cache_still_there() {
+fn reports_failed_after_a_delete_in_doubt_if_the_cache_still_exists() {
     let plan = Plan::failing(1, "disk on fire");
     let server = Server::start(Config { plan, ..Config::default() });
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
@@ -387,8 +388,8 @@ fn reports_a_failed_task_after_a_doubt_with_its_cache_still_there() {
 }
 
 #[test]
-fn reports_a_seen_cache_that_is_gone_as_deleted() {
-    // In effect, and the task takes longer than the first dry run: seen there, then gone.
+fn reports_deleted_if_the_cache_disappears_after_a_dry_run() {
+    // The task ends after the first dry run, which therefore finds the cache.
     let server = server_with_tasks_of(Duration::from_secs(2));
     server.fault(Fault::new(Endpoint::Delete, Action::CloseBeforeReply).with_effect());
     let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
@@ -417,7 +418,7 @@ fn shortens_waits_after_a_gateway_timeout() {
     run(&server, "delete -l R -V 4.3.0").exits(0);
     let polls = requests_to(&server, Endpoint::Task);
     let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
-    // The third poll, of 4 s, is lost: 2 s are the most from then on.
+    // The third poll, held for 4 s, is lost, so later ones are held for at most 2 s.
     assert_eq!(waits[..3], ["1", "2", "4"]);
     assert!(waits[3..].iter().all(|&wait| wait == "2"), "{waits:?}");
 }
@@ -451,11 +452,11 @@ fn prints_each_line_once_through_many_faults() {
 }
 
 #[test]
-fn reports_a_failed_task_after_a_doubt_as_unknown_without_a_dry_run() {
+fn reports_unknown_after_a_delete_in_doubt_without_a_usable_dry_run() {
     let plan = Plan::failing(1, "disk on fire");
     let server = Server::start(Config { plan, ..Config::default() });
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
-    // The questions before the second deletion are answered; those after its task are not.
+    // The dry runs before the second DELETE are answered, and those after its task are refused.
     server.fault(Fault::new(Endpoint::DryRun, Action::html(403)).skip(6).times(usize::MAX));
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(6);
     assert_eq!((&ran.json()["status"], &ran.json()["code"]), (&json!("unknown"), &json!(1)), "{ran:#?}");
@@ -495,7 +496,7 @@ fn keeps_waits_after_immediate_failures() {
 
 #[test]
 fn reports_a_connection_timeout_as_a_failed_connection() {
-    // Nobody answers on a socket that does not accept, once its queue is full.
+    // A socket that accepts no connections stops answering once its queue is full.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let filled: Vec<_> = (0..5000)
@@ -517,8 +518,8 @@ fn sends_no_unsent_deletion_at_the_deadline() {
         let words = format!("{words} -s http://127.0.0.1:9 --timeout 1.4 --retries 9");
         run(&server, &words).exits(6).stderr.matches("; retrying in ").count()
     };
-    // After half a second comes a second, which is past the deadline: no deletion starts then, but what
-    // changes nothing has a last try.
+    // The first retry comes after 0.5 s. The second one would come after another second, past the deadline, so it is
+    // sent at the deadline if it changes nothing. A DELETE is not sent then.
     assert!(retries("delete -l R -V 4.3.0") <= 1);
     assert_eq!(retries("delete -d -l R -V 4.3.0"), 2);
 }

@@ -1,4 +1,4 @@
-//! Following a task: how often it is looked at, and for how long.
+//! Following a task: how often it is polled, and when polling stops.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn polls_a_task_of_twelve_seconds_at_most_five_times() {
         .prints("Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
     let polls = requests_to(&server, Endpoint::Task);
     assert_eq!(waits(&server), ["1", "2", "4", "8"]);
-    // Each poll asks for what is new, and all go over one connection.
+    // Each poll requests only new output, and all of them use one connection.
     assert_eq!(
         polls.iter().map(|poll| poll.param("first").unwrap()).collect::<Vec<_>>(),
         ["0", "1", "1", "1"]
@@ -33,8 +33,8 @@ fn polls_a_task_of_twelve_seconds_at_most_five_times() {
 fn notices_the_end_within_one_round_trip() {
     let server = server_with_tasks_of(Duration::from_secs(5));
     run(&server, "delete -l R -V 4.3.0").exits(0);
-    // The third poll is held from second 3 to 5; without the reply at the task's end it would be 7. A slow
-    // start, on a busy machine, makes the rest shorter.
+    // The third poll is held from second 3 until the task ends at second 5. A server that held it for its whole
+    // wait would reply at second 7. If the start is slow on a busy machine, the rest is shorter.
     let last = requests_to(&server, Endpoint::Task).last().unwrap().at;
     assert!(last.elapsed() < Duration::from_millis(3800), "{:?}", last.elapsed());
 }
@@ -81,10 +81,10 @@ fn stops_following_at_the_timeout() {
 }
 
 #[test]
-fn polls_last_at_the_deadline() {
+fn polls_once_more_at_the_deadline() {
     let plan = Plan::lasting(Duration::from_millis(1700));
     let server = Server::start(Config { plan, ..Config::default() });
-    // The first poll is held for a second, the next is due in another; the time is up before that.
+    // The second poll would be due after the timeout, so the program sends it at the timeout instead.
     run(&server, "delete -l R -V 4.3.0 --timeout 2 --interval 1.5").exits(0);
 }
 

@@ -21,12 +21,12 @@ fn server() -> Server {
     Server::start(Config { caches, ..Config::default() })
 }
 
-/// Runs `purge --from -` with these words and this input.
+/// Runs `purge --from -` with these arguments and this input.
 fn purge(server: &Server, words: &str, input: &str) -> Ran {
     connect_cache(server).words("purge --from -").words(words).stdin(input).run()
 }
 
-/// The caches that are no longer on the server.
+/// Returns the caches that are no longer on the server.
 fn deleted(server: &Server) -> Vec<String> {
     let left = caches(server);
     caches(&self::server()).into_iter().filter(|cache| !left.contains(cache)).collect()
@@ -162,14 +162,14 @@ fn reports_caches_that_are_not_listed() {
     let input = "R  4.1.0  Local\nr  4.1.0  Local\nR  4.1.0  local\nR  4.1  Local\nR  4.1.*  *\n";
     let server = server();
     let ran = purge(&server, "-y --json", input).exits(4);
-    let ends: Vec<String> = (ran.stdout.lines())
+    let statuses: Vec<String> = (ran.stdout.lines())
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .map(|r| {
             format!("{} {} {} {}", r["language"], r["version"], r["image_name"], r["status"]).replace('"', "")
         })
         .collect();
     assert_eq!(
-        ends,
+        statuses,
         [
             "R 4.1 Local not-found",
             "R 4.1.0 local not-found",
@@ -196,7 +196,7 @@ fn reports_caches_that_are_not_listed() {
 }
 
 #[test]
-fn prefers_worse_statuses_to_unlisted_caches() {
+fn exits_4_only_if_nothing_worse_happened() {
     for (plan, status) in
         [(Plan::failing(1, "no"), 1), (Plan::lasting(Duration::from_secs(60)), 7), (Plan::default(), 4)]
     {

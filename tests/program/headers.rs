@@ -1,4 +1,4 @@
-//! `--header`: what gateways in front of Connect require.
+//! `--header`: headers that gateways in front of Connect require.
 
 use connect_test_server::pki::Ca;
 use connect_test_server::{Action, Config, Endpoint, Fault, Server};
@@ -101,7 +101,7 @@ fn rejects_malformed_headers_without_showing_them() {
         let ran = program.words("list -H").arg(format!("@{path}")).run();
         ran.exits(2).fails_with("header file ").never_says("hunter2");
     }
-    // Without quotes, a shell makes two arguments of a header.
+    // Without quotes, a shell splits a header into two arguments.
     let ran = connect_cache(&server).words("list -H Authorization: secret").run().exits(2);
     ran.fails_with("unexpected argument;").never_says("secret");
     assert_eq!(server.connections(), 0);

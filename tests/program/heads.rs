@@ -11,18 +11,17 @@ use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 use crate::support::{Program, caches, connect_cache, endpoints, requests_to, run, server_over_tls};
 
 const DELETE: &str = "delete -l R -V 4.3.0";
-/// No part of a body is a head, whatever it looks like.
+/// A list with line breaks, folds and blanks before a colon, none of which may be rewritten in a body.
 const LIST: &str =
     "{\"caches\":[\r\n  {\"language\" :\t\"R\",\"version\":\"4.3.0\",\"image_name\":\"a : b\"}]}";
 const LISTED: &str = "R  4.3.0  a : b\n";
 
-/// A reply with these lines between the status and the end of the head. Only its length tells where the body
-/// ends.
+/// Returns a reply with these header lines. Bytes follow the body, so only a correctly read length ends it.
 fn raw(lines: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{lines}\r\n{body} surplus").into_bytes()
 }
 
-/// Heads that curl and requests read, with the length of a body of `length` bytes.
+/// Returns heads that curl and Python's requests read, for a body of `length` bytes.
 fn readable_heads(length: usize) -> Vec<String> {
     let length = format!("Content-Length: {length}\r\n");
     let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
@@ -57,14 +56,14 @@ fn reads_heads_that_curl_reads() {
 }
 
 #[test]
-fn deletes_whatever_the_heads_look_like() {
+fn deletes_with_heads_that_curl_reads() {
     let started = r#"{"task_id":"a"}"#;
     let finished = r#"{"id":"a","output":[],"finished":true,"code":0,"error":"","last":0}"#;
     for (delete, task) in readable_heads(started.len()).iter().zip(readable_heads(finished.len())) {
         let server = always(Endpoint::Task, raw(&task, finished));
         server.fault(Fault::new(Endpoint::Delete, Action::Raw(raw(delete, started))).with_effect());
         run(&server, DELETE).exits(0).says("deleted R 4.3.0 Local in");
-        // Nothing was in doubt.
+        // The DELETE was not in doubt, so there was no dry run.
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task], "{delete}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
         let sent_back = requests_to(&server, Endpoint::Task)[0].header("cookie").map(str::to_owned);
@@ -98,7 +97,7 @@ fn skips_interim_replies() {
 fn reads_long_heads_over_tls() {
     let ca = Ca::new();
     for head in readable_heads(LIST.len()) {
-        // More than a TLS record holds.
+        // The head is longer than a TLS record.
         let head = format!("X-Long: {}\r\n {}\r\n{head}", "x".repeat(10 << 10), "y".repeat(8 << 10));
         let server = server_over_tls(&ca, Config::default());
         server.fault(Fault::new(Endpoint::List, Action::Raw(raw(&head, LIST))));
@@ -106,8 +105,8 @@ fn reads_long_heads_over_tls() {
     }
 }
 
-/// A server that answers one request by these bytes, one at a time.
-fn dripping(bytes: impl Iterator<Item = u8> + Send + 'static, pause: Duration) -> Program {
+/// Starts a server that answers one request with these bytes, one at a time, and returns the program for it.
+fn with_slow_server(bytes: impl Iterator<Item = u8> + Send + 'static, pause: Duration) -> Program {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -138,14 +137,14 @@ fn read_request(stream: &mut TcpStream) {
 fn reads_heads_that_arrive_in_pieces() {
     let head = format!("Set-Cookie: waf=1;\r\n Path=/\r\nContent-Length : {}\r\n", LIST.len());
     let bytes = [&b"HTTP/1.1 103 Early Hints\r\nA: b\r\n c\r\n\r\n"[..], &raw(&head, LIST)].concat();
-    let program = dripping(bytes.into_iter(), Duration::from_millis(1));
+    let program = with_slow_server(bytes.into_iter(), Duration::from_millis(1));
     program.words("list").run().exits(0).says_nothing().prints(LISTED);
 }
 
 #[test]
 fn limits_the_time_for_a_head() {
     let endless = b"HTTP/1.1 200 OK\r\n".iter().copied().chain(std::iter::repeat(b'x'));
-    let program = dripping(endless, Duration::from_millis(50));
+    let program = with_slow_server(endless, Duration::from_millis(50));
     let started_at = Instant::now();
     program.words("list --retries 0 --request-timeout 1").run().exits(6).fails_with("no reply within 1 s");
     assert!(started_at.elapsed() < Duration::from_secs(10));
@@ -155,11 +154,11 @@ fn limits_the_time_for_a_head() {
 fn limits_the_length_of_a_head() {
     let endless =
         b"HTTP/1.1 200 OK\r\nX: y\r\n".iter().copied().chain(b" folded\r\n".iter().copied().cycle());
-    let program = dripping(endless.take(100 << 10), Duration::ZERO);
+    let program = with_slow_server(endless.take(100 << 10), Duration::ZERO);
     program.words("list --retries 0").run().exits(6).fails_with("the reply is too large");
 }
 
-/// Heads that cannot be parsed, and what is said about them.
+/// Heads that cannot be parsed, and the error messages about them.
 const UNREADABLE: [(&[u8], &str); 6] = [
     (b"SSH-2.0-OpenSSH_9.2\r\n", "the reply is not HTTP; the reply starts with: SSH-2.0-OpenSSH_9.2; "),
     (b"\x15\x03\x03\x00\x02\x02\x46", "the reply is not HTTP; the reply starts with: \\u{15}"),
@@ -190,7 +189,7 @@ fn does_not_retry_after_a_malformed_head() {
 #[test]
 fn keeps_a_delete_in_doubt_if_its_reply_cannot_be_parsed() {
     for (bytes, says) in UNREADABLE {
-        // The next step follows the outcome only.
+        // The first error has no next step, which is printed with the outcome.
         let server = always(Endpoint::Delete, bytes.to_vec());
         server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).times(usize::MAX));
         run(&server, DELETE).exits(6).says(says).says("; the deletion may have started");
@@ -205,7 +204,7 @@ fn keeps_a_delete_in_doubt_if_its_reply_cannot_be_parsed() {
 
 #[test]
 fn retries_after_a_head_that_ends_early() {
-    // The next line would have told whether the last one is folded.
+    // Only the next line would show whether the last one continues.
     for cut in ["", "HTTP/1.1 200 OK\r\nServer: a\r\n b\r\n", "HTTP/1.1 200 OK\r\nServer "] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::List, Action::Raw(cut.into())));
@@ -223,7 +222,7 @@ fn reads_a_proxys_reply_to_connect() {
         for stream in listener.incoming() {
             let reply = format!("HTTP/1.1 407 No\r\nProxy : a\r\n b\r\n{many}Content-Length: 0\r\n\r\n");
             let mut stream = stream.unwrap();
-            // The whole request is read first: the end of the connection must not overtake the reply.
+            // Read the whole request first: closing the connection with unread data could discard the reply.
             let mut request = Vec::new();
             let mut bytes = [0; 4096];
             while !request.ends_with(b"\r\n\r\n") {

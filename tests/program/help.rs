@@ -1,4 +1,4 @@
-//! Every page of help, in golden files. `UPDATE_EXPECT=1` rewrites them.
+//! Compares every help page with a golden file. `UPDATE_EXPECT=1` rewrites the files.
 
 use expect_test::expect_file;
 

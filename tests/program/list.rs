@@ -129,12 +129,12 @@ fn selects_versions_that_the_server_no_longer_offers() {
          R       4.3.0   Local\n",
     );
     run(&server, "list --orphaned -l r").exits(0).prints("R  4.3.0  Local\n");
-    // Only the languages at hand are asked for.
+    // The second run, which selects R, does not request the installations of Python.
     assert_eq!(endpoints(&server).iter().filter(|&&e| e == Endpoint::InstallationsPython).count(), 1);
 }
 
 #[test]
-fn spares_caches_that_may_be_in_use() {
+fn excludes_caches_that_may_be_in_use_from_orphaned_ones() {
     let caches = vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Quarto", "1.4.0", "Local")];
     let server = Server::start(Config {
         caches: caches.clone(),
@@ -183,7 +183,7 @@ fn reads_null_as_an_empty_list() {
 }
 
 #[test]
-fn compares_no_image_names_for_orphans() {
+fn ignores_the_image_names_of_installations() {
     let caches =
         ["ghcr-io-rstudio-r-jammy", "ghcr-io-rstudio-r-focal"].map(|image| Cache::new("R", "4.3.0", image));
     let other = Cache::new("R", "4.2.0", "ghcr-io-rstudio-r-jammy");
@@ -193,7 +193,7 @@ fn compares_no_image_names_for_orphans() {
         installations_r: Installations::Listed(vec![offered]),
         ..Config::default()
     });
-    // That no installation uses the second image cannot be seen; that none has R 4.2.0 can.
+    // No installation has R 4.2.0. Whether one uses the second image is not known.
     run(&server, "list --orphaned").exits(0).prints("R  4.2.0  ghcr-io-rstudio-r-jammy\n");
     run(&server, "list -I *focal").exits(0).prints("R  4.3.0  ghcr-io-rstudio-r-focal\n");
 }

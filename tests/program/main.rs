@@ -1,11 +1,10 @@
-//! The program, tested from outside: it runs against the test server, and what counts is standard output,
-//! standard error, the exit status and the requests that arrived.
+//! Runs the program against the test server, and checks its output, its exit status and the requests that the
+//! server received.
 
-// clippy.toml allows these in tests, and does not know the functions that tests share for tests.
+// clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod arguments;
-mod asking;
 mod check;
 mod cluster;
 mod commands;
@@ -29,5 +28,6 @@ mod socks;
 mod streams;
 mod support;
 mod task;
+mod terminal;
 mod trust;
 mod usage;

@@ -1,4 +1,4 @@
-//! Is the cache there? What the program concludes on servers that differ in what a missing cache gets.
+//! Finding out whether a cache exists, on servers that differ in their replies about a missing cache.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::support::{caches, endpoints, requests_to, run};
 const NOT_FOUND: MissingCache = MissingCache::NotFound;
 const TASK_FAILS: MissingCache = MissingCache::TaskFails;
 const TASK_SUCCEEDS: MissingCache = MissingCache::TaskSucceeds;
-const WORLDS: [MissingCache; 3] = [NOT_FOUND, TASK_FAILS, TASK_SUCCEEDS];
+const SERVERS: [MissingCache; 3] = [NOT_FOUND, TASK_FAILS, TASK_SUCCEEDS];
 
 fn server(missing_cache: MissingCache, plan: Plan) -> Server {
     Server::start(Config { missing_cache, plan, ..Config::default() })
 }
 
-/// The status in the record of a run of `delete` or of a purge of one cache, with its exit status.
+/// Runs `delete`, or a purge of one cache, and returns the status in its record and the exit status.
 fn status(server: &Server, words: &str) -> (String, i32) {
     let ran = run(server, &format!("{words} --json"));
     (ran.json()["status"].as_str().unwrap().to_owned(), ran.status.unwrap())
@@ -36,8 +36,8 @@ fn is_calibration(body: &serde_json::Value) -> bool {
 
 #[test]
 fn sends_no_extra_requests_for_an_ordinary_deletion() {
-    for world in WORLDS {
-        let server = server(world, Plan::default());
+    for kind in SERVERS {
+        let server = server(kind, Plan::default());
         assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
     }
@@ -45,12 +45,12 @@ fn sends_no_extra_requests_for_an_ordinary_deletion() {
 
 #[test]
 fn reports_a_cache_that_never_existed() {
-    for (world, delete) in
+    for (kind, delete) in
         [(NOT_FOUND, ("not-found", 4)), (TASK_FAILS, ("not-found", 4)), (TASK_SUCCEEDS, ("deleted", 0))]
     {
-        let server = server(world, Plan::default());
+        let server = server(kind, Plan::default());
         assert_status(&server, "delete -l R -V 9.9.9", delete);
-        let ignored = if world == TASK_SUCCEEDS { delete } else { ("absent", 0) };
+        let ignored = if kind == TASK_SUCCEEDS { delete } else { ("absent", 0) };
         assert_status(&server, "delete -l R -V 9.9.9 --ignore-not-found", ignored);
         assert_status(&server, "delete -l R -V 9.9.9 --dry-run", ("not-found", 4));
         assert_status(&server, "delete -l R -V 9.9.9 --dry-run --ignore-not-found", ("absent", 0));
@@ -64,16 +64,16 @@ fn reports_a_cache_that_never_existed() {
 }
 
 #[test]
-fn checks_a_dry_run_against_the_list_and_a_cache_that_cannot_exist() {
+fn checks_a_dry_run_against_the_list_and_by_calibration() {
     use Endpoint::{DryRun, List};
 
-    for (world, version, expected) in [
+    for (kind, version, expected) in [
         (NOT_FOUND, "4.3.0", vec![DryRun, List]),
         (TASK_FAILS, "4.3.0", vec![DryRun, List]),
         (NOT_FOUND, "9.9.9", vec![DryRun]),
         (TASK_FAILS, "9.9.9", vec![DryRun, List, DryRun]),
     ] {
-        let server = server(world, Plan::default());
+        let server = server(kind, Plan::default());
         let ran = run(&server, &format!("delete -d -l R -V {version}"));
         assert_eq!(endpoints(&server), expected, "{ran:#?}");
         if let Some(third) = server.requests().get(2) {
@@ -84,7 +84,7 @@ fn checks_a_dry_run_against_the_list_and_a_cache_that_cannot_exist() {
 }
 
 #[test]
-fn trusts_a_dry_run_that_tells_over_a_list_that_leaves_the_cache_out() {
+fn trusts_a_conclusive_dry_run_over_an_incomplete_list() {
     let hidden = Cache::new("R", "4.2.0", "Local");
     let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
     assert_status(&server, "delete -d -l R -V 4.2.0", ("would-delete", 0));
@@ -92,15 +92,15 @@ fn trusts_a_dry_run_that_tells_over_a_list_that_leaves_the_cache_out() {
     assert_eq!(endpoints(&server), [DryRun, List, DryRun, DryRun]);
     assert!(is_calibration(&requests_to(&server, DryRun)[1].json()));
 
-    // Without a list, too.
+    // The same holds if the list cannot be read.
     server.fault(Fault::new(List, Action::html(404)).times(usize::MAX));
     assert_status(&server, "delete -d -l R -V 4.3.0", ("would-delete", 0));
 }
 
 #[test]
 fn claims_nothing_if_the_list_is_refused() {
-    for world in WORLDS {
-        let server = server(world, Plan::default());
+    for kind in SERVERS {
+        let server = server(kind, Plan::default());
         server.fault(Fault::new(Endpoint::List, Action::error(403, 22, "no")).times(usize::MAX));
         assert_status(&server, "delete -d -l R -V 4.3.0", ("unknown", 6));
         assert_eq!(endpoints(&server), [Endpoint::DryRun, Endpoint::List]);
@@ -117,24 +117,24 @@ fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
         Sanitizer::KeepDots,
         Sanitizer::AppendHash,
     ] {
-        for (world, echo, there, missing) in [
+        for (kind, echo, there, missing) in [
             (NOT_FOUND, Echo::Listed, ("would-delete", 0), ("not-found", 4)),
             (NOT_FOUND, Echo::Requested, ("would-delete", 0), ("not-found", 4)),
             (TASK_FAILS, Echo::Listed, ("would-delete", 0), ("unknown", 6)),
-            // No row is found, and none would prove that the cache is missing.
+            // No row is found, which does not prove that the cache is missing.
             (TASK_FAILS, Echo::Requested, ("unknown", 6), ("unknown", 6)),
             (TASK_SUCCEEDS, Echo::Stored, ("unknown", 6), ("unknown", 6)),
         ] {
             let server = Server::start(Config {
                 caches: vec![Cache::new("R", "4.3.0", image)],
-                missing_cache: world,
+                missing_cache: kind,
                 sanitizer,
                 echo,
                 ..Config::default()
             });
             assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {image}"), there);
             assert_status(&server, "delete -d -l R -V 4.3.0 -I ghcr.io/Example/R:focal", missing);
-            // By its listed name it is found everywhere.
+            // Every server finds the cache by its listed name.
             let listed = sanitizer.sanitize(image);
             assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {listed}"), ("would-delete", 0));
         }
@@ -144,7 +144,7 @@ fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
 #[test]
 fn resolves_a_task_that_failed() {
     let failing = |code, effect| Plan { code, error: "disk on fire".into(), effect, ..Plan::default() };
-    for (code, effect, world, delete, purge) in [
+    for (code, effect, kind, delete, purge) in [
         // The cache is still there: the task failed.
         (1, Effect::Never, NOT_FOUND, ("failed", 1), ("failed", 1)),
         (1, Effect::Never, TASK_FAILS, ("failed", 1), ("failed", 1)),
@@ -158,9 +158,9 @@ fn resolves_a_task_that_failed() {
         (0, Effect::AtEnd, NOT_FOUND, ("deleted", 0), ("deleted", 0)),
         (0, Effect::AtEnd, TASK_FAILS, ("absent", 0), ("deleted", 0)),
     ] {
-        let context = format!("{code} {effect:?} {world:?}");
+        let context = format!("{code} {effect:?} {kind:?}");
         for (words, expected) in [("delete -l R -V 4.3.0", delete), ("purge -l R -y", purge)] {
-            let server = server(world, failing(code, effect));
+            let server = server(kind, failing(code, effect));
             assert_status(&server, words, expected);
             let there = server.has(&Cache::new("R", "4.3.0", "Local"));
             assert_eq!(there, effect == Effect::Never, "{context}");
@@ -169,7 +169,7 @@ fn resolves_a_task_that_failed() {
     let failing = failing(0, Effect::Never);
     let ran = run(&server(NOT_FOUND, failing.clone()), "delete -l R -V 4.3.0 --json").exits(1);
     assert_eq!((&ran.json()["code"], &ran.json()["error"]), (&json!(0), &json!("disk on fire")));
-    // A task's own command cannot know the cache.
+    // The command `task` does not know the cache, so it cannot check whether the cache is gone.
     let server = server(NOT_FOUND, Plan { effect: Effect::AtEnd, ..failing });
     let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
     for words in [format!("task {id}"), format!("task {id} --wait"), format!("task {id} --json")] {
@@ -178,14 +178,14 @@ fn resolves_a_task_that_failed() {
 }
 
 #[test]
-fn takes_a_failed_task_at_its_word_only_if_nothing_was_in_doubt() {
+fn reports_failed_without_a_usable_dry_run_only_if_no_delete_was_in_doubt() {
     for (code, in_doubt, expected) in
         [(1, false, ("failed", 1)), (0, false, ("unknown", 6)), (1, true, ("unknown", 6))]
     {
         let plan = Plan { code, error: "disk on fire".into(), ..Plan::default() };
         let server = server(NOT_FOUND, plan);
         if in_doubt {
-            // The questions before the second DELETE are answered; those after its task are not.
+            // The dry runs before the second DELETE are answered, and those after its task are refused.
             server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
         }
         let answered = if in_doubt { 6 } else { 0 };
@@ -199,7 +199,7 @@ fn calibrates_at_most_once_in_a_run() {
     let all: Vec<Cache> = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
     let server = Server::start(Config { caches: all, missing_cache: TASK_FAILS, plan, ..Config::default() });
-    // Each task is lost, with the cache gone: each has to be found out.
+    // Each task is lost and its cache is gone, which takes a dry run for each cache to find out.
     server.fault(Fault::new(Endpoint::Task, Action::html(404)).times(usize::MAX));
     run(&server, "purge --all -y").exits(0).says("5 deleted");
     let dry_runs = requests_to(&server, Endpoint::DryRun);
@@ -251,7 +251,7 @@ fn rejects_arrays_and_empty_objects() {
         assert_status(&following, "delete -l R -V 4.3.0", ("deleted", 0));
         assert!(!following.has(&Cache::new("R", "4.3.0", "Local")));
     }
-    // Not Connect's error object.
+    // An array is not Connect's error object.
     let server = server(NOT_FOUND, Plan::default());
     let reply = Action::Reply { status: 404, headers: vec![], body: r#"[4,"Cache does not exist"]"#.into() };
     server.fault(Fault::new(Endpoint::Delete, reply));
@@ -259,10 +259,10 @@ fn rejects_arrays_and_empty_objects() {
 }
 
 #[test]
-fn takes_a_lookup_refused_with_code_4_for_lost() {
+fn repeats_task_lookups_after_code_4() {
     let server = Server::start(Config { lost_lookup: LostLookup::Code4, ..Config::default() });
     run(&server, "task 0123456789abcdef").exits(4).says("code 4)");
-    // Ten more nodes were asked.
+    // Ten more lookups may have reached other nodes.
     assert_eq!(requests_to(&server, Endpoint::Task).len(), 11);
     let lost = Action::error(404, 4, "The requested object does not exist.");
     server.fault(Fault::new(Endpoint::Task, lost).times(2));
@@ -270,14 +270,14 @@ fn takes_a_lookup_refused_with_code_4_for_lost() {
 }
 
 #[test]
-fn ends_lost_lookups_at_the_timeout() {
+fn stops_task_lookups_at_the_timeout() {
     let server = Server::start(Config::default());
     run(&server, "task 0123456789abcdef --wait --timeout 0.25").exits(4);
     assert!((1..=4).contains(&server.requests().len()), "{:#?}", server.requests());
 }
 
 #[test]
-fn sends_no_delete_again_after_the_timeout() {
+fn sends_no_second_delete_after_the_timeout() {
     let (first, second) = (Cache::new("R", "4.1.0", "Local"), Cache::new("R", "4.2.0", "Local"));
     let long = Plan::lasting(Duration::from_secs(60));
     let server = Server::start(Config {
@@ -285,8 +285,8 @@ fn sends_no_delete_again_after_the_timeout() {
         plan: long,
         ..Config::default()
     });
-    // Between the steps of the first cache's question, the polls of the second one's task take two seconds each:
-    // the question is last answered at second 10, and the poll that follows ends after the timeout.
+    // Each request about the first cache is followed by a poll of the second cache's task, which takes two seconds.
+    // The last dry run is answered at second 10, and the poll after it ends after the timeout.
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
     server.fault(Fault::new(Endpoint::Task, Action::Delay(Duration::from_secs(2))).times(usize::MAX));
     let ran = run(&server, "purge --all -y --json --timeout 11").exits(6);
@@ -310,12 +310,12 @@ fn shares_one_request_timeout_among_all_jobs_after_the_timeout() {
     let started_at = Instant::now();
     let words = "purge --all -y --max-running 8 --timeout 1 --request-timeout 8";
     run(&server, words).exits(6).says("8 unknown");
-    // It ends at second 9. One more request with a limit of its own would end at second 16.
+    // The run ends at second 9. If another request had a time limit of its own, it would end at second 16.
     assert!(started_at.elapsed() < Duration::from_secs(13), "{:?}", started_at.elapsed());
 }
 
 #[test]
-fn honors_a_pause_with_more_digits_than_fit() {
+fn reads_a_retry_after_with_too_many_digits() {
     let server = Server::start(Config::default());
     let headers = vec![("Retry-After".to_owned(), "99999999999999999999999".to_owned())];
     server.fault(Fault::new(Endpoint::List, Action::Reply { status: 503, headers, body: String::new() }));

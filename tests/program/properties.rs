@@ -24,7 +24,7 @@ fn filters() -> impl Strategy<Value = Vec<String>> {
     filters.prop_map(|filters| filters.into_iter().flatten().collect())
 }
 
-/// The caches of a reply, as language, version and image.
+/// Returns the language, version and image of each row.
 fn caches<'a>(rows: impl IntoIterator<Item = &'a Value>) -> Vec<[String; 3]> {
     let names = ["language", "version", "image_name"];
     rows.into_iter().map(|row| names.map(|name| row[name].as_str().unwrap().to_owned())).collect()
@@ -34,7 +34,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn purge_selects_what_list_shows(stored in prop::collection::vec(cache(), 0..12), filters in filters()) {
+    fn deletes_the_caches_that_list_shows(stored in prop::collection::vec(cache(), 0..12), filters in filters()) {
         let server = Server::start(Config { caches: stored, ..Config::default() });
         let run = |command: &str, filters: &[String]| -> Ran {
             let program = connect_cache(&server).words(command);

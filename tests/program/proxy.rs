@@ -1,4 +1,4 @@
-//! Proxies: which one is chosen, what goes through it, and what is said where it failed.
+//! HTTP proxies: which one is selected, the requests that it receives, and the errors if it fails.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,11 +12,11 @@ use connect_test_server::{Config, Plan, Server};
 use crate::support::{self, Program, caches, server_over_tls};
 
 const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
-/// `us er:p@ss:w%rd` as it is sent, and as it is written in an address.
+/// The credentials `us er:p@ss:w%rd`, as a header contains them, and as a URL does.
 const BASIC: &str = "Basic dXMgZXI6cEBzczp3JXJk";
 const USER_INFO: &str = "us%20er:p%40ss:w%25rd";
 
-/// A forward proxy that notes what it is asked for.
+/// A forward proxy that records its requests.
 struct Proxy {
     address: SocketAddr,
     log: Arc<Mutex<Log>>,
@@ -25,33 +25,33 @@ struct Proxy {
 #[derive(Default)]
 struct Log {
     connections: usize,
-    asked: Vec<Asked>,
+    requests: Vec<Head>,
 }
 
-/// A request line and the headers below it, names in lower case.
+/// The first line of a request or a reply, and its headers, with names in lower case.
 #[derive(Clone, Debug)]
-struct Asked {
+struct Head {
     line: String,
     headers: Vec<(String, String)>,
 }
 
-impl Asked {
+impl Head {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Whom the proxy lets through.
+/// The clients that the proxy accepts.
 #[derive(Clone, Copy)]
-enum Lets {
+enum Accepts {
     All,
     WithCredentials,
-    /// Nobody: this status.
+    /// None: every request gets this status.
     Nobody(u16),
 }
 
 impl Proxy {
-    fn start(lets: Lets) -> Self {
+    fn start(lets: Accepts) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, log) = (listener.local_addr().unwrap(), Arc::<Mutex<Log>>::default());
         let proxy = Self { address, log: log.clone() };
@@ -74,8 +74,8 @@ impl Proxy {
         format!("http://{user_info}@{}", self.address)
     }
 
-    fn asked(&self) -> Vec<Asked> {
-        self.log.lock().unwrap().asked.clone()
+    fn requests(&self) -> Vec<Head> {
+        self.log.lock().unwrap().requests.clone()
     }
 
     fn connections(&self) -> usize {
@@ -83,18 +83,18 @@ impl Proxy {
     }
 }
 
-fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
+fn serve(client: &TcpStream, lets: Accepts, log: &Mutex<Log>) -> io::Result<()> {
     let mut reader = BufReader::new(client);
     let mut server: Option<TcpStream> = None;
-    while let Some(asked) = read_head(&mut reader)? {
-        log.lock().unwrap().asked.push(asked.clone());
-        let authorized = asked.header("proxy-authorization") == Some(BASIC);
+    while let Some(request) = read_head(&mut reader)? {
+        log.lock().unwrap().requests.push(request.clone());
+        let authorized = request.header("proxy-authorization") == Some(BASIC);
         let refusal = match lets {
-            Lets::WithCredentials if !authorized => Some(407),
-            Lets::Nobody(status) => Some(status),
+            Accepts::WithCredentials if !authorized => Some(407),
+            Accepts::Nobody(status) => Some(status),
             _ => None,
         };
-        let mut body = vec![0; length(&asked)];
+        let mut body = vec![0; length(&request)];
         reader.read_exact(&mut body)?;
         if let Some(status) = refusal {
             let page = "<html>squid says no</html>";
@@ -102,7 +102,7 @@ fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
             (&*client).write_all(head.as_bytes())?;
             continue;
         }
-        let words: Vec<&str> = asked.line.split(' ').collect();
+        let words: Vec<&str> = request.line.split(' ').collect();
         let [method, target, version] = words[..] else { return Ok(()) };
         if method == "CONNECT" {
             let upstream = TcpStream::connect(resolved(target))?;
@@ -116,17 +116,17 @@ fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
             None => server.insert(TcpStream::connect(resolved(authority))?),
         };
         let mut head = format!("{method} {path} {version}\r\n");
-        for (name, value) in asked.headers.iter().filter(|(name, _)| name != "proxy-authorization") {
+        for (name, value) in request.headers.iter().filter(|(name, _)| name != "proxy-authorization") {
             head += &format!("{name}: {value}\r\n");
         }
         let mut upstream = upstream;
         upstream.write_all(&[head.as_bytes(), b"\r\n", &body].concat())?;
-        let mut answers = BufReader::new(upstream);
-        let Some(answer) = read_head(&mut answers)? else { return Ok(()) };
-        let mut body = vec![0; length(&answer)];
-        answers.read_exact(&mut body)?;
-        let mut head = format!("{}\r\n", answer.line);
-        for (name, value) in &answer.headers {
+        let mut replies = BufReader::new(upstream);
+        let Some(reply) = read_head(&mut replies)? else { return Ok(()) };
+        let mut body = vec![0; length(&reply)];
+        replies.read_exact(&mut body)?;
+        let mut head = format!("{}\r\n", reply.line);
+        for (name, value) in &reply.headers {
             head += &format!("{name}: {value}\r\n");
         }
         (&*client).write_all(&[head.as_bytes(), b"\r\n", &body].concat())?;
@@ -134,7 +134,7 @@ fn serve(client: &TcpStream, lets: Lets, log: &Mutex<Log>) -> io::Result<()> {
     Ok(())
 }
 
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Asked>> {
+fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -148,31 +148,31 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Asked>> {
     }
     let headers = lines[1..].iter().filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    Ok(Some(Asked { line: lines[0].clone(), headers }))
+    Ok(Some(Head { line: lines[0].clone(), headers }))
 }
 
-fn length(message: &Asked) -> usize {
+fn length(message: &Head) -> usize {
     message.header("content-length").map_or(0, |length| length.parse().unwrap())
 }
 
-/// The name of every server that only proxies resolve: a server on loopback has no proxy.
+/// A host name that only the test's proxies resolve, since the program contacts loopback addresses directly.
 pub const NAME: &str = "connect.test";
 
 fn resolved(authority: &str) -> String {
     authority.replace(NAME, "127.0.0.1")
 }
 
-/// The server's address, by the name that only proxies resolve.
+/// Returns the server's URL with the host name that only proxies resolve.
 pub fn named(server: &Server) -> String {
     server.url().replace("127.0.0.1", NAME)
 }
 
-/// The program, set up for a server by that name, without the warning that plain http is not encrypted.
+/// Returns the program, configured for a server with that name. `-q` hides the warning about plain http.
 fn connect_cache(server: &Server) -> Program {
     support::connect_cache(server).env("CONNECT_SERVER", named(server)).words("-q")
 }
 
-/// Both ways, until either end closes.
+/// Copies bytes in both directions until both streams have ended.
 pub fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     let copy = |mut from: &TcpStream, mut to: &TcpStream| {
         let _ = io::copy(&mut from, &mut to);
@@ -185,8 +185,8 @@ pub fn tunnel(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// An address without a listener.
-const NOBODY: &str = "http://127.0.0.1:1";
+/// The URL of a proxy that does not listen.
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
 fn list(server: &Server) -> Program {
     connect_cache(server).words("list")
@@ -197,16 +197,17 @@ fn sends_https_through_a_tunnel() {
     let ca = Ca::new();
     let plan = Plan::lasting(Duration::from_millis(1200));
     let server = server_over_tls(&ca, Config { plan, ..Config::default() });
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Accepts::All);
     let program = connect_cache(&server).trusting(&ca).env("HTTPS_PROXY", proxy.url());
     program.words("delete -l R -V 4.3.0").run().exits(0);
-    // One tunnel, one connection in it, and nothing of the key outside of it.
-    let asked = proxy.asked();
+    // There is one tunnel with one connection, and the key is not sent outside of it.
+    let requests = proxy.requests();
     let authority = named(&server).replace("https://", "");
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    assert_eq!(asked[0].line, format!("CONNECT {authority} HTTP/1.1"));
-    assert_eq!(asked[0].header("host"), Some(authority.as_str()));
-    assert_eq!((asked[0].header("authorization"), asked[0].header("proxy-authorization")), (None, None));
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    let request = &requests[0];
+    assert_eq!(request.line, format!("CONNECT {authority} HTTP/1.1"));
+    assert_eq!(request.header("host"), Some(authority.as_str()));
+    assert_eq!((request.header("authorization"), request.header("proxy-authorization")), (None, None));
     assert_eq!((proxy.connections(), server.connections()), (1, 1));
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
@@ -215,17 +216,17 @@ fn sends_https_through_a_tunnel() {
 fn sends_plain_http_in_absolute_form_over_one_connection() {
     let plan = Plan::lasting(Duration::from_millis(1200));
     let server = Server::start(Config { prefix: "/rsc".into(), plan, ..Config::default() });
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Accepts::All);
     let program = connect_cache(&server).env("http_proxy", proxy.url());
     program.words("delete -l R -V 4.3.0").run().exits(0);
-    let asked = proxy.asked();
-    assert!(asked.len() >= 3, "{asked:?}");
-    assert_eq!(asked.len(), server.requests().len());
+    let requests = proxy.requests();
+    assert!(requests.len() >= 3, "{requests:?}");
+    assert_eq!(requests.len(), server.requests().len());
     let base = format!("{}/__api__/v1", named(&server));
-    assert_eq!(asked[0].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
-    assert!(asked[1].line.starts_with(&format!("GET {base}/tasks/")), "{asked:?}");
+    assert_eq!(requests[0].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
+    assert!(requests[1].line.starts_with(&format!("GET {base}/tasks/")), "{requests:?}");
     let host = named(&server).replace("http://", "").replace("/rsc", "");
-    for request in &asked {
+    for request in &requests {
         assert_eq!(request.header("host"), Some(host.as_str()));
         assert_eq!(request.header("authorization"), Some("Key admin-key"));
         assert_eq!(request.header("proxy-authorization"), None);
@@ -235,23 +236,23 @@ fn sends_plain_http_in_absolute_form_over_one_connection() {
 }
 
 #[test]
-fn leaves_the_name_to_the_proxy() {
-    let proxy = Proxy::start(Lets::Nobody(502));
+fn lets_the_proxy_resolve_the_name() {
+    let proxy = Proxy::start(Accepts::Nobody(502));
     for (server, variable) in
         [("http://connect.invalid:3939", "http_proxy"), ("https://connect.invalid", "https_proxy")]
     {
         let program = Program::new().env("CONNECT_API_KEY", "x").env(variable, proxy.url());
         program.words("list --retries 0 -s").arg(server).run().exits(6).never_says("cannot resolve");
     }
-    assert!(proxy.asked()[0].line.starts_with("GET http://connect.invalid:3939/__api__/"));
-    assert!(proxy.asked()[1].line.starts_with("CONNECT connect.invalid:443 "));
+    assert!(proxy.requests()[0].line.starts_with("GET http://connect.invalid:3939/__api__/"));
+    assert!(proxy.requests()[1].line.starts_with("CONNECT connect.invalid:443 "));
 }
 
 #[test]
 fn sends_decoded_credentials_without_showing_them() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
-    let proxy = Proxy::start(Lets::WithCredentials);
+    let proxy = Proxy::start(Accepts::WithCredentials);
     for server in [&tls, &plain] {
         let run = |user_info: &str| {
             let program = support::connect_cache(server).env("CONNECT_SERVER", named(server));
@@ -269,9 +270,9 @@ fn sends_decoded_credentials_without_showing_them() {
         ran.says("the proxy rejected the user name and password in its URL");
         assert_eq!(server.requests().len(), before);
     }
-    let with = proxy.asked().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
-    assert_eq!((with, proxy.asked().len()), (2, 4));
-    // They are the proxy's alone.
+    let with = proxy.requests().iter().filter(|a| a.header("proxy-authorization") == Some(BASIC)).count();
+    assert_eq!((with, proxy.requests().len()), (2, 4));
+    // The server receives no credentials of the proxy.
     let seen = tls.requests().into_iter().chain(plain.requests());
     assert!(seen.into_iter().all(|request| request.header("proxy-authorization").is_none()));
 }
@@ -280,7 +281,9 @@ fn sends_decoded_credentials_without_showing_them() {
 fn reports_a_proxy_that_refuses() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
-    for (status, lets) in [(403, Lets::Nobody(403)), (407, Lets::WithCredentials), (502, Lets::Nobody(502))] {
+    for (status, lets) in
+        [(403, Accepts::Nobody(403)), (407, Accepts::WithCredentials), (502, Accepts::Nobody(502))]
+    {
         let proxy = Proxy::start(lets);
         let ran = list(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url()).words("--retries 0").run();
         ran.exits(6)
@@ -295,10 +298,10 @@ fn reports_a_proxy_that_refuses() {
         let program = connect_cache(&tls).trusting(&ca).env("HTTPS_PROXY", proxy.url());
         let ran = program.words("delete -l R -V 4.3.0 --retries 0 --json").run().exits(6);
         assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
-        assert_eq!(proxy.asked().len(), 3);
+        assert_eq!(proxy.requests().len(), 3);
     }
-    let proxy = Proxy::start(Lets::WithCredentials);
-    // In absolute form the proxy refused a request that was sent.
+    let proxy = Proxy::start(Accepts::WithCredentials);
+    // A proxy that takes requests in absolute form refuses the request itself.
     let program = connect_cache(&plain).env("HTTP_PROXY", proxy.url());
     let ran = program.words("delete -l R -V 4.3.0 --json").run().exits(6);
     assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
@@ -311,8 +314,8 @@ fn reports_a_proxy_that_refuses() {
 fn reports_an_unreachable_proxy() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for server in [&tls, &plain] {
-        let ran = list(server).env("ALL_PROXY", NOBODY).words("--retries 0").run().exits(6).prints("");
-        ran.fails_with(&format!("connection through proxy {NOBODY} failed")).fails_with("HTTPS_PROXY");
+        let ran = list(server).env("ALL_PROXY", UNREACHABLE).words("--retries 0").run().exits(6).prints("");
+        ran.fails_with(&format!("connection through proxy {UNREACHABLE} failed")).fails_with("HTTPS_PROXY");
         let program = list(server).env("ALL_PROXY", "http://proxy.invalid:3128").words("--retries 0");
         let ran = program.run().exits(6).fails_with("connection through proxy http://proxy.invalid:3128");
         ran.fails_with("cannot resolve its host name").fails_with("HTTPS_PROXY");
@@ -352,33 +355,33 @@ fn rejects_an_unusable_proxy_without_a_direct_connection() {
 fn selects_the_proxy_by_scheme_and_prefers_lower_case() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
-    let good = Proxy::start(Lets::All);
+    let good = Proxy::start(Accepts::All);
     let url = good.url();
     let bare = url.replace("http://", "");
     for (server, variables) in [
-        (&tls, vec![("https_proxy", url.as_str()), ("HTTPS_PROXY", NOBODY)]),
+        (&tls, vec![("https_proxy", url.as_str()), ("HTTPS_PROXY", UNREACHABLE)]),
         (
             &tls,
             vec![
                 ("HTTPS_PROXY", &url),
-                ("http_proxy", NOBODY),
-                ("HTTP_PROXY", NOBODY),
-                ("all_proxy", NOBODY),
+                ("http_proxy", UNREACHABLE),
+                ("HTTP_PROXY", UNREACHABLE),
+                ("all_proxy", UNREACHABLE),
             ],
         ),
-        (&tls, vec![("all_proxy", &url), ("ALL_PROXY", NOBODY), ("http_proxy", NOBODY)]),
+        (&tls, vec![("all_proxy", &url), ("ALL_PROXY", UNREACHABLE), ("http_proxy", UNREACHABLE)]),
         (&tls, vec![("https_proxy", ""), ("ALL_PROXY", &bare)]),
-        (&plain, vec![("http_proxy", &url), ("HTTP_PROXY", NOBODY)]),
-        (&plain, vec![("HTTP_PROXY", &url), ("https_proxy", NOBODY), ("ALL_PROXY", NOBODY)]),
-        (&plain, vec![("all_proxy", &bare), ("ALL_PROXY", NOBODY), ("HTTPS_PROXY", "socks4://x")]),
+        (&plain, vec![("http_proxy", &url), ("HTTP_PROXY", UNREACHABLE)]),
+        (&plain, vec![("HTTP_PROXY", &url), ("https_proxy", UNREACHABLE), ("ALL_PROXY", UNREACHABLE)]),
+        (&plain, vec![("all_proxy", &bare), ("ALL_PROXY", UNREACHABLE), ("HTTPS_PROXY", "socks4://x")]),
     ] {
-        let before = good.asked().len();
+        let before = good.requests().len();
         let mut program = list(server).trusting(&ca);
         for (name, value) in &variables {
             program = program.env(name, value);
         }
         program.run().exits(0).says_nothing().prints(CACHES);
-        assert_eq!(good.asked().len(), before + 1, "{variables:?}");
+        assert_eq!(good.requests().len(), before + 1, "{variables:?}");
     }
 }
 
@@ -398,8 +401,8 @@ fn connections(server: &Server, proxy: &Proxy, url: &str, environment: &[(&str, 
 #[test]
 fn bypasses_the_proxy_for_exceptions() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::Nobody(403));
-    // A name of this host that is not recognized as such.
+    let proxy = Proxy::start(Accepts::Nobody(403));
+    // The program does not recognize this name as one of this host.
     let url = server.url().replace("127.0.0.1", "127.1");
     let with_port = url.replace("http://", "");
     for (variable, value, direct) in [
@@ -417,13 +420,13 @@ fn bypasses_the_proxy_for_exceptions() {
         let found = connections(&server, &proxy, &url, &[("HTTP_PROXY", &proxy.url()), (variable, value)]);
         assert_eq!(found, if direct { (1, 0) } else { (0, 1) }, "{value:?}");
     }
-    // An address is in a block of addresses. This one is never contacted.
+    // NO_PROXY may contain blocks of addresses. This address is reserved for documentation (RFC 5737).
     for (list, direct) in [("192.0.2.0/24", true), ("192.0.2.0/30,192.0.3.0/24 ::/0", false)] {
         let program = support::connect_cache(&server).env("HTTPS_PROXY", "socks4://x").env("NO_PROXY", list);
         let program = program.words("list -s https://192.0.2.7 --retries 0 --request-timeout 0.01");
         program.run().exits(if direct { 6 } else { 2 });
     }
-    // An exception does not even need an address that can be used.
+    // With an exception, the URL of the proxy need not be usable.
     assert_eq!(
         connections(&server, &proxy, &url, &[("HTTP_PROXY", "socks4://x"), ("NO_PROXY", "127.1")]),
         (1, 0)
@@ -433,7 +436,7 @@ fn bypasses_the_proxy_for_exceptions() {
 #[test]
 fn contacts_servers_on_loopback_directly() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Accepts::All);
     for host in ["127.0.0.1", "localhost", "LOCALHOST"] {
         let url = server.url().replace("127.0.0.1", host);
         for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
@@ -455,7 +458,7 @@ fn reports_that_only_basic_credentials_can_be_sent() {
     ] {
         let reply =
             format!("HTTP/1.1 407 No\r\nProxy-Authenticate: {challenges}\r\nContent-Length: 0\r\n\r\n");
-        let (proxy, plain) = (answers(reply), Server::start(Config::default()));
+        let (proxy, plain) = (start_replying(reply), Server::start(Config::default()));
         for server in [format!("https://{NAME}"), named(&plain)] {
             let program = connect_cache(&plain).env("ALL_PROXY", &proxy).words("list --retries 0 -s");
             let ran = program.arg(server).run().exits(6);
@@ -465,7 +468,7 @@ fn reports_that_only_basic_credentials_can_be_sent() {
 }
 
 #[test]
-fn names_the_proxy_that_may_have_answered() {
+fn names_the_proxy_that_may_have_replied() {
     let page = "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n";
     for (reply, says) in [
         (page, "HTTP 502, not from Connect"),
@@ -474,25 +477,25 @@ fn names_the_proxy_that_may_have_answered() {
         ("", "the reply was lost"),
         ("what?\r\n\r\n", "the reply is not HTTP"),
     ] {
-        let proxy = answers(reply.to_owned());
+        let proxy = start_replying(reply.to_owned());
         let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTP_PROXY", &proxy);
         let ran = program.words("list -q --retries 0 -s http://connect.test:3939").run().exits(6);
         ran.fails_with(&format!("cannot list the runtime caches through proxy {proxy}: ")).fails_with(says);
     }
-    // Connect's own words are not the proxy's.
+    // The error of a reply from Connect does not name the proxy.
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Accepts::All);
     let ran = list(&server).env("HTTP_PROXY", proxy.url()).env("CONNECT_API_KEY", "wrong").run().exits(3);
     ran.fails_with("check the API key").never_says("proxy");
 }
 
-/// Starts a proxy that gives every request this answer, and returns its address.
-pub fn answers(reply: String) -> String {
+/// Starts a proxy that sends this reply to every request, and returns its URL.
+pub fn start_replying(reply: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            // The whole request is read first: the end of the connection must not overtake the answer.
+            // Read the whole request first: closing the connection with unread data could discard the reply.
             if let Ok(Some(_)) = read_head(&mut BufReader::new(&client)) {
                 let _ = (&client).write_all(reply.as_bytes());
             }
@@ -506,14 +509,14 @@ fn sends_headers_to_the_server_only() {
     let ca = Ca::new();
     let (plain, secure) = (Server::start(Config::default()), server_over_tls(&ca, Config::default()));
     for server in [&plain, &secure] {
-        let proxy = Proxy::start(Lets::All);
+        let proxy = Proxy::start(Accepts::All);
         let program = list(server).trusting(&ca).env("all_proxy", proxy.url());
         program.arg("-H").arg("X-Gate: hunter2").run().exits(0);
         assert_eq!(server.requests()[0].header("x-gate"), Some("hunter2"));
-        for asked in proxy.asked() {
-            let is_connect = asked.line.starts_with("CONNECT ");
-            assert_eq!(asked.header("x-gate").is_some(), !is_connect, "{asked:?}");
+        for request in proxy.requests() {
+            let is_connect = request.line.starts_with("CONNECT ");
+            assert_eq!(request.header("x-gate").is_some(), !is_connect, "{request:?}");
         }
-        assert_eq!(proxy.asked().len(), 1);
+        assert_eq!(proxy.requests().len(), 1);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run};
 
-/// R 4.0.0, 4.1.0 and so on.
+/// Returns caches of R 4.0.0, 4.1.0 and so on.
 fn r_caches(number: usize) -> Vec<Cache> {
     (0..number).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect()
 }
@@ -18,8 +18,8 @@ fn server_of(number: usize, plan: Plan) -> Server {
     Server::start(Config { caches: r_caches(number), plan, ..Config::default() })
 }
 
-/// The version and status of each record, in the order in which they were printed.
-fn ends(ran: &Ran) -> Vec<String> {
+/// Returns the version and the status of each record, in the order of the output.
+fn statuses(ran: &Ran) -> Vec<String> {
     records(ran)
         .iter()
         .map(|record| {
@@ -28,10 +28,10 @@ fn ends(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
-fn sorted_ends(ran: &Ran) -> Vec<String> {
-    let mut ends = ends(ran);
-    ends.sort();
-    ends
+fn sorted_statuses(ran: &Ran) -> Vec<String> {
+    let mut statuses = statuses(ran);
+    statuses.sort();
+    statuses
 }
 
 fn records(ran: &Ran) -> Vec<Value> {
@@ -45,10 +45,10 @@ fn deletes_several_caches_at_a_time_over_one_connection() {
     all.push(Cache::new("Python", "3.7.6", "Local"));
     let plan = Plan::lasting(Duration::from_millis(1500));
     let server = Server::start(Config { caches: all, plan, ..Config::default() });
-    let begun = Instant::now();
+    let started_at = Instant::now();
     let ran = run(&server, "purge -l r -y --interval 0.2").exits(0).says("24 deleted");
-    // Six rounds of four take 9 s; one after the other, it would be 36 s.
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // Four at a time, the deletions take 9 s; one at a time, they would take 36 s.
+    assert!(started_at.elapsed() < Duration::from_secs(20), "{:?}", started_at.elapsed());
     assert_eq!(server.max_running(), 4);
     assert_eq!(server.connections(), 1);
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
@@ -61,9 +61,9 @@ fn deletes_several_caches_at_a_time_over_one_connection() {
         *of_each.entry(&poll.path).or_default() += 1;
     }
     assert_eq!(of_each.len(), 24);
-    // One right away, then one each 0.2 s at the most.
+    // Each task is polled at once, then at most every 0.2 s.
     assert!(of_each.values().all(|&polls| polls <= 10), "{of_each:?}");
-    // No poll is held while another task is in flight: only the last one may be.
+    // The server holds no poll while another task is running, so only polls of the last task may be held.
     let held = polls.iter().position(|poll| poll.param("wait") != Some("0")).unwrap_or(polls.len());
     assert!(polls[held..].iter().all(|poll| poll.path == polls[polls.len() - 1].path), "{polls:#?}");
 }
@@ -87,14 +87,14 @@ fn limits_running_deletions() {
         assert_eq!(server.max_running(), most);
         assert!(caches(&server).is_empty());
     }
-    // One at a time is followed as a single deletion is: the server holds the polls.
+    // One deletion at a time is followed as by `delete`: the server holds the polls.
     let server = server_of(2, Plan::lasting(Duration::from_millis(500)));
     run(&server, "purge --all -y --max-running 1").exits(0);
     assert_eq!(endpoints(&server).len(), 1 + 2 * 2, "{:?}", endpoints(&server));
 }
 
 #[test]
-fn deletes_what_list_shows() {
+fn deletes_the_caches_that_list_shows() {
     let server = || {
         Server::start(Config {
             caches: [
@@ -132,7 +132,7 @@ fn deletes_what_list_shows() {
             .iter()
             .map(|r| json!({"language": r["language"], "version": r["version"], "image_name": r["image_name"]}))
             .collect();
-        // In order they started; they may end in another.
+        // The deletions start in the order of the list, but they may end in another order.
         let at = |cache: &Value| shown.iter().position(|other| other == cache);
         deleted.sort_by_key(at);
         assert_eq!(deleted, shown, "{words}");
@@ -182,11 +182,11 @@ fn reports_each_cache() {
     ];
     let plan = Plan::lasting(Duration::from_millis(400));
     let server = Server::start(Config { caches: all, plans, plan, ..Config::default() });
-    // The sixth deletion is refused, and that stops nothing else.
+    // The sixth deletion is refused, which does not stop the others.
     server.fault(Fault::new(Endpoint::Delete, Action::error(400, 194, "is disabled.")).skip(5));
     let ran = run(&server, "purge --all -y --json --interval 0.1").exits(1);
     assert_eq!(
-        sorted_ends(&ran),
+        sorted_statuses(&ran),
         [
             "4.0.0 deleted",
             "4.1.0 failed",
@@ -198,7 +198,7 @@ fn reports_each_cache() {
             "4.7.0 deleted",
         ]
     );
-    // What is left is what did not go.
+    // Only the failed and the refused deletion left their caches.
     assert_eq!(caches(&server), ["R 4.1.0 Local", "R 4.5.0 Local"]);
     for record in records(&ran) {
         let fields: Vec<&String> = record.as_object().unwrap().keys().collect();
@@ -234,7 +234,7 @@ fn stops_new_deletions_after_a_refused_key_or_role() {
         server.fault(Fault::new(Endpoint::Delete, action).skip(2));
         let ran = run(&server, "purge --all -y --json --interval 0.1").exits(3).says(words);
         assert_eq!(
-            sorted_ends(&ran),
+            sorted_statuses(&ran),
             [
                 "4.0.0 deleted",
                 "4.1.0 deleted",
@@ -254,7 +254,7 @@ fn stops_new_deletions_after_a_refused_key_or_role() {
         );
         assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:#?}");
     }
-    // Where the list is refused already, there is nothing to account for.
+    // If the list is refused, no cache is selected, so there are no records.
     let server = server_of(2, Plan::default());
     run(&server, "purge --all -y --json -k publisher-key").exits(3).prints("").fails_with("code 22");
     assert_eq!(endpoints(&server), [Endpoint::List]);
@@ -264,9 +264,9 @@ fn stops_new_deletions_after_a_refused_key_or_role() {
 fn stops_new_deletions_at_the_timeout() {
     let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
     let ran = run(&server, "purge --all -y --json --max-running 2 --timeout 1.5").exits(7);
-    let ends = sorted_ends(&ran);
-    assert_eq!(ends[..2], ["4.0.0 running", "4.1.0 running"]);
-    assert_eq!(ends[2..], [2, 3, 4, 5].map(|n| format!("4.{n}.0 not-started")));
+    let statuses = sorted_statuses(&ran);
+    assert_eq!(statuses[..2], ["4.0.0 running", "4.1.0 running"]);
+    assert_eq!(statuses[2..], [2, 3, 4, 5].map(|n| format!("4.{n}.0 not-started")));
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
     assert_eq!(ran.stderr.lines().last(), Some("2 still running, 4 not started: timed out"));
     for record in records(&ran) {
@@ -282,13 +282,13 @@ fn stops_new_deletions_at_the_timeout() {
 #[test]
 fn starts_no_deletion_after_the_timeout() {
     let server = server_of(6, Plan::lasting(Duration::from_secs(60)));
-    // The first one's answer takes longer than the time there is for all of them.
+    // The reply to the first DELETE takes longer than the timeout of the run.
     let slow = Action::Delay(Duration::from_millis(1500));
     server.fault(Fault::new(Endpoint::Delete, slow).with_effect());
     let ran = run(&server, "purge --all -y --json --timeout 1").exits(7);
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1, "{ran:#?}");
     assert_eq!(ran.stderr.lines().last(), Some("1 still running, 5 not started: timed out"));
-    assert_eq!(sorted_ends(&ran)[0], "4.0.0 running");
+    assert_eq!(sorted_statuses(&ran)[0], "4.0.0 running");
 }
 
 #[test]
@@ -338,15 +338,15 @@ fn checks_each_cache_in_a_dry_run() {
     let ran = run(&server, "purge --all -d --json").exits(0);
     let mut expected: Vec<String> = (0..6).map(|n| format!("4.{n}.0 would-delete")).collect();
     expected[2] = "4.2.0 absent".into();
-    assert_eq!(sorted_ends(&ran), expected);
+    assert_eq!(sorted_statuses(&ran), expected);
     assert_eq!(ran.stderr.lines().last(), Some("5 would be deleted, 1 already gone"));
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 6);
     assert!(requests_to(&server, Endpoint::Delete).is_empty());
     assert_eq!(caches(&server).len(), 5);
     server.fault(Fault::new(Endpoint::DryRun, Action::error(403, 22, "no")).skip(1));
     let ran = run(&server, "purge -l R --dry-run --json").exits(3);
-    assert_eq!(sorted_ends(&ran)[..2], ["4.0.0 would-delete", "4.1.0 refused"]);
-    assert!(sorted_ends(&ran)[2..].iter().all(|end| end.ends_with("not-started")), "{ran:#?}");
+    assert_eq!(sorted_statuses(&ran)[..2], ["4.0.0 would-delete", "4.1.0 refused"]);
+    assert!(sorted_statuses(&ran)[2..].iter().all(|end| end.ends_with("not-started")), "{ran:#?}");
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn continues_other_deletions_during_a_failed_poll() {
     let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
     server.fault(Fault::new(Endpoint::Task, Action::Reply { status: 503, headers, body: "busy".into() }));
     let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("retrying in 2.0 s");
-    assert_eq!(ends(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
+    assert_eq!(statuses(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
     let requests = server.requests();
     let busy = requests.iter().find(|request| request.status == Some(503)).unwrap();
     let again = requests.iter().rposition(|request| request.path == busy.path).unwrap();
@@ -368,24 +368,24 @@ fn continues_other_deletions_during_a_failed_poll() {
 #[test]
 fn resolves_a_task_with_failed_polls_during_other_deletions() {
     let all = r_caches(5);
-    // The first cache is deleted as its task starts, and the outcome of the task is never known.
+    // The first cache is deleted as soon as its task starts, and the end of the task is never observed.
     let plans =
         vec![(all[0].clone(), Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) })];
     let server = Server::start(Config { caches: all, plans, ..Config::default() });
     server.fault(Fault::new(Endpoint::Task, Action::html(404)));
     let ran = run(&server, "purge --all -y --json").exits(0).says("5 deleted");
-    assert_eq!(sorted_ends(&ran), [0, 1, 2, 3, 4].map(|n| format!("4.{n}.0 deleted")));
+    assert_eq!(sorted_statuses(&ran), [0, 1, 2, 3, 4].map(|n| format!("4.{n}.0 deleted")));
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
     assert!(caches(&server).is_empty());
 }
 
 #[test]
-fn continues_other_deletions_during_a_doubt() {
+fn continues_other_deletions_while_one_is_in_doubt() {
     let server = server_of(5, Plan::default());
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
     let ran = run(&server, "purge --all -y --json --max-running 2").exits(0).says("5 deleted");
-    assert_eq!(ends(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
-    // The other four were done before it was sent again.
+    assert_eq!(statuses(&ran).last().map(String::as_str), Some("4.0.0 deleted"), "{ran:#?}");
+    // The first DELETE is sent again only after those of the other four caches.
     let requests = requests_to(&server, Endpoint::Delete);
     let versions: Vec<Value> = requests.iter().map(|request| request.json()["version"].clone()).collect();
     assert_eq!(versions, ["4.0.0", "4.1.0", "4.2.0", "4.3.0", "4.4.0", "4.0.0"]);
@@ -397,8 +397,8 @@ fn reports_a_cache_that_is_gone_after_a_lost_reply_as_deleted() {
     let server = server_of(4, Plan::default());
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).skip(1).with_effect());
     let ran = run(&server, "purge --all -y --json").exits(0).says("4 deleted");
-    // The list showed it, so it is this run's.
-    assert_eq!(sorted_ends(&ran), [0, 1, 2, 3].map(|n| format!("4.{n}.0 deleted")));
+    // The list had the cache, so this run deleted it.
+    assert_eq!(sorted_statuses(&ran), [0, 1, 2, 3].map(|n| format!("4.{n}.0 deleted")));
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 4);
     assert!(caches(&server).is_empty());
 }
@@ -483,6 +483,6 @@ fn stops_new_deletions_if_a_poll_refuses_the_key() {
         server.fault(Fault::new(endpoint, Action::error(401, 24, "no")).times(usize::MAX));
     }
     let ran = run(&server, "purge --all -y --json --max-running 1").exits(3);
-    assert_eq!(sorted_ends(&ran), ["4.0.0 unknown", "4.1.0 not-started", "4.2.0 not-started"]);
+    assert_eq!(sorted_statuses(&ran), ["4.0.0 unknown", "4.1.0 not-started", "4.2.0 not-started"]);
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Replies that are not what they should be.
+//! Malformed and unexpected replies.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ fn with_body(body: &str) -> Action {
     reply(200, &[("content-type", "application/json")], body)
 }
 
-/// A server whose every answer to `endpoint` is this one.
+/// Starts a server that answers every request to `endpoint` in this way.
 fn answering(endpoint: Endpoint, action: Action) -> Server {
     let server = Server::start(Config::default());
     server.fault(Fault::new(endpoint, action).times(usize::MAX));
     server
 }
 
-/// A server whose deletions follow this plan, and which reports every task as task `a` in this state.
+/// Starts a server on which deletions follow this plan, and polls of any task return task `a` in this state.
 fn reporting_task_a(plan: Plan, state: &str) -> Server {
     let server = Server::start(Config { plan, ..Config::default() });
     let started = with_body(r#"{"task_id":"a"}"#);
@@ -62,7 +62,7 @@ fn reports_the_expected_and_the_received_list() {
         let server = answering(Endpoint::List, action);
         let ran = run(&server, "list").exits(6).prints("").fails_with(says);
         ran.fails_with("check the server URL, including any path prefix");
-        // A whole but wrong reply is final.
+        // A complete but wrong reply is not retried.
         assert_eq!(server.requests().len(), 1, "{says}");
     }
 }
@@ -96,7 +96,7 @@ fn rejects_a_head_over_the_limit() {
     let long = "x".repeat(31 << 10);
     let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
     run(&server, "list").exits(6).fails_with("the reply is too large");
-    // A long one that is not over the limit is none of our business.
+    // A long head under the limit is accepted.
     let long = "x".repeat(20 << 10);
     let server = answering(Endpoint::List, reply(200, &[("x-long", &long)], r#"{"caches":[]}"#));
     run(&server, "list --json").exits(0).prints("{\"caches\":[]}\n");
@@ -113,13 +113,13 @@ fn resolves_a_malformed_task_with_a_dry_run() {
         "{}",
         "",
     ] {
-        // The cache is gone all the same.
+        // The cache is gone, although the task is malformed.
         let server = reporting_task_a(Plan::default(), body);
         run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task, Endpoint::DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 
-        // And here it is not.
+        // The cache is still there.
         let server = reporting_task_a(Plan::lasting(Duration::from_secs(60)), body);
         let ran = run(&server, &format!("{DELETE} --json")).exits(6);
         assert_eq!((&ran.json()["status"], &ran.json()["task_id"]), (&json!("unknown"), &json!("a")));
@@ -202,7 +202,7 @@ fn suggests_the_url_of_a_redirect_without_following_it() {
             assert_eq!(caches(&server).len(), 2);
         }
     }
-    // The key never got there, nor did anything else.
+    // Neither the key nor anything else was sent there.
     assert_eq!(elsewhere.connections(), 0);
     run(&elsewhere, "list").exits(0);
 }
@@ -219,11 +219,11 @@ fn explains_a_redirect_to_another_page() {
             .never_says("hunter2");
         assert_eq!(server.requests().len(), 1);
     }
-    // On the same host, to the path prefix that was left out.
+    // The redirect leads to the path prefix that the server URL lacks.
     let server =
         answering(Endpoint::List, reply(301, &[("location", "/rsc/__api__/v1/system/caches/runtime")], ""));
     run(&server, "list").exits(6).fails_with(&format!("use {}/rsc as the server", server.url()));
-    // To nowhere.
+    // The redirect has no target.
     run(&answering(Endpoint::List, reply(302, &[], "")), "list").exits(6).fails_with("HTTP 302");
 }
 
@@ -244,7 +244,7 @@ fn names_a_gateway_that_refuses() {
 }
 
 #[test]
-fn takes_a_404_page_for_a_wrong_url() {
+fn reports_a_404_page_as_a_wrong_url() {
     let server = answering(Endpoint::Delete, Action::html(404));
     for words in [DELETE.to_owned(), format!("{DELETE} --ignore-not-found")] {
         run(&server, &words).exits(6).says("check the server URL, including any path prefix");
@@ -273,7 +273,7 @@ fn warns_of_a_deprecated_endpoint_once_per_run() {
     let ran = run(&server, "purge --all -y").exits(0);
     let warnings = |of: &str| ran.stderr.lines().filter(|line| line.contains(of)).count();
     assert_eq!(warnings("v1/system/caches/runtime as deprecated"), 1, "{ran:#?}");
-    // All tasks are of one endpoint.
+    // All tasks count as one endpoint, so there is one more warning.
     assert_eq!(warnings("deprecated"), 2, "{ran:#?}");
 }
 
@@ -285,7 +285,7 @@ fn claims_nothing_about_a_cache_without_a_reply() {
     server.fault(Fault::new(Endpoint::DryRun, Action::html(502)).times(usize::MAX));
     let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
-    // The dry run had no answer either.
+    // The dry run had no usable reply either.
     ran.says("error: outcome unknown for R 4.3.0 Local: cannot poll the task")
         .says("--wait")
         .never_says("exists");
@@ -310,14 +310,14 @@ fn skips_a_byte_order_mark_before_json() {
     run(&server, DELETE).exits(0);
     assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
 
-    // The mark does not hide that the end of a reply was lost.
+    // The loss of a reply's end is noticed with a byte order mark too.
     let server = Server::start(Config::default());
     let cut = "HTTP/1.1 200 OK\r\n\r\n\u{feff}{\"caches\":[";
     server.fault(Fault::new(Endpoint::List, Action::Raw(cut.into())));
     run(&server, "list --json").exits(0).says("it ended early");
 }
 
-/// A reply with the header `Content-Encoding`, whose body is not text.
+/// Returns a reply with the header `Content-Encoding` and a binary body.
 fn encoded(status: u16, encoding: &str) -> Action {
     let head = format!("HTTP/1.1 {status} OK\r\nContent-Length: 10\r\nContent-Encoding: {encoding}\r\n\r\n");
     Action::Raw([head.as_bytes(), b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03"].concat())
@@ -342,7 +342,7 @@ fn names_an_unrequested_encoding() {
         requests_to(&answered_once(encoded(200, "gzip")), Endpoint::List)[0].header("accept-encoding"),
         Some("identity")
     );
-    // The status counts as it does otherwise.
+    // The status means the same as without an encoding.
     let server = answering(Endpoint::List, encoded(404, "gzip"));
     run(&server, "list").exits(6).fails_with("HTTP 404, with an unrequested Content-Encoding");
     run(&answering(Endpoint::List, encoded(403, "gzip")), "list").exits(3).never_says("\u{fffd}");
@@ -350,7 +350,7 @@ fn names_an_unrequested_encoding() {
     server.fault(Fault::new(Endpoint::List, encoded(502, "gzip")));
     run(&server, "list --json").exits(0).says("Content-Encoding: gzip; retrying in");
 
-    // A wrong or empty header does no harm to a reply that can be read.
+    // A wrong or empty header is ignored if the body can be read.
     for encoding in ["gzip", "identity", ""] {
         let server =
             answering(Endpoint::List, reply(200, &[("content-encoding", encoding)], r#"{"caches":[]}"#));
@@ -362,7 +362,7 @@ fn names_an_unrequested_encoding() {
     }
 }
 
-/// A server that was asked for the list once and answered like this.
+/// Returns a server that has answered one request for the list in this way.
 fn answered_once(action: Action) -> Server {
     let server = answering(Endpoint::List, action);
     let _ = run(&server, "list");
@@ -370,7 +370,7 @@ fn answered_once(action: Action) -> Server {
 }
 
 #[test]
-fn leaves_a_delete_in_doubt_whose_reply_is_encoded() {
+fn leaves_a_delete_with_an_encoded_reply_in_doubt() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, encoded(200, "gzip")).with_effect());
     run(&server, DELETE).exits(0).says("Content-Encoding: gzip; the deletion may have started");
@@ -396,7 +396,7 @@ fn reports_a_gateway_that_blocks_delete() {
             assert_eq!(endpoints(&server), [endpoint]);
             assert_eq!(caches(&server).len(), 2);
         }
-        // A GET is not a DELETE.
+        // A blocked GET does not show that DELETE is blocked.
         run(&answering(Endpoint::List, action), "list").exits(exit).never_says("DELETE");
     }
 }

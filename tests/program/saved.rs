@@ -9,12 +9,12 @@ use crate::support::{Program, server_over_tls};
 const FILE: &str = ".rsconnect-python/servers.json";
 const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 
-/// An entry as `rsconnect add` writes it.
+/// Returns an entry as `rsconnect add` writes it.
 fn entry(name: &str, url: &str, key: Value, insecure: bool, ca: Option<&str>) -> Value {
     json!({ "name": name, "url": url, "api_key": key, "insecure": insecure, "ca_cert": ca })
 }
 
-/// A run with these servers saved in its home, as rsconnect formats them.
+/// Returns the program with these servers saved in its home directory, as rsconnect formats them.
 fn with_saved(entries: &[Value]) -> Program {
     let program = Program::new();
     program.file(FILE, &saved(entries));
@@ -53,7 +53,7 @@ fn prefers_the_configuration_directory_to_the_home() {
     program.file("config/rsconnect-python/servers.json", &saved(&[good("ours", &server)]));
     let folder = program.home().join("config");
     program.env("XDG_CONFIG_HOME", folder).words("list -n ours").run().exits(0).prints(CACHES);
-    // An empty variable is unset.
+    // An empty variable counts as unset.
     with_saved(&[good("ours", &server)]).env("XDG_CONFIG_HOME", "").words("list -n ours").run().exits(0);
 }
 
@@ -74,7 +74,7 @@ fn uses_ca_and_insecure_flag_of_a_saved_server() {
 }
 
 #[test]
-fn overrides_every_variable_by_name() {
+fn ignores_every_variable_if_a_saved_server_is_named() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
     let other = Server::start(Config::default());
@@ -98,10 +98,10 @@ fn overrides_every_variable_by_name() {
     assert_eq!(server.requests()[0].header("authorization"), Some("Key admin-key"));
     assert_eq!(other.connections(), 0);
 
-    // Without an authority of its own, none comes from the environment either.
+    // A saved server without a CA gets none from the environment.
     let program = with_saved(&[entry("ours", &server.url(), json!("admin-key"), false, None)]);
     program.trusting(&ca).env("CONNECT_INSECURE", "1").words("list -n ours").run().exits(6);
-    // And not even what is broken is asked for.
+    // Invalid variables are ignored too.
     let program = with_saved(&[entry("ours", &server.url(), json!("admin-key"), false, Some(&pem))]);
     program
         .env("CONNECT_INSECURE", "perhaps")
@@ -201,7 +201,7 @@ fn rejects_a_malformed_file_without_showing_it() {
     let program = Program::new();
     program.file(FILE, &" ".repeat((1 << 20) + 1));
     program.words("list -n ours").run().exits(2).fails_with("larger than 1 MiB");
-    // An address or a key that cannot be used.
+    // A saved URL or key may be unusable.
     let run = |url: &str, key: &str| {
         with_saved(&[entry("ours", url, json!(key), false, None)]).words("list -n ours").run().exits(2)
     };
@@ -223,7 +223,7 @@ fn ignores_malformed_entries_of_other_servers() {
     program.words("list -q -n ours").run().exits(0).says_nothing();
 }
 
-/// An entry with these fields besides.
+/// Returns the entry with more fields.
 fn with(mut entry: Value, fields: Value) -> Value {
     let fields = fields.as_object().unwrap().clone();
     entry.as_object_mut().unwrap().extend(fields);
@@ -269,7 +269,7 @@ fn names_the_kind_of_an_unusable_saved_server() {
         program.run().exits(2).fails_with(says).never_says("hunter2");
     }
     assert_eq!(server.connections(), 0);
-    // A flag gives the key that a login lacks, and a login with a key is like any other server.
+    // A flag can provide the key that an OAuth login lacks, and a login with a key works like any other entry.
     with_saved(&[bare(oauth.clone())]).words("list -n ours -k admin-key").run().exits(0);
     let exchanged = with(good("ours", &server), oauth);
     let exchanged = with(exchanged, json!({ "snowflake_connection_name": null }));
@@ -291,7 +291,7 @@ fn uses_the_default_server_if_none_is_named() {
     with_saved(&entries).words("list -q").run().exits(0).says_nothing();
     with_saved(&entries[..1]).words("list").run().exits(2).fails_with("no server specified");
 
-    // Whatever else names one is used instead.
+    // A server from a variable is used instead, without the saved key.
     let program = with_saved(&entries).env("CONNECT_SERVER", "http://127.0.0.1:1");
     program.words("list").run().exits(2).fails_with("no API key specified");
     let login = with(entries[1].clone(), json!({ "api_key": null, "oauth_client_id": "x" }));
@@ -316,12 +316,12 @@ fn uses_the_key_saved_for_a_url() {
     run(std::slice::from_ref(&login), &server.url()).exits(2).fails_with("a is an OAuth login");
     run(&[login, ours("b", "admin-key")], &server.url()).exits(0);
 
-    // Any key that is given is used instead, and a variable is not the flag.
+    // A key from a variable is used instead, and a URL from a variable gets no saved key.
     let program = with_saved(&[ours("a", "admin-key")]).trusting(&ca).env("CONNECT_API_KEY", "wrong");
     program.words("list -s").arg(server.url()).run().exits(3);
     let program = with_saved(&[ours("a", "admin-key")]).env("CONNECT_SERVER", server.url());
     program.words("list").run().exits(2).fails_with("no API key specified");
-    // The saved CA does not count beside one that is given.
+    // A CA from a variable is used instead of the saved one.
     let program = with_saved(&[ours("a", "admin-key")]).trusting(&Ca::new());
     program.words("list -s").arg(server.url()).run().exits(6).fails_with("no trusted CA issued it");
 }

@@ -1,4 +1,4 @@
-//! What must never be shown, and what is shown instead.
+//! Secrets: they are never shown, replies that echo them are masked, and exposed ones cause warnings.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use connect_test_server::pki::Ca;
 use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Role, Server, User};
 
-use crate::proxy::answers;
+use crate::proxy::start_replying;
 use crate::support::{Program, Ran, connect_cache, run, server_over_tls};
 
 const KEY: &str = "hunter2-is-the-key";
 
-/// A server that knows one administrator, by the key that must not be shown.
+/// Returns the configuration of a server with one administrator, whose key is [`KEY`].
 fn config() -> Config {
     Config { users: vec![User::new(KEY, "admin", Role::Administrator)], ..Config::default() }
 }
@@ -65,7 +65,7 @@ fn hides_the_key_in_errors_of_every_command() {
             let words = format!("{words} -vv --retries 0");
             let ran = program(&server).words(&words).run();
             assert!(action.is_none() || ran.status != Some(0), "{words}: {ran:#?}");
-            // That the requests were traced is what makes this a test.
+            // The trace shows that a request with the key was sent.
             shows_no_key(ran.says("> "));
         }
         assert!(server.requests().iter().all(|r| r.header("authorization") == Some(&format!("Key {KEY}"))));
@@ -127,7 +127,7 @@ fn hides_the_key_in_usage_errors() {
         }
     }
     assert!(server.requests().is_empty());
-    // What is a key in an odd form is sent as it is.
+    // A key may end in an equals sign, and is sent unchanged.
     let ran = program(&server).words("list --api-key=hunter2=").run().exits(3);
     shows_no_key(ran.fails_with("check the API key"));
     assert_eq!(server.requests()[0].header("authorization"), Some("Key hunter2="));
@@ -156,7 +156,7 @@ fn logs_each_request_and_reply() {
         .says(&format!("GET {url}/tasks/"))
         .says("?first=0&wait=1: 200, ");
 
-    // A request that had no answer is shown too.
+    // A request without a reply is logged too.
     server.fault(Fault::new(Endpoint::List, Action::ResetBeforeReply));
     let ran = run(&server, "list -v").exits(0);
     let traced: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("GET ")).collect();
@@ -187,7 +187,7 @@ fn logs_heads_and_bodies_without_cookies() {
     let ran = ran.says("< x-served-by: gateway").says("< set-cookie: route=***\n").says("session=***\n");
     let ran = ran.says("< {\"caches\":[],\"x\":\"yyyy").never_says("\u{9b}");
     assert!(ran.stderr.len() < 3000, "{ran:#?}");
-    // The cookies were sent back all the same.
+    // One -v logs neither heads nor bodies.
     let ran = run(&server, "list -v").exits(0).never_says("< ");
     assert_eq!(ran.stderr.lines().count(), 1);
 }
@@ -313,7 +313,7 @@ fn masks_a_key_before_json_is_read_or_written() {
 #[test]
 fn masks_a_key_before_a_trace_is_cut() {
     let server = Server::start(config());
-    // A trace shows 1000 characters of the body: all but the last one of the key.
+    // A trace shows 1000 characters of the body, so it would cut the key at each of its characters.
     for before in 980..1000 {
         let body = format!("{}{KEY}", "x".repeat(before));
         server.fault(Fault::new(Endpoint::List, Action::Reply { status: 404, headers: Vec::new(), body }));
@@ -332,7 +332,8 @@ fn masks_the_credentials_of_a_proxy() {
         format!("{}{basic}", "x".repeat(990)),
     ] {
         let head = format!("HTTP/1.1 400 No\r\nX-Echo: {basic}\r\nContent-Length: {}", page.len());
-        let proxy = answers(format!("{head}\r\n\r\n{page}")).replace("//", "//user:hunter2%22is%5Cit@");
+        let proxy =
+            start_replying(format!("{head}\r\n\r\n{page}")).replace("//", "//user:hunter2%22is%5Cit@");
         let program = Program::new().env("CONNECT_API_KEY", KEY).env("http_proxy", proxy);
         let ran = program.words("list -vv -s http://connect.test").run();
         shows_no_key(ran.says("< x-echo: ***\n").never_says("is\\it").never_says(&basic[..6]));

@@ -1,4 +1,4 @@
-//! SOCKS5 proxies: what they are asked, and the errors if they do not connect.
+//! SOCKS5 proxies: the requests that they receive, and the errors if they do not connect.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,25 +14,25 @@ use crate::support::{Program, connect_cache, server_over_tls};
 
 const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 
-/// A SOCKS5 proxy that connects every client to the port it asks for on loopback.
+/// A SOCKS5 proxy that connects each client to the requested port on loopback.
 struct Proxy {
     address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
 }
 
-/// What the proxy answers.
+/// How the proxy treats its clients.
 #[derive(Clone, Copy)]
-enum Lets {
-    All,
-    WithCredentials,
-    /// This answer to the greeting, then the end of the connection.
+enum Behavior {
+    Connects,
+    RequiresCredentials,
+    /// Sends these bytes in reply to the greeting, and closes the connection.
     Greets(&'static [u8]),
-    /// This answer to the request, then the end of the connection.
-    Answers(&'static [u8]),
+    /// Sends these bytes in reply to the request, and closes the connection.
+    Replies(&'static [u8]),
 }
 
 impl Proxy {
-    fn start(lets: Lets) -> Self {
+    fn start(behavior: Behavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, log) = (listener.local_addr().unwrap(), Arc::<Mutex<_>>::default());
         let proxy = Self { address, log: log.clone() };
@@ -40,14 +40,14 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let log = log.clone();
-                thread::spawn(move || serve(&client, lets, &log));
+                thread::spawn(move || serve(&client, behavior, &log));
             }
         });
         proxy
     }
 
-    /// The clients' requests: the credentials, if any, and the target with the kind of its address.
-    fn asked(&self) -> Vec<String> {
+    /// Returns the clients' requests: the credentials, if any, and the target with the kind of its address.
+    fn requests(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 }
@@ -58,48 +58,47 @@ fn take<const N: usize>(mut stream: &TcpStream) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Text after its length in one byte.
+/// Reads text that follows its length in one byte.
 fn take_text(mut stream: &TcpStream) -> io::Result<String> {
     let mut text = vec![0; take::<1>(stream)?[0].into()];
     stream.read_exact(&mut text)?;
     Ok(String::from_utf8(text).unwrap())
 }
 
-fn serve(mut client: &TcpStream, lets: Lets, log: &Mutex<Vec<String>>) -> io::Result<()> {
+fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -> io::Result<()> {
     let [version, methods] = take(client)?;
     assert_eq!(version, 5);
     let mut offered = vec![0; methods.into()];
     client.read_exact(&mut offered)?;
-    let mut asked = String::new();
-    match lets {
-        Lets::Greets(greeting) => return client.write_all(greeting),
-        Lets::WithCredentials if !offered.contains(&2) => return client.write_all(&[5, 255]),
-        Lets::WithCredentials => {
+    let mut request = String::new();
+    match behavior {
+        Behavior::Greets(greeting) => return client.write_all(greeting),
+        Behavior::RequiresCredentials if !offered.contains(&2) => return client.write_all(&[5, 255]),
+        Behavior::RequiresCredentials => {
             client.write_all(&[5, 2])?;
             assert_eq!(take(client)?, [1]);
-            asked = format!("{}:{} ", take_text(client)?, take_text(client)?);
-            if asked != "us er:p@ss:w%rd " {
+            request = format!("{}:{} ", take_text(client)?, take_text(client)?);
+            if request != "us er:p@ss:w%rd " {
                 return client.write_all(&[1, 1]);
             }
             client.write_all(&[1, 0])?;
         }
-        Lets::All | Lets::Answers(_) => client.write_all(&[5, 0])?,
+        Behavior::Connects | Behavior::Replies(_) => client.write_all(&[5, 0])?,
     }
     let [version, command, reserved, kind] = take(client)?;
     assert_eq!([version, command, reserved], [5, 1, 0]);
-    asked += &match kind {
+    request += &match kind {
         1 => format!("address {}", std::net::Ipv4Addr::from(take::<4>(client)?)),
         4 => format!("address {}", std::net::Ipv6Addr::from(take::<16>(client)?)),
         _ => format!("name {}", take_text(client)?),
     };
     let port = u16::from_be_bytes(take(client)?);
-    log.lock().unwrap().push(asked);
-    if let Lets::Answers(answer) = lets {
-        return client.write_all(answer);
+    log.lock().unwrap().push(request);
+    if let Behavior::Replies(reply) = behavior {
+        return client.write_all(reply);
     }
     let upstream = TcpStream::connect(("127.0.0.1", port))?;
-    // A name is the longest form of the address that the proxy connects from.
-    // The longest name there is for the address that the proxy connects from.
+    // The reply contains the address that the proxy connects from, here as a name of the greatest length.
     client.write_all(&[&[5, 0, 0, 3, 255], &[b'x'; 255][..], &[1, 2]].concat())?;
     tunnel(client, &upstream)
 }
@@ -112,35 +111,35 @@ fn list(server: &Server, url: &str) -> Program {
 fn carries_https_and_plain_http() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Behavior::Connects);
     for (server, variable) in [(&tls, "HTTPS_PROXY"), (&plain, "http_proxy"), (&plain, "ALL_PROXY")] {
         let before = server.requests().len();
         let program = connect_cache(server).env("CONNECT_SERVER", named(server)).trusting(&ca);
         let program = program.env(variable, format!("socks5h://{}", proxy.address));
         program.words("list -q").run().exits(0).says_nothing().prints(CACHES);
-        // Not in absolute form, and without the header of HTTP proxies.
+        // The request is not in absolute form, and has no header for HTTP proxies.
         let request = &server.requests()[before];
         assert!(request.header("host").unwrap().starts_with(NAME), "{request:?}");
         assert_eq!(request.header("proxy-authorization"), None);
     }
-    assert_eq!(proxy.asked(), ["name connect.test"; 3]);
+    assert_eq!(proxy.requests(), ["name connect.test"; 3]);
 }
 
 #[test]
 fn uses_one_connection_for_a_run() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Behavior::Connects);
     let program = connect_cache(&server).env("CONNECT_SERVER", named(&server));
     let program = program.env("ALL_PROXY", format!("socks5h://{}", proxy.address));
     program.words("delete -q -l R -V 4.3.0").run().exits(0);
     assert!(server.requests().len() > 1);
-    assert_eq!((proxy.asked().len(), server.connections()), (1, 1));
+    assert_eq!((proxy.requests().len(), server.connections()), (1, 1));
 }
 
 #[test]
 fn warns_of_plain_http() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Behavior::Connects);
     let program = connect_cache(&server).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
     program.words("list -s").arg(named(&server)).run().exits(0).says("is sent unencrypted");
 }
@@ -148,8 +147,8 @@ fn warns_of_plain_http() {
 #[test]
 fn resolves_the_name_locally_or_remotely_by_scheme() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::All);
-    // The first is a name, and the system resolves it to 127.0.0.1.
+    let proxy = Proxy::start(Behavior::Connects);
+    // 127.1 counts as a name, which the system resolves to 127.0.0.1.
     for (scheme, host, expected) in [
         ("socks5", "127.1", "address 127.0.0.1"),
         ("socks", "127.1", "address 127.0.0.1"),
@@ -161,25 +160,25 @@ fn resolves_the_name_locally_or_remotely_by_scheme() {
         let url = server.url().replace("127.0.0.1", host);
         let program = list(&server, &url).env("ALL_PROXY", format!("{scheme}://{}", proxy.address));
         program.run().exits(0).prints(CACHES);
-        assert_eq!(proxy.asked().pop().as_deref(), Some(expected), "{scheme} {host}");
+        assert_eq!(proxy.requests().pop().as_deref(), Some(expected), "{scheme} {host}");
     }
     let program =
         list(&server, "http://connect.invalid").env("ALL_PROXY", format!("socks5://{}", proxy.address));
     program.run().exits(6).fails_with("cannot resolve host connect.invalid");
-    assert_eq!(proxy.asked().len(), 6);
+    assert_eq!(proxy.requests().len(), 6);
 }
 
 #[test]
-fn sends_credentials_decoded_and_never_shows_them() {
+fn sends_decoded_credentials_without_showing_them() {
     let server = Server::start(Config::default());
-    let proxy = Proxy::start(Lets::WithCredentials);
+    let proxy = Proxy::start(Behavior::RequiresCredentials);
     let run = |user_info: &str| {
         let program = connect_cache(&server).words("list -vv --retries 0 -s").arg(named(&server));
         let ran = program.env("ALL_PROXY", format!("socks5h://{user_info}{}", proxy.address)).run();
         ran.never_says("w%rd").never_says("w%25rd").never_says("us er").never_says("wrong")
     };
     run("us%20er:p%40ss:w%25rd@").exits(0).prints(CACHES);
-    assert_eq!(proxy.asked(), ["us er:p@ss:w%rd name connect.test"]);
+    assert_eq!(proxy.requests(), ["us er:p@ss:w%rd name connect.test"]);
     let through = |masked: &str| format!("connection through proxy socks5h://{masked}{}", proxy.address);
     run("us%20er:wrong@").exits(6).says(&through("***@")).says("it rejected the user name and password");
     run("").exits(6).says(&through("")).says("it requires a user name and password");
@@ -190,22 +189,22 @@ fn sends_credentials_decoded_and_never_shows_them() {
 fn names_a_proxy_that_does_not_connect() {
     let ca = Ca::new();
     let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
-    for (lets, says) in [
-        (Lets::Greets(b""), "it closed the connection"),
-        (Lets::Greets(b"\x05"), "it closed the connection"),
-        (Lets::Greets(b"\x05\x01"), "it requires a user name and password"),
-        (Lets::Greets(b"\x05\xff"), "it requires a user name and password"),
-        (Lets::Greets(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
-        (Lets::Answers(b""), "it closed the connection"),
-        (Lets::Answers(b"\x05\x01\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
-        (Lets::Answers(b"\x05\x02\0\x01\0\0\0\0\0\0"), "its rules do not allow the connection"),
-        (Lets::Answers(b"\x05\x04\0\x01\0\0\0\0\0\0"), "the server is unreachable from there"),
-        (Lets::Answers(b"\x05\x05\0\x01\0\0\0\0\0\0"), "the server refuses the connection"),
-        (Lets::Answers(b"\x05\x09\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
-        (Lets::Answers(b"\x04\0\0\x01\0\0\0\0\0\0"), "it does not speak SOCKS5"),
-        (Lets::Answers(b"\x05\0\0\x01\0\0\0"), "it closed the connection"),
+    for (behavior, says) in [
+        (Behavior::Greets(b""), "it closed the connection"),
+        (Behavior::Greets(b"\x05"), "it closed the connection"),
+        (Behavior::Greets(b"\x05\x01"), "it requires a user name and password"),
+        (Behavior::Greets(b"\x05\xff"), "it requires a user name and password"),
+        (Behavior::Greets(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
+        (Behavior::Replies(b""), "it closed the connection"),
+        (Behavior::Replies(b"\x05\x01\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
+        (Behavior::Replies(b"\x05\x02\0\x01\0\0\0\0\0\0"), "its rules do not allow the connection"),
+        (Behavior::Replies(b"\x05\x04\0\x01\0\0\0\0\0\0"), "the server is unreachable from there"),
+        (Behavior::Replies(b"\x05\x05\0\x01\0\0\0\0\0\0"), "the server refuses the connection"),
+        (Behavior::Replies(b"\x05\x09\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
+        (Behavior::Replies(b"\x04\0\0\x01\0\0\0\0\0\0"), "it does not speak SOCKS5"),
+        (Behavior::Replies(b"\x05\0\0\x01\0\0\0"), "it closed the connection"),
     ] {
-        let proxy = Proxy::start(lets);
+        let proxy = Proxy::start(behavior);
         for server in [&tls, &plain] {
             let variable = format!("socks5h://{}", proxy.address);
             let ran = list(server, &named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
@@ -242,7 +241,7 @@ fn reports_a_407_of_the_server_as_its_own() {
     let server = Server::start(Config::default());
     let page = connect_test_server::Action::html(407);
     server.fault(connect_test_server::Fault::new(connect_test_server::Endpoint::List, page));
-    let proxy = Proxy::start(Lets::All);
+    let proxy = Proxy::start(Behavior::Connects);
     let program = list(&server, &named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
     program.run().exits(6).fails_with("HTTP 407, not from Connect");
 }

@@ -1,4 +1,4 @@
-//! Pipes that close, disks that are full, and interrupts.
+//! Closed pipes, full disks, interrupts, and control characters.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -53,7 +53,7 @@ fn fails_if_results_cannot_be_written() {
         assert_eq!(output.status.code(), Some(1), "{words}: {stderr}");
         assert!(stderr.contains("error: cannot write to standard output: "), "{words}: {stderr}");
     }
-    // The deletion went on to its end all the same.
+    // The deletion was completed nevertheless.
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
 
@@ -66,9 +66,9 @@ fn ends_by_the_signal_after_printing_the_task_id() {
     server.wait_for("a poll of the task", Duration::from_secs(30), |requests| {
         requests.iter().any(|request| request.endpoint == Endpoint::Task)
     });
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(said.next().unwrap().starts_with("deleting"));
-    let id = said.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("deleting"));
+    let id = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().signal(), Some(2));

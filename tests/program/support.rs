@@ -1,4 +1,4 @@
-//! Running the program: an environment of its own, and all that it says.
+//! Runs the program in an environment of its own, and checks its output and its exit status.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,28 +9,29 @@ use connect_test_server::pki::{Ca, Leaf};
 use connect_test_server::{Cache, Config, Endpoint, Plan, Request, Server};
 use tempfile::TempDir;
 
-/// More than any test needs on a loaded machine: a program that hangs fails its test, and not the run.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// Time limit for a run of the program, so that a program that hangs fails its test. It is far longer than any test
+/// takes on a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(100);
 
-/// A run of the program to be, with nothing of this machine's environment.
+/// A command line of the program, without the environment variables of this process.
 #[must_use = "a program that is not run tests nothing"]
 pub struct Program {
     command: assert_cmd::Command,
     home: TempDir,
 }
 
-/// The program, set up for `server` with the administrator's key.
+/// Returns the program, configured for `server` with the administrator's key.
 pub fn connect_cache(server: &Server) -> Program {
     Program::new().env("CONNECT_SERVER", server.url()).env("CONNECT_API_KEY", "admin-key")
 }
 
-/// Runs the program against `server` with these words.
+/// Runs the program against `server` with these arguments, which spaces separate.
 #[must_use]
 pub fn run(server: &Server, words: &str) -> Ran {
     connect_cache(server).words(words).run()
 }
 
-/// The program under test: the one just built, or the one that `CONNECT_CACHE_BIN` names.
+/// Returns the path of the program under test: `CONNECT_CACHE_BIN` if it is set, else the program that cargo built.
 pub fn binary() -> String {
     std::env::var("CONNECT_CACHE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_connect-cache").to_owned())
 }
@@ -39,11 +40,11 @@ impl Program {
     pub fn new() -> Self {
         let home = TempDir::new().unwrap();
         let mut command = assert_cmd::Command::new(binary());
-        command.env_clear().env("HOME", home.path()).current_dir(home.path()).timeout(PATIENCE);
+        command.env_clear().env("HOME", home.path()).current_dir(home.path()).timeout(TIMEOUT);
         Self { command, home }
     }
 
-    /// The run's home and working folder.
+    /// Returns the program's home directory, which is also its working directory.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
@@ -58,7 +59,7 @@ impl Program {
         self
     }
 
-    /// Arguments separated by spaces.
+    /// Adds arguments, which spaces separate.
     pub fn words(mut self, words: &str) -> Self {
         self.command.args(words.split_whitespace());
         self
@@ -74,7 +75,7 @@ impl Program {
         self
     }
 
-    /// A file in the run's home; its path.
+    /// Writes a file in the program's home directory, and returns its path.
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.home().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -82,13 +83,13 @@ impl Program {
         path.to_str().unwrap().to_owned()
     }
 
-    /// Fails the test where the run takes longer than this.
+    /// Fails the test if the run takes longer than this.
     pub fn within(mut self, time: Duration) -> Self {
         self.command.timeout(time);
         self
     }
 
-    /// Trusts only this authority.
+    /// Makes the program trust only this authority.
     pub fn trusting(self, ca: &Ca) -> Self {
         let path = self.file("ca.pem", &ca.pem());
         self.env("CONNECT_CA_CERTIFICATE", path)
@@ -104,9 +105,9 @@ impl Program {
         }
     }
 
-    /// The same run as a plain command, for tests that need the process itself.
+    /// Returns a plain command, for tests that control the process, with the home directory, which is removed on drop.
     pub fn into_command(self) -> (Command, TempDir) {
-        // An interrupt ends a program only where it is not ignored, as it is in a shell's background jobs.
+        // The tests may run in a shell's background job, which ignores interrupts, and the program would inherit that.
         let mut command = Command::new("/usr/bin/env");
         command.arg("--default-signal=INT").arg(self.command.get_program());
         command.args(self.command.get_args()).env_clear().current_dir(self.home.path()).stdin(Stdio::null());
@@ -119,12 +120,12 @@ impl Program {
     }
 }
 
-/// What came of a run.
+/// The output and the exit status of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub stdout: String,
     pub stderr: String,
-    /// `None` where a signal ended it.
+    /// `None` if a signal ended the program.
     pub status: Option<i32>,
 }
 
@@ -141,14 +142,14 @@ impl Ran {
         self
     }
 
-    /// Standard output has this line.
+    /// Asserts that standard output contains this line.
     #[track_caller]
     pub fn prints_line(self, line: &str) -> Self {
         assert!(self.stdout.lines().any(|printed| printed == line), "no {line:?} in {self:#?}");
         self
     }
 
-    /// Standard error has `text` in it.
+    /// Asserts that standard error contains `text`.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "no {text:?} in {self:#?}");
@@ -161,7 +162,7 @@ impl Ran {
         self
     }
 
-    /// Standard error is one line, an error, that has `text` in it.
+    /// Asserts that standard error is one line, an error that contains `text`.
     #[track_caller]
     pub fn fails_with(self, text: &str) -> Self {
         assert_eq!(self.stderr.lines().count(), 1, "{self:#?}");
@@ -175,7 +176,7 @@ impl Ran {
         self
     }
 
-    /// Standard output as JSON.
+    /// Parses standard output, which must be one line of JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         assert_eq!(self.stdout.lines().count(), 1, "{self:#?}");
@@ -183,17 +184,17 @@ impl Ran {
     }
 }
 
-/// A server whose deletion tasks take `duration`.
+/// Starts a server on which each deletion task takes `duration`.
 pub fn server_with_tasks_of(duration: Duration) -> Server {
     Server::start(Config { plan: Plan::lasting(duration), ..Config::default() })
 }
 
-/// A server over TLS, with a certificate of this authority's.
+/// Starts an https server with a certificate that this authority issued.
 pub fn server_over_tls(ca: &Ca, config: Config) -> Server {
     Server::start(Config { tls: Some(ca.issue(&Leaf::default())), ..config })
 }
 
-/// The caches on the server as `list` shows them, for comparison.
+/// Returns the caches on the server as sorted lines of language, version and image.
 pub fn caches(server: &Server) -> Vec<String> {
     let mut caches: Vec<String> = server
         .caches()
@@ -204,12 +205,12 @@ pub fn caches(server: &Server) -> Vec<String> {
     caches
 }
 
-/// The requests to `endpoint` that arrived.
+/// Returns the requests to `endpoint` that the server received.
 pub fn requests_to(server: &Server, endpoint: Endpoint) -> Vec<Request> {
     server.requests().into_iter().filter(|request| request.endpoint == endpoint).collect()
 }
 
-/// The endpoints asked, in order.
+/// Returns the endpoint of each request that the server received, in order.
 pub fn endpoints(server: &Server) -> Vec<Endpoint> {
     server.requests().iter().map(|request| request.endpoint).collect()
 }

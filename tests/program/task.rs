@@ -7,14 +7,15 @@ use serde_json::json;
 
 use crate::support::{requests_to, run, server_with_tasks_of};
 
-fn started(server: &Server) -> String {
+/// Starts a deletion, and returns the ID of its task.
+fn start_deletion(server: &Server) -> String {
     run(server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned()
 }
 
 #[test]
 fn prints_output_and_state_at_each_stage() {
     let server = server_with_tasks_of(Duration::from_secs(2));
-    let id = started(&server);
+    let id = start_deletion(&server);
     run(&server, &format!("task {id}"))
         .exits(7)
         .prints("Deleting runtime cache...\n")
@@ -27,7 +28,7 @@ fn prints_output_and_state_at_each_stage() {
 #[test]
 fn exits_1_for_a_failed_task() {
     let server = Server::start(Config { plan: Plan::failing(3, "disk on fire"), ..Config::default() });
-    let id = started(&server);
+    let id = start_deletion(&server);
     for wait in ["", " --wait"] {
         run(&server, &format!("task {id}{wait}")).exits(1).says("failed: disk on fire (code 3)");
     }
@@ -36,7 +37,7 @@ fn exits_1_for_a_failed_task() {
 #[test]
 fn prints_the_task_with_all_output_as_json() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
-    let id = started(&server);
+    let id = start_deletion(&server);
     let ran = run(&server, &format!("task {id} --wait --json")).exits(0);
     let task = ran.json();
     assert_eq!(task["output"], json!(["Deleting runtime cache...", "Successfully deleted runtime cache"]));
@@ -53,7 +54,7 @@ fn prints_the_task_with_all_output_as_json() {
 fn exits_4_for_an_unknown_task() {
     let server = Server::start(Config::default());
     run(&server, "task abcdefgh").exits(4).fails_with("Task lookup failures can indicate");
-    // Once, and ten times more on connections of their own: the balancer may choose another node.
+    // Each of the ten repeated lookups uses another connection, so that a balancer selects a node again.
     assert_eq!(requests_to(&server, connect_test_server::Endpoint::Task).len(), 11);
     assert_eq!(server.connections(), 11);
 }

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted, and what is said about those that are refused.
+//! Trusted and rejected server certificates, and client certificates.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn trusts_the_ca_of_a_flag_or_variable() {
         let path = program.file("ca.pem", &ca.pem());
         program.env(variable, &path).run().exits(0).says_nothing().prints(LISTED);
     }
-    // An empty variable names nothing.
+    // An empty variable counts as unset.
     let with_empty = program();
     let path = with_empty.file("ca.pem", &ca.pem());
     with_empty
@@ -53,7 +53,7 @@ fn ignores_other_files_in_a_certificate_directory() {
         program.file("certs/other.pem", &Ca::new().pem());
         if with_ca {
             program.file("certs/ca.pem", &ca.pem());
-            // Folders that c_rehash made hold each certificate under a second name.
+            // c_rehash gives each certificate in a directory a second name.
             program.file("certs/5ed36f99.0", &ca.pem());
         }
         let path = program.home().join("certs");
@@ -101,7 +101,7 @@ fn trusts_only_the_specified_ca() {
     let store = program.file("store.pem", &ca.pem());
     program.env("SSL_CERT_FILE", store).run().exits(6).prints("").fails_with("no trusted CA issued it");
 
-    // The flag beats its variable.
+    // The flag overrides its variable.
     let program = connect_cache(&server).trusting(&other).words("list --cacert");
     let path = program.file("flag.pem", &ca.pem());
     program.arg(path).run().exits(0).prints(LISTED);
@@ -183,7 +183,7 @@ fn explains_each_certificate_problem() {
         let path = program.file("ca.pem", &trusted);
         let ran = program.arg(path).run().exits(6).prints("").fails_with(problem);
         ran.fails_with("cannot list the runtime caches: server certificate rejected").fails_with(step);
-        // Nothing was sent, and nothing was tried again.
+        // Nothing was sent or retried.
         assert!(server.requests().is_empty(), "{problem}");
         assert_eq!(server.connections(), 1, "{problem}");
     }
@@ -239,9 +239,9 @@ fn rejects_unusable_ca_files_without_requests() {
     let ca = Ca::new();
     let pem = ca.pem();
     let lines: Vec<&str> = pem.lines().collect();
-    // Each full line of base64 is 48 bytes: without one, the text is still good base64 around bad DER.
+    // Each full line of base64 is 48 bytes. Without one, the text is still valid base64, but of invalid DER.
     let without_line: Vec<&str> = [&lines[..3], &lines[4..]].concat();
-    let spoilt_at_the_start = pem.replacen("MII", "AII", 1);
+    let invalid_at_the_start = pem.replacen("MII", "AII", 1);
     let other_key = Identity::self_signed(false).key_pem;
     let server = server_over_tls(&ca, Config::default());
     for (content, says) in [
@@ -265,7 +265,7 @@ fn rejects_unusable_ca_files_without_requests() {
         (pem.replacen("MII", "!!!", 1), "contains an invalid certificate"),
         (lines[..lines.len() - 1].join("\n"), "has invalid base64 or no END line"),
         (without_line.join("\n"), "contains an invalid certificate"),
-        (spoilt_at_the_start, "contains an invalid certificate"),
+        (invalid_at_the_start, "contains an invalid certificate"),
         (format!("{}{}", Ca::new().pem(), without_line.join("\n")), "contains an invalid certificate"),
         (pem.clone() + &"#\n".repeat(1 << 19), "larger than 1 MiB"),
     ] {
@@ -314,7 +314,7 @@ fn reads_every_certificate_of_a_file_in_any_layout() {
     }
 }
 
-/// A server that requires client certificates of the same authority as its own.
+/// Starts a server that requires client certificates from the authority that issued its own certificate.
 fn server_for_clients(ca: &Ca) -> Server {
     server_over_tls(ca, Config { client_ca: Some(ca.pem()), ..Config::default() })
 }
@@ -324,7 +324,7 @@ fn client(ca: &Ca) -> Identity {
 }
 
 #[test]
-fn shows_a_client_certificate_named_by_flags_or_variables() {
+fn sends_the_client_certificate_of_flags_or_variables() {
     let ca = Ca::new();
     let server = server_for_clients(&ca);
     let Identity { cert_pem, key_pem } = client(&ca);
@@ -336,7 +336,7 @@ fn shows_a_client_certificate_named_by_flags_or_variables() {
     let two = program();
     let (cert, key) = (two.file("client.pem", &cert_pem), two.file("client.key", &key_pem));
     two.env("CONNECT_CLIENT_CERTIFICATE", cert).env("CONNECT_CLIENT_KEY", key).run().exits(0).prints(LISTED);
-    // Flags override variables, and an empty variable names nothing.
+    // Flags override variables, and an empty variable counts as unset.
     let flags = program();
     let (cert, key) = (flags.file("client.pem", &cert_pem), flags.file("client.key", &key_pem));
     let flags =
@@ -349,7 +349,7 @@ fn shows_a_client_certificate_named_by_flags_or_variables() {
 }
 
 #[test]
-fn shows_a_client_certificate_with_its_chain() {
+fn sends_a_client_certificate_with_its_chain() {
     let ca = Ca::new();
     let server = server_for_clients(&ca);
     let leaf = Leaf { is_client: true, intermediate: true, ..Leaf::default() };
@@ -470,7 +470,7 @@ fn explains_https_on_a_plain_http_port() {
     let words = "list --retries 0 -s";
     let ran = connect_cache(&server).words(words).arg(&https).run().exits(6).prints("");
     ran.fails_with("TLS failed").fails_with("use plain http on this port; use http://127.0.0.1:");
-    // Not a word of it was sent, so a deletion is not in doubt.
+    // Nothing was sent, so a deletion is not in doubt.
     let words = "delete -l R -V 4.3.0 --retries 0 -s";
     connect_cache(&server).words(words).arg(&https).run().exits(6).never_says("dry run");
     assert!(requests_to(&server, Endpoint::Delete).is_empty());

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
-/// Content items: their number, and the versions of R and Python that they use.
+/// Returns content items: their number, and the versions of R and Python that they use.
 fn items(content: &[(usize, &str, &str)]) -> Vec<(usize, String, String)> {
     content.iter().map(|&(number, r, python)| (number, r.to_owned(), python.to_owned())).collect()
 }
 
-/// A server with these content items, and caches that nothing, one item or many items use.
+/// Starts a server with these content items, and with caches that no item, one item or many items use.
 fn server(content: &[(usize, &str, &str)]) -> Server {
     let caches = [
         ("Python", "3.11.4", "Local"),
@@ -31,7 +31,7 @@ fn server(content: &[(usize, &str, &str)]) -> Server {
 const CONTENT: &[(usize, &str, &str)] =
     &[(30, "4.3.0", ""), (10, "", "3.11.4"), (1, "4.3.0", "3.11.4"), (2, "", "")];
 
-/// A server that answers the first requests for the content list in this way.
+/// Starts a server that answers the first requests for the content list in this way.
 fn answering(action: Action, times: usize) -> Server {
     let server = server(CONTENT);
     server.fault(Fault::new(Endpoint::Content, action).times(times));
@@ -96,13 +96,13 @@ fn reports_the_impact_of_a_purge() {
     run(&one, "purge --all --usage --yes")
         .exits(0)
         .says("4 runtime caches, used by 1 content item, which rebuilds its environment on the next visit\n");
-    // A filter is still needed, and --unused is one.
+    // --usage is not a filter, and --unused is one.
     run(&server, "purge --usage --yes").exits(2).fails_with("no filter specified");
     run(&server, "purge --all --unused --yes").exits(2).fails_with("--all cannot be combined with filters");
 }
 
 #[test]
-fn never_calls_caches_of_other_languages_unused() {
+fn does_not_count_caches_of_other_languages_as_unused() {
     let server = Server::start(Config {
         caches: vec![Cache::new("Quarto", "1.4.0", "Local"), Cache::new("r", "4.1.0", "Local")],
         content: items(&[(1, "4.1.0", "")]),
@@ -142,9 +142,9 @@ fn requires_an_administrators_key_for_unused() {
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::User));
 }
 
-/// Runs a purge of unused caches that must come to nothing.
+/// Runs a purge of unused caches, and asserts that it fails without a deletion.
 #[track_caller]
-fn deletes_nothing(action: Action, status: i32, says: &str) {
+fn assert_deletes_nothing(action: Action, status: i32, says: &str) {
     let server = answering(action, usize::MAX);
     run(&server, "purge --unused --yes --retries 0").exits(status).prints("").fails_with(says);
     let endpoints = endpoints(&server);
@@ -154,7 +154,7 @@ fn deletes_nothing(action: Action, status: i32, says: &str) {
 }
 
 #[test]
-fn deletes_nothing_without_a_whole_content_list() {
+fn deletes_nothing_without_a_complete_content_list() {
     let item = r#"{"r_version":"4.3.0","py_version":null}"#;
     for (action, says) in [
         (Action::ResetBeforeReply, "cannot list the content items: the reply was lost"),
@@ -187,14 +187,14 @@ fn deletes_nothing_without_a_whole_content_list() {
             "none of the 2 content items has a version of R or Python; select with other filters",
         ),
     ] {
-        deletes_nothing(action, 6, says);
+        assert_deletes_nothing(action, 6, says);
     }
-    deletes_nothing(Action::error(403, 22, "no"), 3, "use an administrator's API key");
+    assert_deletes_nothing(Action::error(403, 22, "no"), 3, "use an administrator's API key");
 }
 
 #[test]
 fn stops_reading_an_invalid_content_list() {
-    deletes_nothing(Action::Endless, 6, "but got something else: not an array of objects");
+    assert_deletes_nothing(Action::Endless, 6, "but got something else: not an array of objects");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn warns_if_the_counts_prove_nothing() {
 }
 
 #[test]
-fn counts_anew_after_a_lost_reply() {
+fn restarts_the_count_after_a_lost_reply() {
     for action in [Action::ResetInReply, Action::CloseInReply, Action::CutUnframed] {
         let server = answering(action, 1);
         let ran = run(&server, "purge --unused --usage -d -l python").exits(0);
@@ -220,18 +220,18 @@ fn counts_anew_after_a_lost_reply() {
 }
 
 #[test]
-fn limits_the_pauses_of_a_content_list_and_not_its_length() {
+fn limits_the_pauses_in_a_content_list_but_not_its_duration() {
     let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
     let words = "list --usage -l python --retries 0 --request-timeout";
     run(&server, &format!("{words} 0.6")).exits(0).prints("Python  3.11.4  Local  11\n");
     let server = answering(Action::Pauses(Duration::from_secs(60)), 1);
     run(&server, &format!("{words} 0.1")).exits(6).fails_with("no reply within 0.1 s");
-    // The whole run is limited, too.
+    // The time limit of the run applies too.
     let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
     run(&server, &format!("{words} 0.3 --timeout 0.1"))
         .exits(6)
         .fails_with("cannot list the content items: no reply");
-    // Every other reply has to be whole by then.
+    // Every other reply must be complete within the time limit.
     let server = self::server(CONTENT);
     server.fault(Fault::new(Endpoint::List, Action::Pauses(Duration::from_millis(200))));
     run(&server, &format!("{words} 0.6"))
@@ -241,7 +241,7 @@ fn limits_the_pauses_of_a_content_list_and_not_its_length() {
 
 #[test]
 fn reads_a_long_list_in_little_memory() {
-    // 36 MB, which is more than the limit of other replies and than the memory that the program gets.
+    // The list is 36 MB long, which exceeds the limit of other replies and the memory of the program.
     let server = server(&[(7000, "4.3.0", ""), (7000, "", "3.11.4")]);
     let (program, _home) = connect_cache(&server).words("list --usage -v -l python").into_command();
     let mut command = Command::new("/bin/sh");

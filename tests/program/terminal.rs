@@ -1,4 +1,4 @@
-//! A person at a terminal: a real pseudo-terminal asks, answers and shows the live line.
+//! Prompts, the live line and colors on a pseudo-terminal.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,11 +11,11 @@ use tempfile::TempDir;
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
 
-/// More than any answer takes on a loaded machine.
-const PATIENCE_MS: u64 = 60_000;
+/// Time limit for each output to appear. It is far longer than any output takes on a loaded machine.
+const TIMEOUT_MS: u64 = 60_000;
 const TABLE: &str = "Python  3.7.6  Local\r\nR       4.3.0  Local\r\n";
 
-/// A run whose standard input and standard error are a terminal; standard output is a file.
+/// A run with a terminal as standard input and standard error, and a file as standard output.
 struct AtTerminal {
     session: PtySession,
     out: PathBuf,
@@ -27,7 +27,7 @@ impl AtTerminal {
         Self::start_in_shell(server, words, "exec \"$@\" >out")
     }
 
-    /// The same, with other redirections.
+    /// Starts a run by a shell script, in which `"$@"` is the command line, to redirect streams in another way.
     fn start_in_shell(server: &Server, words: &str, script: &str) -> Self {
         let (plain, home) = connect_cache(server).words(words).into_command();
         let mut command = Command::new("/bin/sh");
@@ -35,11 +35,11 @@ impl AtTerminal {
         command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("NO_COLOR", "1");
         command.current_dir(home.path());
-        let session = spawn_command(command, Some(PATIENCE_MS)).unwrap();
+        let session = spawn_command(command, Some(TIMEOUT_MS)).unwrap();
         Self { session, out: home.path().join("out"), _home: home }
     }
 
-    /// What the terminal shows up to the end, standard output, and the exit status.
+    /// Waits for the end of the run. Its standard error is the terminal's output that has not been read.
     fn end(mut self) -> Ran {
         let stderr = self.session.exp_eof().unwrap();
         let status = match self.session.process().wait().unwrap() {
@@ -58,7 +58,7 @@ fn deletes_after_yes() {
         let mut terminal = AtTerminal::start(&server, "purge --all");
         let question = format!("{TABLE}Delete these 2 runtime caches on {}? [y/N] ", server.url());
         assert_eq!(terminal.session.exp_string(&question).unwrap(), "");
-        // Before the answer nothing happens.
+        // The program sends no further request before the answer.
         assert_eq!(endpoints(&server), [Endpoint::List]);
         terminal.session.send_line(answer).unwrap();
         let ran = terminal.end().exits(0).says("2 deleted");
@@ -106,15 +106,15 @@ fn deletes_nothing_after_any_other_answer() {
 #[test]
 fn deletes_nothing_after_end_of_input_or_an_interrupt() {
     let server = Server::start(Config::default());
-    let asked = || {
+    let prompted = || {
         let mut terminal = AtTerminal::start(&server, "purge --all");
         terminal.session.exp_string("[y/N] ").unwrap();
         terminal
     };
-    let mut terminal = asked();
+    let mut terminal = prompted();
     terminal.session.send_control('d').unwrap();
     terminal.end().exits(2).prints("").says("not confirmed: nothing was deleted");
-    let mut terminal = asked();
+    let mut terminal = prompted();
     terminal.session.send_control('c').unwrap();
     let ran = terminal.end().prints("");
     assert_eq!(ran.status, None, "{ran:#?}");
@@ -156,7 +156,7 @@ fn rejects_purges_without_a_terminal_for_the_prompt() {
     assert_eq!(caches(&server).len(), 2);
 }
 
-/// The times that the live line has shown behind `text`.
+/// Returns the times that the live line showed after `text`.
 fn times<'a>(shown: &'a str, text: &str) -> Vec<&'a str> {
     let begin = format!("\r\x1b[K{text}, ");
     shown.split(begin.as_str()).skip(1).map(|rest| rest.split(['\r', '\n', '\x1b']).next().unwrap()).collect()
@@ -171,10 +171,10 @@ fn shows_the_time_of_a_deletion_on_one_live_line() {
     assert!(shown.len() >= 3 && shown.iter().all(|time| time.ends_with(" s")), "{ran:#?}");
     assert!(shown.iter().any(|time| time.starts_with("1.")), "{ran:#?}");
     assert!(shown.iter().any(|time| time.starts_with("2.")), "{ran:#?}");
-    // The line is cleared before the last word, and lines end where they should.
+    // The live line is cleared before the last message.
     let last = ran.stderr.rsplit("\x1b[K").next().unwrap();
     assert!(last.starts_with("deleted R 4.3.0 Local in 2.") && last.ends_with(" s\r\n"), "{ran:#?}");
-    // On a terminal, no poll is held for longer than a second.
+    // No poll is held for longer than a second, so that the live line is updated each second.
     let waits: Vec<_> = requests_to(&server, Endpoint::Task);
     assert!(waits.iter().all(|poll| poll.param("wait") == Some("1")), "{waits:#?}");
 
@@ -210,12 +210,12 @@ fn shows_the_time_of_a_task_on_one_live_line() {
     assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} succeeded\r\n")), "{ran:#?}");
 }
 
-/// The lines that stay on the terminal.
+/// Returns the lines that remain on the terminal.
 fn lines(shown: &str) -> Vec<&str> {
     shown.lines().map(|line| line.rsplit("\x1b[K").next().unwrap()).collect()
 }
 
-fn twelve_with_a_failure() -> Server {
+fn server_of_twelve_with_a_failure() -> Server {
     let caches: Vec<Cache> = (10..22).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let plans = vec![(caches[4].clone(), Plan::failing(1, "disk on fire"))];
     Server::start(Config { caches, plans, ..Config::default() })
@@ -223,11 +223,11 @@ fn twelve_with_a_failure() -> Server {
 
 #[test]
 fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
-    let server = twelve_with_a_failure();
+    let server = server_of_twelve_with_a_failure();
     let ran = AtTerminal::start_in_shell(&server, "purge --all --yes", "exec \"$@\"").end().exits(1);
     let shown = lines(&ran.stderr);
     assert!(shown[0].ends_with("not the tasks; then run: connect-cache list"), "{shown:#?}");
-    // Each success takes a line; the failure is preceded by its task's two lines.
+    // Each success prints one line; before the failure, the two lines of its task are printed.
     let (body, end) = shown[1..].split_at(12 + 2);
     let failed = body.iter().position(|line| line.starts_with("error: ")).unwrap();
     assert_eq!(body[failed - 2], "R 4.14.0 Local: Deleting runtime cache...");
@@ -239,7 +239,7 @@ fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
 
 #[test]
 fn prints_task_output_of_a_verbose_purge_on_a_terminal() {
-    let server = twelve_with_a_failure();
+    let server = server_of_twelve_with_a_failure();
     let ran = AtTerminal::start_in_shell(&server, "purge --all --yes -v", "exec \"$@\"").end().exits(1);
     for n in 10..22 {
         assert!(ran.stderr.contains(&format!("R 4.{n}.0 Local: Deleting runtime cache...\r\n")), "{ran:#?}");
@@ -248,26 +248,27 @@ fn prints_task_output_of_a_verbose_purge_on_a_terminal() {
 }
 
 #[test]
-fn counts_the_time_of_each_cache_from_its_own_start() {
+fn measures_the_time_of_each_cache_from_its_own_start() {
     let server = server_with_tasks_of(Duration::from_millis(1200));
     let started_at = Instant::now();
     let ran = run(&server, "purge --all -y --max-running 1").exits(0);
-    let whole = started_at.elapsed();
+    let total = started_at.elapsed();
     let seconds = |cache: &str| {
         let (_, rest) = ran.stderr.split_once(&format!("deleted {cache} in ")).unwrap();
         rest.split_once(" s\n").unwrap().0.parse::<f64>().unwrap()
     };
-    // One after the other: together they take no longer than the run, however busy the machine is.
+    // The deletions run one after the other, so their times add up to at most the time of the run, on a busy machine
+    // too.
     let (first, second) = (seconds("Python 3.7.6 Local"), seconds("R 4.3.0 Local"));
-    assert!(first >= 1.0 && second >= 1.0 && first + second <= whole.as_secs_f64() + 0.1, "{ran:#?}");
+    assert!(first >= 1.0 && second >= 1.0 && first + second <= total.as_secs_f64() + 0.1, "{ran:#?}");
 }
 
 #[test]
-fn excludes_the_time_of_the_prompt() {
+fn restarts_the_clock_after_the_prompt() {
     let server = Server::start(Config::default());
     let mut terminal = AtTerminal::start(&server, "purge -l R --timeout 1.5");
     terminal.session.exp_string("[y/N] ").unwrap();
-    // Only time can show it.
+    // The answer comes after the timeout, which must not count the time of the prompt.
     std::thread::sleep(Duration::from_millis(1600));
     terminal.session.send_line("y").unwrap();
     let ran = terminal.end().exits(0);
@@ -311,7 +312,7 @@ fn colors_errors_and_warnings_on_a_terminal() {
 }
 
 #[test]
-fn explains_an_interrupt_when_the_wait_begins() {
+fn explains_interrupts_at_the_start_of_a_wait() {
     let server = server_with_tasks_of(Duration::from_millis(300));
     let words = format!("delete -l R -V 4.3.0 -s {}", server.url());
     let ran = AtTerminal::start(&server, &words).end().exits(0);
@@ -336,7 +337,7 @@ fn prompts_for_the_listed_caches_of_a_file() {
     terminal.session.send_line("n").unwrap();
     terminal.end().exits(2);
     assert_eq!(caches(&server).len(), 2);
-    // No question is left if none of them is listed.
+    // There is no prompt if no cache of the file is listed.
     AtTerminal::start_in_shell(&server, "purge --from f", "echo 'R 9.9.9 Local' >f; exec \"$@\" >out")
         .end()
         .exits(4)
