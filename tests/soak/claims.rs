@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::scenario::{KEY, Scenario};
 
-/// What came of a run.
+/// The output and the exit status of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub stdout: String,
     pub stderr: String,
-    /// `None` if a signal ended it, or it did not end.
+    /// `None` if a signal ended the program, or it did not end in time.
     pub status: Option<i32>,
 }
 
@@ -32,7 +32,7 @@ impl Found {
     }
 }
 
-/// More than any scenario needs for one cache, whose requests are retried up to six times.
+/// Limit for the requests about one cache. Each may be retried up to six times, and no scenario needs as many.
 const MOST_REQUESTS: usize = 100;
 
 pub fn check(scenario: &Scenario, server: &Server, before: &[Cache], ran: &Ran) -> Found {
@@ -44,11 +44,11 @@ pub fn check(scenario: &Scenario, server: &Server, before: &[Cache], ran: &Ran) 
     let requests = server.requests().len();
     found.claim(requests <= MOST_REQUESTS * (1 + scenario.targets.len()), "too many requests");
 
-    // Nothing is deleted but what was named.
+    // Only the specified caches may be deleted.
     for cache in before.iter().filter(|cache| !after.contains(cache)) {
-        let named = scenario.targets.contains(cache);
+        let specified = scenario.targets.contains(cache);
         let by_program = !scenario.dry_run || scenario.plan(cache).vanishes;
-        found.claim(named && by_program, &format!("{cache:?} is gone although it was not to be deleted"));
+        found.claim(specified && by_program, &format!("{cache:?} is gone, but must not be deleted"));
     }
 
     let records: Result<Vec<Value>, _> = ran.stdout.lines().map(serde_json::from_str).collect();
@@ -58,15 +58,22 @@ pub fn check(scenario: &Scenario, server: &Server, before: &[Cache], ran: &Ran) 
     };
     let known = |record: &Value| target(scenario, record);
     let mut targets: Vec<Option<&Cache>> = records.iter().map(known).collect();
-    found.claim(targets.iter().all(Option::is_some), "a record is not of a cache that was named");
+    found.claim(targets.iter().all(Option::is_some), "a record is for a cache that was not specified");
     let number = targets.len();
     targets.dedup();
-    found.claim(targets.len() == number, "two records are of the same cache");
+    found.claim(targets.len() == number, "two records are for the same cache");
     let unlisted = scenario.purge && number == 0;
     found.claim(number == scenario.targets.len() || unlisted, "a cache has no record");
     for record in &records {
         let Some(cache) = target(scenario, record) else { continue };
-        one(&mut found, scenario, server, (before.contains(cache), after.contains(cache)), cache, record);
+        check_record(
+            &mut found,
+            scenario,
+            server,
+            (before.contains(cache), after.contains(cache)),
+            cache,
+            record,
+        );
     }
     let statuses: Vec<&str> = records.iter().map(status_of).collect();
     found.claim(
@@ -77,7 +84,7 @@ pub fn check(scenario: &Scenario, server: &Server, before: &[Cache], ran: &Ran) 
     found
 }
 
-/// The cache that a record is about; the list shows it by its sanitized name.
+/// Returns the cache that a record is about. A purge uses the sanitized name of its image.
 fn target<'a>(scenario: &'a Scenario, record: &Value) -> Option<&'a Cache> {
     scenario.targets.iter().find(|cache| {
         let image = match scenario.purge {
@@ -94,8 +101,8 @@ fn status_of(record: &Value) -> &str {
     record["status"].as_str().unwrap_or_default()
 }
 
-/// Checks a record against the server, on which the cache was there or not, before and after the run.
-fn one(
+/// Compares a record with the server. `was_there` and `is_there` say whether the cache existed before and after the run.
+fn check_record(
     found: &mut Found,
     scenario: &Scenario,
     server: &Server,
@@ -106,25 +113,25 @@ fn one(
     let plan = scenario.plan(cache);
     let fails = plan.code != 0 || !plan.error.is_empty();
     let missing_fails = scenario.config.missing_cache != MissingCache::TaskSucceeds;
-    let trouble = !scenario.faults.is_empty() || scenario.restart.is_some();
+    let disturbed = !scenario.faults.is_empty() || scenario.restart.is_some();
     let accepted = server.requests().iter().any(|request| request.endpoint == Endpoint::Delete);
     let status = status_of(record);
     let holds = match status {
         "deleted" => !is_there && !scenario.dry_run,
         "absent" | "not-found" => !is_there,
-        // A purge's dry run may rely on the list that it began with.
+        // The dry run of a purge may rely on the list that the purge read first.
         "would-delete" => scenario.dry_run && (is_there || scenario.purge && plan.vanishes),
         "started" => scenario.no_wait && accepted,
-        "failed" => accepted && (fails || missing_fails && (plan.vanishes || !was_there || trouble)),
-        // The task of a cache that has vanished goes by the server's default plan.
+        "failed" => accepted && (fails || missing_fails && (plan.vanishes || !was_there || disturbed)),
+        // The task of a cache that has vanished follows the server's default plan.
         "running" => scenario.timeout && accepted && (plan.duration > Duration::ZERO || plan.vanishes),
         "refused" | "not-started" => is_there == was_there || plan.vanishes,
-        // Without trouble, only a cache that may be missing leaves a doubt.
-        "unknown" => trouble || scenario.timeout || fails || plan.vanishes || !was_there,
+        // Without faults, restarts and a timeout, the outcome is unknown only if the cache may be missing.
+        "unknown" => disturbed || scenario.timeout || fails || plan.vanishes || !was_there,
         _ => false,
     };
     found.claim(holds, &format!("{status}, but {cache:?} was there: {was_there}, is there: {is_there}"));
-    if was_there && !trouble && !scenario.timeout && !plan.vanishes && !fails {
+    if was_there && !disturbed && !scenario.timeout && !plan.vanishes && !fails {
         let expected = match (scenario.dry_run, scenario.no_wait) {
             (true, _) => "would-delete",
             (_, true) => "started",
@@ -135,17 +142,17 @@ fn one(
 
     let output: Vec<&str> =
         record["output"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let ways = [
+    let outputs = [
         ["Deleting runtime cache...", "Successfully deleted runtime cache"],
         ["Deleting runtime cache...", "Failed to delete runtime cache"],
     ];
     found.claim(
-        ways.iter().any(|way| way.starts_with(&output)),
-        &format!("a line is wrong or twice: {output:?}"),
+        outputs.iter().any(|lines| lines.starts_with(&output)),
+        &format!("a line is wrong or repeated: {output:?}"),
     );
 }
 
-/// The exit statuses that go with the statuses of the caches.
+/// Returns the exit statuses that fit the statuses of the caches.
 fn exit_statuses(scenario: &Scenario, statuses: &[&str]) -> &'static [i32] {
     let any = |wanted: &[&str]| statuses.iter().any(|status| wanted.contains(status));
     match statuses {
@@ -163,7 +170,7 @@ fn exit_statuses(scenario: &Scenario, statuses: &[&str]) -> &'static [i32] {
         },
         _ if any(&["failed"]) => &[1, 3],
         _ if any(&["refused"]) => &[1, 3],
-        // A poll that is refused with 403 leaves the outcome unknown, and the key is to blame.
+        // A poll refused with 403 leaves the outcome unknown, and the exit status reports the refused key.
         _ if any(&["unknown"]) => &[3, 6],
         _ if any(&["not-started"]) => &[6, 7],
         _ if any(&["running"]) => &[7],

@@ -1,7 +1,7 @@
-//! Runs the program again and again against servers that fail at random, and compares each of its claims with the
-//! state of the server. `make soak SECONDS=60 SEED=1` runs it; a seed repeats the same choices.
+//! Runs the program repeatedly against servers that fail at random, and compares each of its claims with the state of
+//! the server. `make soak SECONDS=60 SEED=1` runs it; a seed repeats the same choices.
 
-// clippy.toml allows these in tests, and does not know the functions that tests share.
+// clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod claims;
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 24;
 const LONGEST_RUN: Duration = Duration::from_secs(120);
 /// The limit for the program's peak memory, in KiB. A debug build needs less than half of it.
 const PEAK_MEMORY: u64 = 24 * 1024;
-/// By how much the memory of the test servers may grow after the first half, in KiB.
+/// The limit for the growth of the test servers' memory after the first half, in KiB.
 const SERVER_GROWTH: u64 = 32 * 1024;
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ struct Totals {
 
 #[test]
 #[ignore = "runs for SOAK_SECONDS; see make soak"]
-fn every_claim_is_true_of_the_server() {
+fn claims_only_what_is_true_of_the_server() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let seconds = variable("SOAK_SECONDS").unwrap_or(60);
     let seed = variable("SOAK_SEED").unwrap_or(u64::from(now.subsec_nanos()));
@@ -62,7 +62,7 @@ fn every_claim_is_true_of_the_server() {
             scope.spawn(|| {
                 while started.elapsed() < total {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    one(seed, number, started.elapsed() > total / 2, &totals);
+                    run_scenario(seed, number, started.elapsed() > total / 2, &totals);
                     if only.is_some() {
                         return;
                     }
@@ -74,8 +74,8 @@ fn every_claim_is_true_of_the_server() {
     report(&mut totals.into_inner().unwrap(), seed, open_files_at_end, only.is_some());
 }
 
-/// Runs one scenario and adds what it found.
-fn one(seed: u64, number: u64, second_half: bool, totals: &Mutex<Totals>) {
+/// Runs one scenario, and adds its results to the totals.
+fn run_scenario(seed: u64, number: u64, second_half: bool, totals: &Mutex<Totals>) {
     let scenario = Scenario::random(&mut Random::new(seed, number));
     let server = scenario.start();
     let before = server.caches();
@@ -103,7 +103,8 @@ fn one(seed: u64, number: u64, second_half: bool, totals: &Mutex<Totals>) {
     }
 }
 
-/// Runs the program, restarts a node if the scenario says so, and returns what it said and its peak memory.
+/// Runs the program, and restarts a node if the scenario says so. Returns the output, the peak memory in KiB, and
+/// whether the node was restarted.
 fn run(scenario: &Scenario, server: &connect_test_server::Server) -> (Ran, u64, bool) {
     let binary = std::env::var("CONNECT_CACHE_BIN");
     let mut child = Command::new(binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_connect-cache").to_owned()))
@@ -154,7 +155,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Str
     })
 }
 
-/// A line of a process's status in KiB, or 0 if it has ended.
+/// Returns a line of a process's status in KiB; 0 if the process has ended.
 fn memory(process: &std::path::Path, line: &str) -> u64 {
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     let value = status.lines().find_map(|text| text.strip_prefix(line));
@@ -192,7 +193,7 @@ fn report(totals: &mut Totals, seed: u64, open_files_at_end: usize, only_one: bo
     assert!(*peak_memory < PEAK_MEMORY, "the program needed {peak_memory} KiB");
     if !only_one {
         assert!(server[1].0 < server[0].0 + SERVER_GROWTH, "memory grows: {server:?} KiB");
-        // Every server is gone: what is open now is the test's own.
+        // All servers have closed their files, so only those of the test itself are open.
         assert!(open_files_at_end < 16, "{open_files_at_end} files are open at the end");
     }
 }

@@ -4,7 +4,7 @@
 pub struct Random(u64);
 
 impl Random {
-    /// The choices of one run, which do not depend on the other runs.
+    /// Returns the choices of one run, which do not depend on other runs.
     pub fn new(seed: u64, run: u64) -> Random {
         let mut random = Random(seed);
         let start = random.next();
@@ -19,12 +19,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number less than `limit`.
+    /// Returns a number less than `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    /// True in `percent` of all cases.
+    /// Returns true in `percent` of all cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! A scenario: a server, what goes wrong there, and the command that the program gets.
+//! A scenario: a server, its faults, and the arguments of the program.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use connect_test_server::{
 
 use crate::random::Random;
 
-/// It may appear in no output.
+/// The API key, which must not appear in any output.
 pub const KEY: &str = "Zq7SecretOfTheSoak";
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Scenario {
         while caches.len() > 2 && random.chance(70) {
             caches.swap_remove(random.below(caches.len()));
         }
-        // Only servers whose dry runs tell may leave a cache out of the list.
+        // Only servers with conclusive dry runs may leave a cache out of the list.
         let hides = missing_cache == MissingCache::NotFound && random.chance(15);
         let unlisted = if hides { vec![caches[0].clone()] } else { Vec::new() };
         let plans = caches.iter().map(|cache| (cache.clone(), plan(random))).collect();
@@ -75,7 +75,7 @@ impl Scenario {
                 caches
             }
             false => {
-                // One in three may not exist.
+                // One in three deletions names a cache that may not exist.
                 let from = if random.chance(66) { &caches } else { &all_caches() };
                 let Cache { language, version, image_name } = random.pick(from);
                 words += &format!("delete -l {language} -V {version} -I {image_name}");
@@ -111,7 +111,7 @@ impl Scenario {
         server
     }
 
-    /// How the deletion of a cache goes.
+    /// Returns the plan for the deletion of a cache.
     pub fn plan(&self, cache: &Cache) -> &Plan {
         let own = self.config.plans.iter().find(|(other, _)| other == cache);
         own.map_or(&self.config.plan, |(_, plan)| plan)
@@ -125,7 +125,7 @@ fn all_caches() -> Vec<Cache> {
     images.into_iter().flat_map(with).collect()
 }
 
-/// A task's way. One that succeeds and yet keeps its cache is left out: no client could tell.
+/// Returns a random plan. No task succeeds without deleting its cache, since no client could detect that.
 fn plan(random: &mut Random) -> Plan {
     let duration = Duration::from_millis(random.pick(&[0, 0, 100, 400, 1200]));
     let (code, error) =

@@ -35,13 +35,13 @@ pub struct Config {
     /// The users. By default `admin-key` (administrator `admin`), `publisher-key` (publisher
     /// `pat`), `viewer-key` (viewer `vic`) and `locked-key` (a locked user).
     pub users: Vec<User>,
-    /// What a deletion does.
+    /// The plan for deletions.
     pub plan: Plan,
-    /// What the deletion of certain caches does instead.
+    /// Other plans for the deletions of certain caches.
     pub plans: Vec<(Cache, Plan)>,
     /// Serve https with this certificate and key.
     pub tls: Option<pki::Identity>,
-    /// Require a client certificate of this authority's, PEM.
+    /// Require a client certificate that this authority (PEM) issued.
     pub client_ca: Option<String>,
     /// How many nodes: each knows only its own tasks, all share the caches.
     pub nodes: usize,
@@ -137,7 +137,7 @@ impl Default for Config {
 impl Config {
     /// Rejects settings that no real server combines.
     pub(crate) fn validate(&self) -> io::Result<()> {
-        if self.unlisted.is_empty() || self.missing_cache.dry_run_tells() {
+        if self.unlisted.is_empty() || self.missing_cache.has_conclusive_dry_runs() {
             return Ok(());
         }
         let text =

@@ -19,7 +19,7 @@ pub struct Fault {
     /// replies that are cut short name a task that does not exist, and [`Action::Delay`] starts the task
     /// only after the delay.
     pub effect: bool,
-    /// What happens to the request.
+    /// The reply to send instead of the real one.
     pub action: Action,
 }
 

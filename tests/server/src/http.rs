@@ -21,7 +21,7 @@ pub(crate) struct Message {
     pub keep_alive: bool,
 }
 
-/// Why there is no request.
+/// The reason why no request was read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
     /// The connection ended.

@@ -186,7 +186,7 @@ impl Server {
         while !cond(&self.requests()) {
             assert!(
                 start.elapsed() < timeout,
-                "waited {timeout:?} in vain for {what}; the requests were {:#?}",
+                "waited {timeout:?} for {what}; the requests are {:#?}",
                 self.requests()
             );
             thread::sleep(Duration::from_millis(5));

@@ -5,20 +5,20 @@ use crate::{Effect, Plan};
 /// The reply to a DELETE or a dry run of a cache that does not exist. Servers differ by version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum MissingCache {
-    /// Answer both by 404 with code 4, as servers did until 2024.
+    /// Answer both with 404 with code 4, as servers did until 2024.
     #[default]
     NotFound,
-    /// Answer both by 200, as for any cache. The task runs as planned, then fails with code 1 and
+    /// Answer both with 200, as for any cache. The task runs as planned, then fails with code 1 and
     /// an error, and changes nothing.
     TaskFails,
-    /// Answer both by 200, as for any cache. The task runs as planned, then succeeds, and changes
+    /// Answer both with 200, as for any cache. The task runs as planned, then succeeds, and changes
     /// nothing.
     TaskSucceeds,
 }
 
 impl MissingCache {
-    /// Reports whether a dry run tells if a cache exists.
-    pub fn dry_run_tells(self) -> bool {
+    /// Reports whether the reply to a dry run shows if a cache exists.
+    pub fn has_conclusive_dry_runs(self) -> bool {
         self == MissingCache::NotFound
     }
 

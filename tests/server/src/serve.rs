@@ -59,7 +59,7 @@ impl Address {
     }
 }
 
-/// What happens to a connection after a reply.
+/// How a connection continues after a reply.
 enum Next {
     Keep,
     /// Close it properly.
@@ -166,8 +166,8 @@ impl Conversation<'_> {
         let nodes = self.address.shared.config.nodes;
         let cookies = message.headers.iter().filter(|(name, _)| name == "cookie");
         let mut pairs = cookies.flat_map(|(_, value)| value.split(';'));
-        let asked = pairs.find_map(|pair| pair.trim().strip_prefix("route=node")?.parse().ok());
-        if let Some(node) = asked.filter(|node| *node < nodes) {
+        let chosen = pairs.find_map(|pair| pair.trim().strip_prefix("route=node")?.parse().ok());
+        if let Some(node) = chosen.filter(|node| *node < nodes) {
             return (node, None);
         }
         let mut state = self.address.shared.lock();

@@ -62,14 +62,14 @@ impl Shared {
 
     /// Returns the state as it is now.
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        settled(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        up_to_date(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the state after `until`, or as soon as a node restarts or the server stops.
     pub fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
         let time = until.saturating_duration_since(Instant::now());
         let waited = self.changed.wait_timeout(state, time);
-        settled(waited.unwrap_or_else(PoisonError::into_inner).0)
+        up_to_date(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     /// Sleeps for this time, or until the server stops.
@@ -136,11 +136,11 @@ impl Shared {
     }
 
     /// Ends a node's tasks and its own connections, except for the one that requested the restart.
-    pub fn restart_node(&self, node: usize, asking: Option<usize>) {
+    pub fn restart_node(&self, node: usize, requester: Option<usize>) {
         let mut state = self.lock();
         state.tasks.retain(|task| task.node != node);
         for connection in &state.connections {
-            if connection.node == Some(node) && Some(connection.number) != asking {
+            if connection.node == Some(node) && Some(connection.number) != requester {
                 connection.close();
             }
         }
@@ -164,8 +164,9 @@ impl Connection {
     }
 }
 
-fn settled(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
-    state.settle(Instant::now());
+/// Finishes the tasks that are due.
+fn up_to_date(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
+    state.finish_due_tasks(Instant::now());
     state
 }
 
@@ -191,7 +192,7 @@ impl State {
     }
 
     /// Finishes the tasks that are due, in the order of their ends.
-    fn settle(&mut self, now: Instant) {
+    fn finish_due_tasks(&mut self, now: Instant) {
         let due = |task: &&mut Task| !task.finished && task.ends <= now;
         while let Some(task) = self.tasks.iter_mut().filter(due).min_by_key(|task| task.ends) {
             task.finish(&mut self.caches, self.missing_cache);

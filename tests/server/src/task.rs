@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{Cache, Effect, MissingCache, Plan};
 
-/// The longest that a task lasts, so that instants do not overflow.
+/// The maximum duration of a task, so that instants do not overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The deletion of a cache, run by a node.

@@ -1,13 +1,13 @@
 //! Users: their API keys and roles.
 
-/// Someone with an API key.
+/// A user with an API key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
     /// The API key.
     pub key: String,
     /// The name that the key belongs to.
     pub username: String,
-    /// What the user may do.
+    /// The role, which decides which requests are allowed.
     pub role: Role,
     /// Refuse all of the user's requests with code 50.
     pub locked: bool,
@@ -33,7 +33,7 @@ impl User {
     }
 }
 
-/// What a user may do, least first.
+/// The role of a user, in ascending order of permissions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Role {
     /// May view content.

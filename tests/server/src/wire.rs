@@ -13,7 +13,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::pki::Identity;
 
-/// How long a connection that this side has ended waits for the client to end it too.
+/// How long to wait for the client to end a connection that this side has ended.
 const LINGER: Duration = Duration::from_millis(300);
 
 /// Returns the TLS settings for a certificate, and for an authority whose client certificates are required.
@@ -48,7 +48,7 @@ pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Ar
     Ok(Arc::new(config))
 }
 
-/// Shakes hands with a client. A client that sends plain http gets the refusal that Connect sends.
+/// Performs the TLS handshake with a client. A client that sends plain http gets the refusal that Connect sends.
 pub(crate) fn handshake<'a>(tls: &Arc<ServerConfig>, stream: &'a TcpStream) -> io::Result<Wire<'a>> {
     let mut first = [0];
     if stream.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
@@ -59,10 +59,10 @@ pub(crate) fn handshake<'a>(tls: &Arc<ServerConfig>, stream: &'a TcpStream) -> i
     }
     let connection = ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
     let mut wire = StreamOwned::new(connection, stream);
-    let shaken = wire.conn.complete_io(&mut wire.sock);
+    let result = wire.conn.complete_io(&mut wire.sock);
     // Send the alert of a failed handshake to the client.
     let _ = wire.flush();
-    shaken.map(|_| Wire::Tls(Box::new(wire)))
+    result.map(|_| Wire::Tls(Box::new(wire)))
 }
 
 /// A connection, plain or over TLS.
@@ -97,7 +97,7 @@ impl Write for Wire<'_> {
 }
 
 impl Wire<'_> {
-    /// Tells the client over TLS that the connection ends properly.
+    /// Sends the TLS alert that ends the connection properly.
     pub fn close_notify(&mut self) {
         if let Wire::Tls(stream) = self {
             stream.conn.send_close_notify();

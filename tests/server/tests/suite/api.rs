@@ -13,7 +13,7 @@ fn lasting(milliseconds: u64) -> Config {
 #[test]
 fn lists_checks_and_deletes_caches() {
     let server = Server::start(Config::default());
-    let list = |server| ask(server, &format!("GET {CACHES}"), "admin-key", "").json();
+    let list = |server| request(server, &format!("GET {CACHES}"), "admin-key", "").json();
     let r = json!({ "language": "R", "version": "4.3.0", "image_name": "Local" });
     let python = json!({ "language": "Python", "version": "3.7.6", "image_name": "Local" });
     assert_eq!(list(&server), json!({ "caches": [r, python] }));
@@ -121,10 +121,10 @@ fn allows_requests_by_role() {
         ("", [missing, missing, missing, missing, ok]),
     ] {
         for (line, answer) in [&list, &task, r, user, settings].iter().zip(answers) {
-            assert_eq!(ask(&server, line, key, "").code(), answer, "{line} by {key:?}");
+            assert_eq!(request(&server, line, key, "").code(), answer, "{line} by {key:?}");
         }
     }
-    let publisher = ask(&server, user, "publisher-key", "").json();
+    let publisher = request(&server, user, "publisher-key", "").json();
     assert_eq!((&publisher["username"], &publisher["user_role"]), (&json!("pat"), &json!("publisher")));
     assert_eq!(server.requests()[1].user.as_deref(), Some("admin"));
 }
@@ -155,7 +155,7 @@ fn rejects_deletions_without_a_valid_cache() {
     ] {
         assert_eq!(delete(&server, &body).code(), answer, "{body}");
     }
-    let listed = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+    let listed = request(&server, &format!("GET {CACHES}"), "admin-key", "").json();
     assert_eq!(listed["caches"][0]["image_name"], "ghcr-io-rstudio-content-base");
 }
 
@@ -227,9 +227,9 @@ fn fails_the_second_of_two_deletions_of_a_cache() {
 }
 
 #[test]
-fn acts_as_other_versions_and_configurations() {
+fn imitates_other_versions_and_configurations() {
     let list = format!("GET {CACHES}");
-    let with = |config: Config, line: &str, key: &str| ask(&Server::start(config), line, key, "");
+    let with = |config: Config, line: &str, key: &str| request(&Server::start(config), line, key, "");
     let config = Config { old: true, installations_r: Installations::Missing, ..Config::default() };
     assert_eq!(with(config.clone(), &list, "admin-key").code(), (404, 2));
     let r = "GET /__api__/v1/server_settings/r";
@@ -250,15 +250,15 @@ fn acts_as_other_versions_and_configurations() {
 #[test]
 fn serves_only_paths_under_the_prefix() {
     let server = Server::start(Config { prefix: "/connect".into(), control: true, ..Config::default() });
-    assert_eq!(ask(&server, &format!("GET {CACHES}"), "admin-key", "").status, 200);
-    assert_eq!(ask(&server, "GET /__api__/v1/nothing", "admin-key", "").code(), (404, 2));
-    assert_eq!(ask(&server, &format!("PUT {CACHES}"), "admin-key", "").code(), (404, 2));
+    assert_eq!(request(&server, &format!("GET {CACHES}"), "admin-key", "").status, 200);
+    assert_eq!(request(&server, "GET /__api__/v1/nothing", "admin-key", "").code(), (404, 2));
+    assert_eq!(request(&server, &format!("PUT {CACHES}"), "admin-key", "").code(), (404, 2));
     assert_eq!(server.requests()[0].path, format!("/connect{CACHES}"));
-    let control = ask(&server, "GET /__control__/caches", "", "").json();
+    let control = request(&server, "GET /__control__/caches", "", "").json();
     assert_eq!(control["caches"][0]["version"], "4.3.0");
 
     let outside = server.url().replace("/connect", "");
-    let page = ask_url(&outside, &format!("GET {CACHES}"), "admin-key", "", "");
+    let page = request_url(&outside, &format!("GET {CACHES}"), "admin-key", "", "");
     assert_eq!(page.status, 404);
     assert_eq!(page.header("content-type"), Some("text/html"));
 }

@@ -1,4 +1,4 @@
-//! A client that shows replies as they are received.
+//! A client that returns replies unchanged.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -94,7 +94,7 @@ pub fn receive(wire: &mut impl Read) -> io::Result<Reply> {
 }
 
 /// Sends one request on a connection of its own. `line` is the method and the path under the server's address.
-pub fn ask_url(url: &str, line: &str, key: &str, more: &str, body: &str) -> Reply {
+pub fn request_url(url: &str, line: &str, key: &str, more: &str, body: &str) -> Reply {
     let prefix = url.splitn(4, '/').nth(3).map_or(String::new(), |path| format!("/{path}"));
     let mut wire = connect(url);
     let line = line.replacen(" /", &format!(" {prefix}/"), 1);
@@ -102,12 +102,12 @@ pub fn ask_url(url: &str, line: &str, key: &str, more: &str, body: &str) -> Repl
     receive(&mut wire).expect("a reply")
 }
 
-pub fn ask(server: &Server, line: &str, key: &str, body: &str) -> Reply {
-    ask_url(&server.url(), line, key, "", body)
+pub fn request(server: &Server, line: &str, key: &str, body: &str) -> Reply {
+    request_url(&server.url(), line, key, "", body)
 }
 
 pub fn delete(server: &Server, body: &str) -> Reply {
-    ask(server, &format!("DELETE {CACHES}"), "admin-key", body)
+    request(server, &format!("DELETE {CACHES}"), "admin-key", body)
 }
 
 /// Starts the deletion of R's cache, and returns the path of its task.
@@ -118,5 +118,5 @@ pub fn start(server: &Server) -> String {
 }
 
 pub fn poll(server: &Server, task: &str, query: &str) -> Reply {
-    ask(server, &format!("GET {task}?{query}"), "admin-key", "")
+    request(server, &format!("GET {task}?{query}"), "admin-key", "")
 }

@@ -26,7 +26,7 @@ fn lists_images_by_the_configured_rule() {
         (Sanitizer::AppendHash, "ghcr-io-acme-r-base-4-3-x-4a3a5bf2"),
     ] {
         let server = with(sanitizer, Echo::default());
-        let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+        let list = request(&server, &format!("GET {CACHES}"), "admin-key", "").json();
         let images = [&list["caches"][0]["image_name"], &list["caches"][1]["image_name"]];
         assert_eq!(images, [listed, "Local"], "{sanitizer:?}");
         for (image, answer) in
@@ -41,7 +41,7 @@ fn lists_images_by_the_configured_rule() {
 }
 
 #[test]
-fn spells_images_in_replies_by_a_rule_of_their_own() {
+fn spells_images_in_replies_as_configured() {
     let underscores = "ghcr_io_acme_r_base_4_3__x";
     let kept = "ghcr-io-Acme-r-base-4-3--x";
     for (echo, by_literal, by_listed) in [

@@ -1,4 +1,4 @@
-//! The test server, tested as its clients see it.
+//! Tests the test server by requests, as its clients send them.
 
 mod api;
 mod client;

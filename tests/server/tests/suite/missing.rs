@@ -1,4 +1,4 @@
-//! Missing caches: what deletions and dry runs of them get, and caches that the list leaves out.
+//! Missing caches: the replies to their deletions and dry runs, and caches that the list leaves out.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn answers_200_for_a_missing_cache_on_newer_servers() {
 }
 
 #[test]
-fn runs_the_task_of_a_missing_cache_for_its_time() {
+fn runs_the_task_of_a_missing_cache_for_the_planned_time() {
     let server = with(TaskSucceeds, Plan::lasting(Duration::from_secs(60)));
     let started = delete(&server, &body("R", "0.0.0", false)).json();
     let task = format!("/__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
@@ -72,7 +72,7 @@ fn runs_the_task_of_a_missing_cache_for_its_time() {
 }
 
 #[test]
-fn ends_a_second_deletion_as_that_of_a_missing_cache() {
+fn treats_the_cache_of_a_second_deletion_as_missing() {
     for (missing_cache, code) in [(NotFound, 1), (TaskFails, 1), (TaskSucceeds, 0)] {
         let server = with(missing_cache, Plan::lasting(Duration::from_millis(200)));
         let (first, second) = (start(&server), start(&server));
@@ -104,7 +104,7 @@ fn leaves_unlisted_caches_out_of_the_list() {
     let hidden = Cache::new("R", "4.1.0", "Local");
     let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
     let versions = || {
-        let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+        let list = request(&server, &format!("GET {CACHES}"), "admin-key", "").json();
         let caches = list["caches"].as_array().unwrap().iter();
         caches.map(|cache| cache["version"].as_str().unwrap().to_string()).collect::<Vec<_>>()
     };
@@ -149,6 +149,6 @@ fn changes_its_caches_during_a_run() {
     server.set_caches(vec![other.clone()]);
     assert_eq!(poll(&server, &task, "wait=5").json()["error"], "Cache does not exist");
     assert_eq!(server.caches(), [other]);
-    let list = ask(&server, &format!("GET {CACHES}"), "admin-key", "").json();
+    let list = request(&server, &format!("GET {CACHES}"), "admin-key", "").json();
     assert_eq!(list["caches"][0]["version"], "4.4.0");
 }

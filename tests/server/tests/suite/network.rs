@@ -122,7 +122,7 @@ fn balances_clients_by_their_cookies() {
         plan: Plan::lasting(Duration::from_secs(60)),
         ..Config::default()
     });
-    let at = |url: &str, line: &str, more: &str, body: &str| ask_url(url, line, "admin-key", more, body);
+    let at = |url: &str, line: &str, more: &str, body: &str| request_url(url, line, "admin-key", more, body);
     let url = server.url();
     let started = at(&url, &format!("DELETE {CACHES}"), "", R);
     assert_eq!(started.header("set-cookie"), Some("route=node0; Path=/; HttpOnly"));
@@ -164,7 +164,7 @@ fn serves_valid_and_invalid_certificates() {
     let none = Leaf { names: Vec::new(), ..Leaf::default() };
     let authority = Leaf { is_ca: true, ..Leaf::default() };
     let signed = |ca_true| (Identity::self_signed(ca_true), None);
-    for ((identity, trusted), said) in [
+    for ((identity, trusted), problem) in [
         ((ca.issue(&good), Some(ca.pem())), ""),
         ((ca.issue(&chained), Some(ca.pem())), ""),
         (signed(false), ""),
@@ -181,14 +181,14 @@ fn serves_valid_and_invalid_certificates() {
         assert!(server.url().starts_with("https://127.0.0.1:"));
         match connect_tls(&server.url(), &trusted) {
             Ok(mut wire) => {
-                assert_eq!(said, "");
+                assert_eq!(problem, "");
                 for _ in 0..2 {
                     send(&mut wire, &format!("GET {CACHES}"), "admin-key", "", "");
                     assert_eq!(receive(&mut wire).unwrap().status, 200);
                 }
             }
             Err(error) => {
-                assert!(!said.is_empty() && error.to_string().contains(said), "{said}: {error}");
+                assert!(!problem.is_empty() && error.to_string().contains(problem), "{problem}: {error}");
                 assert!(server.requests().is_empty());
             }
         }
@@ -214,9 +214,9 @@ fn applies_faults_over_tls() {
 
     let mut plain = connect(&server.url());
     plain.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut said = String::new();
-    plain.read_to_string(&mut said).unwrap();
-    assert!(said.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{said}");
+    let mut reply = String::new();
+    plain.read_to_string(&mut reply).unwrap();
+    assert!(reply.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{reply}");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn stops_within_two_seconds() {
             open.push(wire);
         }
     }
-    server.wait_for("all of them", Duration::from_secs(5), |r| r.len() == 7);
+    server.wait_for("all requests", Duration::from_secs(5), |r| r.len() == 7);
     let url = server.url();
     let started_at = Instant::now();
     drop(server);

@@ -17,7 +17,7 @@ struct Running(Child);
 fn wait_until_ready(ready: &Path) -> String {
     let started = Instant::now();
     while !ready.exists() {
-        assert!(started.elapsed() < Duration::from_secs(10), "it is never ready");
+        assert!(started.elapsed() < Duration::from_secs(10), "the server is not ready");
         thread::sleep(Duration::from_millis(5));
     }
     fs::read_to_string(ready).unwrap()
@@ -51,23 +51,23 @@ fn lets_scripts_control_it() {
     let [url, node0, _] = urls.lines().collect::<Vec<_>>()[..] else {
         panic!("{urls}");
     };
-    let started = ask_url(url, &format!("DELETE {CACHES}"), "admin-key", "", R).json();
+    let started = request_url(url, &format!("DELETE {CACHES}"), "admin-key", "", R).json();
     let poll = format!("GET /__api__/v1/tasks/{}?wait=5", started["task_id"].as_str().unwrap());
-    let task = ask_url(node0, &poll, "admin-key", "Cookie: a=b\r\n", "").json();
+    let task = request_url(node0, &poll, "admin-key", "Cookie: a=b\r\n", "").json();
     assert_eq!(
         (&task["code"], &task["error"]),
         (&json!(1), &json!("Failed to delete runtime cache: permission denied"))
     );
-    let running = ask_url(url, "GET /__control__/max_running", "", "", "").json();
+    let running = request_url(url, "GET /__control__/max_running", "", "", "").json();
     assert_eq!(running, json!({ "max_running": 1 }));
-    let restarted = ask_url(node0, "POST /__control__/restart?node=0", "", "", "");
+    let restarted = request_url(node0, "POST /__control__/restart?node=0", "", "", "");
     assert_eq!(restarted.status, 200);
-    assert_eq!(ask_url(node0, &poll, "admin-key", "", "").code(), (404, 141));
+    assert_eq!(request_url(node0, &poll, "admin-key", "", "").code(), (404, 141));
 
     let lines = fs::read_to_string(&log).unwrap();
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let lines = lines.collect::<Vec<_>>();
-    let requests = ask_url(url, "GET /__control__/requests", "", "", "").json();
+    let requests = request_url(url, "GET /__control__/requests", "", "", "").json();
     assert_eq!(requests, json!({ "requests": lines }));
     assert_eq!(
         lines[1],
@@ -93,18 +93,18 @@ fn answers_for_missing_caches_as_configured() {
     let missing = R.replace("4.3.0", "0.0.0");
     for (kind, code) in [("task-fails", 1), ("task-succeeds", 0)] {
         let (_program, url) = start(kind, &["--missing", kind]);
-        let started = ask_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &missing).json();
+        let started = request_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &missing).json();
         let task = format!("GET /__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
-        assert_eq!(ask_url(&url, &task, "admin-key", "", "").json()["code"], code, "{kind}");
+        assert_eq!(request_url(&url, &task, "admin-key", "", "").json()["code"], code, "{kind}");
     }
     for (name, args) in [("default", &[][..]), ("not-found", &["--missing", "not-found"])] {
         let unlisted = ["--unlisted", "R,4.1.0,Local", "--unlisted", "R,4.2.0,Local"];
         let (_program, url) = start(name, &[args, &unlisted].concat());
-        let list = ask_url(&url, &format!("GET {CACHES}"), "admin-key", "", "").json();
+        let list = request_url(&url, &format!("GET {CACHES}"), "admin-key", "", "").json();
         assert_eq!(list["caches"].as_array().unwrap().len(), 2, "{name}");
         for (version, answer) in [("4.1.0", (200, 0)), ("4.2.0", (200, 0)), ("0.0.0", (404, 4))] {
             let dry_run = DRY.replace("4.3.0", version);
-            let reply = ask_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &dry_run);
+            let reply = request_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &dry_run);
             assert_eq!(reply.code(), answer, "{name}: {version}");
         }
     }
@@ -113,7 +113,7 @@ fn answers_for_missing_caches_as_configured() {
 
 #[test]
 fn rejects_options_that_contradict_each_other() {
-    for (args, said) in [
+    for (args, problem) in [
         (&["--missing", "maybe"][..], "expected not-found, task-fails or task-succeeds"),
         (&["--missing", "task-fails", "--unlisted", "R,4.1.0,Local"], "unlisted caches require"),
     ] {
@@ -128,6 +128,6 @@ fn rejects_options_that_contradict_each_other() {
         };
         let mut text = String::new();
         program.0.stderr.as_mut().unwrap().read_to_string(&mut text).unwrap();
-        assert!(text.contains(said) && !status.success(), "{status}: {text}");
+        assert!(text.contains(problem) && !status.success(), "{status}: {text}");
     }
 }

@@ -7,11 +7,11 @@ use serde_json::json;
 const SETTINGS: &str = "GET /__api__/server_settings";
 
 fn list(config: Config) -> serde_json::Value {
-    ask(&Server::start(config), &format!("GET {CACHES}"), "admin-key", "").json()
+    request(&Server::start(config), &format!("GET {CACHES}"), "admin-key", "").json()
 }
 
 #[test]
-fn lists_null_when_there_are_no_caches() {
+fn lists_null_if_there_are_no_caches() {
     let empty = || Config { caches: Vec::new(), ..Config::default() };
     assert_eq!(list(empty()), json!({ "caches": [] }));
     assert_eq!(list(Config { null_list: true, ..empty() }), json!({ "caches": null }));
@@ -34,7 +34,7 @@ fn lists_all_rows_twice() {
 fn lists_content_items_to_administrators() {
     let content = vec![(2, "4.3.0".into(), String::new()), (1, String::new(), "3.11.4".into())];
     let server = Server::start(Config { content, ..Config::default() });
-    let list = |key| ask(&server, "GET /__api__/v1/content", key, "");
+    let list = |key| request(&server, "GET /__api__/v1/content", key, "");
     let items = list("admin-key").json();
     let versions =
         |n: usize| (items[n]["id"].clone(), items[n]["r_version"].clone(), items[n]["py_version"].clone());
@@ -47,7 +47,7 @@ fn lists_content_items_to_administrators() {
 
 #[test]
 fn includes_optional_settings_only_if_configured() {
-    let settings = |config| ask(&Server::start(config), SETTINGS, "", "").json();
+    let settings = |config| request(&Server::start(config), SETTINGS, "", "").json();
     assert_eq!(settings(Config::default()), json!({ "version": "2026.09.0" }));
     let config = Config {
         enable_runtime_cache_management: Some(false),
@@ -65,7 +65,7 @@ fn includes_optional_settings_only_if_configured() {
 }
 
 #[test]
-fn answers_polls_of_unknown_tasks_by_code_141_or_4() {
+fn answers_polls_of_unknown_tasks_with_code_141_or_4() {
     for (lost_lookup, code, text) in [
         (
             LostLookup::Code141,

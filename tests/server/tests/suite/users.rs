@@ -1,4 +1,4 @@
-//! Users: the headers that carry their keys, and what service principals get.
+//! Users: the headers that contain their keys, and the replies to service principals.
 
 use crate::client::*;
 use connect_test_server::{Config, Role, Server, User};
@@ -18,7 +18,7 @@ fn distinguishes_a_missing_key_from_a_wrong_one() {
     assert_eq!(user_with(&server, ""), (401, 24));
     assert_eq!(user_with(&server, "Authorization: Basic YTpi\r\n"), (401, 24));
     assert_eq!(user_with(&server, "Authorization: Key wrong\r\n"), (401, 30));
-    let body = ask(&server, USER, "wrong", "").json();
+    let body = request(&server, USER, "wrong", "").json();
     assert_eq!(body["error"], "The API key is not valid.");
 }
 
@@ -37,16 +37,16 @@ fn prefers_the_key_in_x_rsc_authorization() {
 }
 
 #[test]
-fn refuses_a_service_principal_only_its_user() {
+fn refuses_only_the_user_endpoint_to_service_principals() {
     let robot = User::new("robot-key", "robot", Role::Administrator).service_principal();
     let locked = User::new("locked-key", "lou", Role::Administrator).service_principal().locked();
     let server = Server::start(Config { users: vec![robot, locked], ..Config::default() });
-    assert_eq!(ask(&server, USER, "robot-key", "").code(), (403, 22));
+    assert_eq!(request(&server, USER, "robot-key", "").code(), (403, 22));
     for line in [format!("GET {CACHES}"), "GET /__api__/v1/server_settings/r".into()] {
-        assert_eq!(ask(&server, &line, "robot-key", "").code(), (200, 0), "{line}");
+        assert_eq!(request(&server, &line, "robot-key", "").code(), (200, 0), "{line}");
     }
-    let started = ask(&server, &format!("DELETE {CACHES}"), "robot-key", R).json();
+    let started = request(&server, &format!("DELETE {CACHES}"), "robot-key", R).json();
     let task = format!("GET /__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
-    assert_eq!(ask(&server, &task, "robot-key", "").code(), (200, 0));
-    assert_eq!(ask(&server, USER, "locked-key", "").code(), (403, 50));
+    assert_eq!(request(&server, &task, "robot-key", "").code(), (200, 0));
+    assert_eq!(request(&server, USER, "locked-key", "").code(), (403, 50));
 }
