@@ -13,15 +13,15 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-# Far longer than anything takes, even on a busy machine.
-PATIENCE = 90
+# Time limit for everything that a test waits for, in seconds. Nothing takes as long, even on a busy machine.
+TIMEOUT = 90
 
 
-def wait_until(condition, what, patience=PATIENCE):
-    """Waits until a condition holds, and returns what it returned."""
-    end = time.monotonic() + patience
+def wait_until(condition, what, timeout=TIMEOUT):
+    """Waits until a condition returns a true value, and returns that."""
+    end = time.monotonic() + timeout
     while not (found := condition()):
-        assert time.monotonic() < end, f"waited {patience} s in vain until {what}"
+        assert time.monotonic() < end, f"waited {timeout} s until {what}"
         time.sleep(0.02)
     return found
 
@@ -125,7 +125,7 @@ class Connect:
 
     def caches(self):
         """Returns the remaining caches as (language, version, image). It does not work over TLS."""
-        with urllib.request.urlopen(f"{self.url}/__control__/caches", timeout=PATIENCE) as reply:
+        with urllib.request.urlopen(f"{self.url}/__control__/caches", timeout=TIMEOUT) as reply:
             caches = json.load(reply)["caches"]
         return [(cache["language"], cache["version"], cache["image_name"]) for cache in caches]
 
@@ -145,7 +145,7 @@ class Run:
         self.words = process.args[1:]
 
     def end(self):
-        self.stdout, self.stderr = self.process.communicate(timeout=4 * PATIENCE)
+        self.stdout, self.stderr = self.process.communicate(timeout=4 * TIMEOUT)
         self.status = self.process.returncode
         return self
 
@@ -200,7 +200,7 @@ def rsconnect(home, *words, **environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment},
     )
     return done.returncode, done.stdout, done.stderr
@@ -214,7 +214,7 @@ def fetch(url, method="GET", body=None, key="admin-key"):
         request.data = json.dumps(body).encode()
         request.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

@@ -39,8 +39,8 @@ def sdk(server, authority, monkeypatch):
 
 def refusal(error):
     """Returns the HTTP status, code and text of a ClientError."""
-    said = json.loads(str(error.value))
-    return said["http_status"], said["error_code"], said["error_message"]
+    reply = json.loads(str(error.value))
+    return reply["http_status"], reply["error_code"], reply["error_message"]
 
 
 def test_posit_sdk_deletes_a_cache(sdk):
@@ -139,7 +139,7 @@ def caches(rsconnect):
 
 
 def text(output):
-    """Without the escapes that color it."""
+    """Returns the output without the escapes that color it."""
     return output.replace("\x1b[0m", "")
 
 

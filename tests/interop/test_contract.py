@@ -26,7 +26,7 @@ class Prism:
         self.log = self.service.log
 
     def violations(self):
-        """Returns Prism's objections. An undocumented status is only logged; any other violation fails the request."""
+        """Returns the violations in the log. An undocumented status is only logged; any other violation fails the request."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if "Violation:" in line or "/prism/errors#" in line]
 
@@ -42,9 +42,9 @@ def prism(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def offended_prism(tmp_path_factory):
+def violated_prism(tmp_path_factory):
     """Another Prism, for tests that cause violations."""
-    prism = Prism(tmp_path_factory.mktemp("offended-prism"), f"127.0.0.1:{free_port()}", free_port())
+    prism = Prism(tmp_path_factory.mktemp("violated-prism"), f"127.0.0.1:{free_port()}", free_port())
     yield prism
     prism.service.stop()
 
@@ -170,9 +170,9 @@ def test_selects_orphaned_caches_by_both_lists_of_installations(run):
         ("POST", RUNTIME, {"language": "R", "version": "4.3.0", "image_name": "Local"}),
     ],
 )
-def test_prism_rejects_invalid_requests(offended_prism, connect, method, path, body):
-    server = connect(listen=offended_prism.upstream)
-    status, problem = fetch(offended_prism.url + path, method, body)
+def test_prism_rejects_invalid_requests(violated_prism, connect, method, path, body):
+    server = connect(listen=violated_prism.upstream)
+    status, problem = fetch(violated_prism.url + path, method, body)
     assert status in (404, 405, 422), problem
     assert "stoplight.io/prism/errors" in problem["type"]
     assert server.requests() == []
@@ -193,29 +193,29 @@ class InvalidServer(BaseHTTPRequestHandler):
         pass
 
 
-def test_prism_rejects_invalid_replies(offended_prism, program):
-    host, port = offended_prism.upstream.split(":")
-    before = len(offended_prism.violations())
+def test_prism_rejects_invalid_replies(violated_prism, program):
+    host, port = violated_prism.upstream.split(":")
+    before = len(violated_prism.violations())
     with ThreadingHTTPServer((host, int(port)), InvalidServer) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            status, problem = fetch(offended_prism.url + RUNTIME)
-            run = program("list", "--retries", "0", server=offended_prism.url)
+            status, problem = fetch(violated_prism.url + RUNTIME)
+            run = program("list", "--retries", "0", server=violated_prism.url)
         finally:
             server.shutdown()
             thread.join()
     assert status == 500
     assert problem["title"] == "Request/Response not valid"
     assert run.status == 6, run
-    assert len(offended_prism.violations()) > before
+    assert len(violated_prism.violations()) > before
 
 
-def test_prism_logs_undocumented_statuses(offended_prism, program, connect):
-    connect("--old", listen=offended_prism.upstream)
-    before = len(offended_prism.violations())
-    run = program("list", server=offended_prism.url)
+def test_prism_logs_undocumented_statuses(violated_prism, program, connect):
+    connect("--old", listen=violated_prism.upstream)
+    before = len(violated_prism.violations())
+    run = program("list", server=violated_prism.url)
     # The reply passes through: the server is too old, and answers the list with 404.
     assert run.status == 5, run
-    noted = wait_until(lambda: offended_prism.violations()[before:], "Prism has written its log")
+    noted = wait_until(lambda: violated_prism.violations()[before:], "Prism has written its log")
     assert "Unable to match the returned status code" in noted[0]

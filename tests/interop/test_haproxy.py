@@ -120,7 +120,7 @@ def test_finds_the_node_of_a_task_that_another_run_started(program, cluster, hap
     assert set(polls[found:]) == {(node, 200)}
 
 
-def test_passes_nodes_that_do_not_know_a_task(program, cluster, haproxy):
+def test_skips_nodes_that_do_not_know_a_task(program, cluster, haproxy):
     cluster = cluster(2)
     server = haproxy(cluster, 2)
     for patch in NODES:
@@ -128,7 +128,7 @@ def test_passes_nodes_that_do_not_know_a_task(program, cluster, haproxy):
         run = program("task", task, "--wait", server=server)
         assert run.status == 0, run
     misrouted = [poll for poll in cluster.requests("Task") if poll["status"] == 404]
-    assert misrouted, "every poll happened to hit the right node"
+    assert misrouted, "every poll happened to reach the right node"
 
 
 def test_looks_up_an_unknown_task_on_each_node(program, cluster, haproxy):

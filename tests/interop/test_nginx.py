@@ -96,7 +96,7 @@ def test_resolves_a_task_that_a_restart_lost(program, connect, gateway, authorit
     assert f"connect-cache task {task} --wait" in run.stderr.splitlines()[-1], run
     assert backend.caches() == LEFT
 
-    # The advice can be followed: the program says that the task is no longer known.
+    # The printed command works, and reports that the task is no longer known.
     again = program("task", task, "--wait", "-c", authority.ca, server=server)
     assert again.status == 4, again
 

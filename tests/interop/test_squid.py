@@ -69,7 +69,7 @@ shutdown_lifetime 0 seconds
 
 
 def stock_rules(auth, https_port, folder):
-    """Returns the access rules that Debian ships, with the additions at the place that they name."""
+    """Yields the access rules that Debian ships, with additions at the place that their comments provide."""
     for line in STOCK.read_text().splitlines():
         if not re.match(r"(acl|http_access|refresh_pattern)\s", line):
             continue
@@ -179,7 +179,7 @@ def test_sends_plain_http_in_absolute_form(program, proxy, connect, ports):
         assert target.startswith(f"{api}/tasks/")
 
 
-def test_carries_other_commands(program, proxy, connect, https, authority):
+def test_carries_list_check_and_purge(program, proxy, connect, https, authority):
     squid, environment = proxy
     server = connect()
     for words in (["list"], ["check"], ["purge", "--orphaned", "-d"]):
