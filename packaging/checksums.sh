@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Writes SHA256SUMS over everything that a release publishes: packaging/checksums.sh [FOLDER]
 #
-# Whatever adds to FOLDER (default: dist) ends with this: tarballs and SBOMs, Debian and rpm packages, images.
+# Each script that adds files to FOLDER (default: dist) runs it last: for tarballs and SBOMs, Debian and rpm packages,
+# and images.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."

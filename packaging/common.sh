@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the scripts beside it share: the version, the time that made things carry, tools from crates.io.
-# Sourced from the repository's folder.
+# Sets the variables that the scripts in this directory share: the version and the time of the files that they make.
+# Installs tools from crates.io. Source it from the root of the repository.
 version=$(cargo pkgid --package connect-cache)
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # used by the scripts that source this
 version=${version##*[@#]}
-# An archive of the repository has no .git: its files carry the time of the commit.
+# An archive of the repository has no .git, but its files have the time of the commit.
 if [ -z "${SOURCE_DATE_EPOCH:-}" ] && [ -e .git ]; then
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 fi
@@ -16,7 +16,7 @@ export PATH=$tools/bin:$PATH
 declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0
     [cargo-generate-rpm]=0.21.1 [cargo-mutants]=27.1.0)
 
-# tool NAME...: builds each that is missing, into target/tools.
+# tool NAME...: builds the tools that are missing, in target/tools.
 tool() {
     local name
     for name; do

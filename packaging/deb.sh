@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes Debian packages of what packaging/dist.sh built: packaging/deb.sh
 #
-# They land beside the tarballs. Cargo.toml, [package.metadata.deb], takes their files from dist/debian.
+# They are written next to the tarballs. Cargo.toml, [package.metadata.deb], takes their files from dist/debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh

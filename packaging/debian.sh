@@ -3,8 +3,8 @@
 
 # debian_missing PACKAGE[:PROGRAM]...: sets `missing` to the packages that are missing.
 #
-# A package is there if its program is (default: a program of the package's name; or a file, by its path), so
-# that a program from elsewhere is used, or if dpkg lists the package.
+# A package is not missing if its program exists (default: a program with the package's name; or a file, by its path),
+# so that a program from elsewhere is used, or if dpkg lists the package.
 debian_missing() {
     local item program
     missing=()

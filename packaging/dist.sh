@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes what a release consists of: packaging/dist.sh [FOLDER]
+# Builds the files of a release: packaging/dist.sh [FOLDER]
 #
 # For each of ARCHES (default: x86_64 aarch64) a tarball and a list of its crates (SBOM, CycloneDX), and
 # SHA256SUMS over all of them, in FOLDER (default: dist). The same commit and toolchain give the same bytes
-# in any folder. What an earlier run left is removed, packages and images included.
+# in any folder. The files of earlier runs are removed, packages and images included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
@@ -13,16 +13,16 @@ cd "$(dirname "$0")/.."
 out=$(realpath -m "${1:-dist}")
 mkdir -p "$out"
 
-# binary ARCH OUTPUT: exit 3 where rustup has no such target.
+# binary ARCH OUTPUT: builds the binary; exits 3 if rustup has no such target.
 binary() {
     local emulator=
     [ "$1" = "$(uname -m)" ] || emulator=$(command -v "qemu-$1-static" || true)
     MUSL_ONLY=1 AUDITABLE=1 EMULATOR=$emulator packaging/static.sh "$1" "$2" || return
     # The list of crates that cargo-auditable writes has a section of its own.
-    [[ $(readelf --section-headers --wide "$2") = *.dep-v0* ]] || { echo "dist: $2 does not tell its crates" >&2; return 1; }
+    [[ $(readelf --section-headers --wide "$2") = *.dep-v0* ]] || { echo "dist: $2 does not list its crates" >&2; return 1; }
 }
 
-# sbom ARCH: prints it. The tool writes beside each Cargo.toml, so it gets a copy.
+# sbom ARCH: prints the SBOM. The tool writes next to each Cargo.toml, so it runs in a copy.
 sbom() {
     local copy
     copy=$(mktemp -d)
@@ -32,7 +32,8 @@ sbom() {
     rm -r "$copy"
 }
 
-# assemble ARCH: fills the tarball's folder, which has the binary. Completions and examples have folders of their own.
+# assemble ARCH: fills the tarball's folder, which contains the binary. Completions and examples get folders of their
+# own.
 assemble() {
     local folder=$out/connect-cache-$version-$1-linux-musl tree
     packaging/third-party.sh "$1-unknown-linux-musl" >"$folder/LICENSES-THIRD-PARTY"
@@ -44,7 +45,7 @@ assemble() {
     rm -r "$tree"
 }
 
-# All that is missing is named before anything is built.
+# Report everything that is missing before anything is built.
 packages=(binutils:readelf)
 for arch in ${ARCHES:-x86_64 aarch64}; do
     if [ "$arch" = "$(uname -m)" ]; then

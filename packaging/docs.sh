@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the completions and the man page: packaging/docs.sh [FOLDER]
+# Generates the completions and the man page: packaging/docs.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh

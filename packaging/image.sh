@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the image with what there is of buildah, podman and docker: packaging/image.sh [ARCH]
+# Builds the image with buildah, podman or docker, whichever is installed: packaging/image.sh [ARCH]
 #
-# From the tarballs' folders that packaging/dist.sh left in dist. The image is tagged connect-cache:VERSION
+# It is built from the tarballs' folders that packaging/dist.sh left in dist. The image is tagged connect-cache:VERSION
 # (for another architecture than this machine's connect-cache:VERSION-ARCH), and saved in dist as a file that
 # docker load and podman load read on a host without a registry.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Lays out what ships, for the tarballs, the Debian packages and `make install` alike:
+# Arranges the files that ship, for the tarballs, the packages and `make install`:
 # packaging/stage.sh BINARY DOCS TREE [PREFIX]
 #
-# TREE gets the folders bin and share. DOCS is the folder of what packaging/docs.sh made. PREFIX is the folder that
-# TREE becomes on a host (default: /usr).
+# It writes the folders bin and share in TREE. DOCS is the folder with the files of packaging/docs.sh. PREFIX is the
+# folder that TREE becomes on a host (default: /usr).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=$1 docs=$2 tree=$3 prefix=${4:-/usr}

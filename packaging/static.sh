@@ -3,8 +3,8 @@
 #
 # Builds for musl, with a standard library compiled for this program (rustup's component rust-src). Without
 # rust-src it links the one that rustup installs, which is larger. Without the musl target it builds for this
-# machine's glibc: larger still, and without name service switch unless the same glibc is there at run time.
-# MUSL_ONLY=1 forbids that, exit 3. Runs the result once; for another architecture only with EMULATOR.
+# machine's glibc: that binary is still larger, and lacks the name service switch unless the same glibc is there at
+# run time. With MUSL_ONLY=1 it exits 3 instead. Runs the result once; for another architecture only with EMULATOR.
 # AUDITABLE=1 makes cargo-auditable write the crates and their versions into the binary.
 # PANIC_MESSAGES=1 builds a program that reports the location of a panic (90 KB). Otherwise a panic raises a
 # signal without a message: SIGILL on x86_64 (status 132 in a shell), SIGTRAP on aarch64 (133).
@@ -64,7 +64,7 @@ silent=(-Z unstable-options -C panic=immediate-abort -Z location-detail=none --c
 [ -z "${PANIC_MESSAGES:-}" ] || silent=()
 plain=(-C "link-arg=-Wl,--build-id=none")
 
-# from_source: builds with the standard library from source; a stable toolchain has to be told to.
+# from_source: builds with the standard library from source, which a stable toolchain does only with RUSTC_BOOTSTRAP.
 from_source() {
     RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size \
         build "$target" "${small[@]}" "${silent[@]}"
@@ -73,7 +73,7 @@ from_source() {
 echo "static: building $output for $arch: about a minute"
 rustup target add "$target" >/dev/null 2>&1 || true
 if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
-    # ring's C needs no C library: any C compiler for the architecture will do.
+    # ring's C code needs no C library, so any C compiler for the architecture is sufficient.
     cc=gcc
     [ "$arch" = "$host" ] || cc=$arch-linux-gnu-gcc
     if ! "$cc" -fsyntax-only -x c - <<<'#include <stdint.h>'; then

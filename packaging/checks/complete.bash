@@ -1,31 +1,31 @@
 #!/usr/bin/env bash
-# Asks bash for completions: complete.bash FILE
+# Checks the completions of bash: complete.bash FILE
 set -eu
 # shellcheck source=/dev/null
 . "$1"
-asked=0
+requests=0
 
-# What bash offers if the function offers nothing, as it does after compopt -o default: files.
+# Records that bash offers files if the function offers nothing (compopt -o default).
 compopt() { files=1; }
 
-# ask WORD...: completes the last of the words.
-ask() {
+# request WORD...: completes the last of the words.
+request() {
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=() files=
-    # The function that complete -F was told of.
+    # Call the function that `complete -F` registered.
     "$(complete -p connect-cache | sed 's/.*-F \([^ ]*\).*/\1/')"
     [ -z "$files" ] || mapfile -t COMPREPLY < <(compgen -f -- "${!#}")
-    asked=$((asked + 1))
+    requests=$((requests + 1))
 }
 
-# completes WORD... EXPECTED: it is among what is offered.
+# completes WORD... EXPECTED: checks that EXPECTED is offered.
 completes() {
-    ask "${@:1:$#-1}"
+    request "${@:1:$#-1}"
     [[ " ${COMPREPLY[*]} " = *" ${!#} "* ]] || { echo "$*: no ${!#} in: ${COMPREPLY[*]}"; exit 1; }
 }
 
-# offers EXPECTED WORD...: all that is offered.
+# offers EXPECTED WORD...: checks that EXPECTED is everything that is offered.
 offers() {
-    ask "${@:2}"
+    request "${@:2}"
     [ "${COMPREPLY[*]}" = "$1" ] || { echo "${*:2}: not '$1' but '${COMPREPLY[*]}'"; exit 1; }
 }
 
@@ -37,7 +37,7 @@ completes connect-cache delete --ser --server
 completes connect-cache -n test purge --orph --orphaned
 completes connect-cache list --cacert pem pem-file
 completes connect-cache purge --from pem pem-file
-# Not a command, but a value.
+# Here `list` is a value and not a command.
 completes connect-cache -n list delete --dry --dry-run
 offers 'list delete purge task check' connect-cache ''
 offers 'list delete purge task check' connect-cache -q ''
@@ -47,7 +47,7 @@ offers '' connect-cache list -V ''
 offers 'R Python' connect-cache list -l ''
 offers 'Python' connect-cache delete --language = P
 offers 'R Python' connect-cache delete --language =
-# As they have to be typed; a name is not run.
+# Names are quoted for the shell, and no command in a name runs.
 # shellcheck disable=SC2016 # the name as it has to be typed
 offers 'production two\ words a\`touch\ run\`b' connect-cache -n ''
 offers 'two\ words' connect-cache list --name = 'two\ w'
@@ -57,4 +57,4 @@ HOME=$PWD/none offers '' connect-cache -n ''
 cmd=untouched
 completes connect-cache che check
 [ "$cmd" = untouched ]
-echo "bash $BASH_VERSION completes what it should, asked $asked times"
+echo "bash $BASH_VERSION completes as expected, $requests times"

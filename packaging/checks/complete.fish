@@ -1,15 +1,15 @@
-# Asks fish for completions: complete.fish FILE
+# Checks the completions of fish: complete.fish FILE
 source $argv[1]; or exit 1
-set -g asked 0
+set -g requests 0
 
-# completes LINE EXPECTED
+# completes LINE EXPECTED: checks that EXPECTED is offered.
 function completes
     set -l offered (complete -C $argv[1] 2>&1 | string split -f 1 \t)
     if not contains -- $argv[2] $offered
         echo "$argv[1]: $offered, no $argv[2]"
         exit 1
     end
-    set asked (math $asked + 1)
+    set requests (math $requests + 1)
 end
 
 completes 'connect-cache de' delete
@@ -22,14 +22,14 @@ completes 'connect-cache purge --from pem' pem-file
 completes 'connect-cache -n list delete --dry' --dry-run
 completes 'connect-cache delete --language=P' --language=Python
 
-# offers LINE EXPECTED...: all that is offered, in any order
+# offers LINE EXPECTED...: checks that EXPECTED is everything that is offered, in any order.
 function offers
     set -l offered (complete -C $argv[1] 2>&1 | string split -f 1 \t | sort)
     if test "$offered" != "$argv[2..]"
         echo "$argv[1]: not $argv[2..], but $offered"
         exit 1
     end
-    set asked (math $asked + 1)
+    set requests (math $requests + 1)
 end
 
 offers 'connect-cache ' check delete list purge task
@@ -47,4 +47,4 @@ if complete -C 'connect-cache list pem' | grep pem-file
     echo 'a file is offered where none is wanted'
     exit 1
 end
-echo "fish $version completes what it should, asked $asked times"
+echo "fish $version completes as expected, $requests times"

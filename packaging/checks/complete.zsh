@@ -1,14 +1,14 @@
-# Asks zsh for completions: complete.zsh FOLDER-OF-FPATH
+# Checks the completions of zsh: complete.zsh FOLDER-OF-FPATH
 #
-# An interactive zsh on a pseudo-terminal loads the completions as a user's does; what Tab makes of a line
-# is read from the line itself (the cases have one match each).
+# An interactive zsh on a pseudo-terminal loads the completions as a user's does. The result of Tab is read from the
+# command line itself, since each case has one match.
 zmodload zsh/zpty || exit 1
 zpty -b shell "env PS1='> ' zsh -f -i"
-asked=0
+requests=0
 
-tell() { zpty -w shell "$1" }
+type_line() { zpty -w shell "$1" }
 
-# await PATTERN: reads on until it matches what was seen.
+# await PATTERN: reads output until the pattern matches it.
 await() {
     local chunk end=$((SECONDS + 20))
     seen=
@@ -21,27 +21,27 @@ await() {
     done
 }
 
-# Control-X shows the line as it stands, and empties it.
-tell "unsetopt beep; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; zstyle ':completion:*' menu no"
-tell 'show() { print -r -- "LINE<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^X" show; bindkey "^I" complete-word'
-tell 'print rea''dy'
+# Control-X shows the current line, and clears it.
+type_line "unsetopt beep; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; zstyle ':completion:*' menu no"
+type_line 'show() { print -r -- "LINE<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^X" show; bindkey "^I" complete-word'
+type_line 'print rea''dy'
 await ready
 
-# completes LINE RESULT
+# completes LINE RESULT: checks that Tab turns LINE into RESULT.
 completes() {
     zpty -n -w shell "$1"$'\t'
     zpty -n -w shell $'\C-x'
     await "LINE<${(b)2}"
-    (( asked++ ))
+    (( requests++ ))
 }
 
-# offers LINE PATTERN: the list of what is offered, which Control-D asks for; no option and no key is in it.
+# offers LINE PATTERN: checks that the list after Control-D matches PATTERN, and contains no option and no key.
 offers() {
     zpty -n -w shell "$1"$'\C-d'
     zpty -n -w shell $'\C-x'
     await 'LINE<'
     [[ $seen = *$~2* && $seen != *--server* && $seen != *-key* ]] || { print -r -- "$1: ${(V)seen}"; exit 1 }
-    (( asked++ ))
+    (( requests++ ))
 }
 
 completes 'connect-cache de' 'connect-cache delete'
@@ -60,7 +60,7 @@ offers 'connect-cache ' '*check*delete*list*purge*task*'
 offers 'connect-cache list -l ' '*Python  R*'
 offers 'connect-cache list ' '*'
 offers 'connect-cache -n ' '*production*'
-# A name is not run.
+# No command in a name runs.
 [[ ! -e run ]] || exit 1
 zpty -d shell
-print "zsh $ZSH_VERSION completes what it should, asked $asked times"
+print "zsh $ZSH_VERSION completes as expected, $requests times"

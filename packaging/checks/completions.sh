@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The completions, asked for by the shells themselves, and the man page.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Checks the completions by the shells themselves, and the man page.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
-# For each shell: commands, options before and after them, and the values that cost no request.
+# Each shell completes commands, options before and after them, and the values that need no request.
 
-# completing SHELL: makes the completions, and the files that they are to find.
-completing() {
+# prepare SHELL: generates the completions, and creates the files that they should find.
+prepare() {
     packaging/docs.sh
     mkdir -p "$scratch/$1"/{.rsconnect-python,config/rsconnect-python}
     touch "$scratch/$1/pem-file"
@@ -37,19 +37,19 @@ END
 }
 
 check_bash() {
-    completing bash
+    prepare bash
     (cd "$scratch/bash" && HOME=$PWD XDG_CONFIG_HOME='' bash --noprofile --norc "$OLDPWD/packaging/checks/complete.bash" "$OLDPWD/dist/completions/connect-cache.bash")
 }
 
 check_zsh() {
-    completing zsh
+    prepare zsh
     mkdir "$scratch/zsh/fpath"
     cp dist/completions/_connect-cache "$scratch/zsh/fpath"
     (cd "$scratch/zsh" && HOME=$PWD XDG_CONFIG_HOME='' TERM=dumb zsh -f "$OLDPWD/packaging/checks/complete.zsh" "$PWD/fpath")
 }
 
 check_fish() {
-    completing fish
+    prepare fish
     (cd "$scratch/fish" && HOME=$PWD fish --no-config "$OLDPWD/packaging/checks/complete.fish" "$OLDPWD/dist/completions/connect-cache.fish")
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The tarballs, their SBOMs, and what runs out of them.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Checks the tarballs, their SBOMs, and the programs in them.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
 name_of() { echo "connect-cache-$version-$1-linux-musl"; }
 binary_of() { echo "$PWD/dist/$(name_of "$1")/connect-cache"; }
 
-# The architectures that dist was made for: all that are asked for, but those that rustup has no target for.
+# Prints the architectures in dist: those in ARCHES, except for those that rustup has no target for.
 built() {
     local arch
     for arch in ${ARCHES:-x86_64 aarch64}; do
@@ -13,18 +13,18 @@ built() {
     done
 }
 
-# The tests that every option is documented; here too, since the release workflow may run only these checks.
+# Tests that every option is documented. They run here too, since the release workflow may run only these checks.
 check_documents() {
     cargo test --quiet --locked --package connect-cache-generate
     echo "every option is in help, man page and completions; exit statuses and links are right"
 }
 
 check_dist() {
-    # Where rustup has no target, a line says so, and that is no failure of the others.
+    # If rustup has no target, a line reports that, and the others are still built.
     expect 3 env ARCHES=pdp11 packaging/dist.sh "$scratch/dist/none"
     grep -qx 'dist: skipped pdp11: rustup has no pdp11-unknown-linux-musl here' <<<"$out"
 
-    # Without tools, all are named before anything is built.
+    # All missing tools are reported before anything is built.
     mkdir "$scratch/dist/bin"
     ln -s /usr/bin/* "$scratch/dist/bin"
     rm -f "$scratch"/dist/bin/{readelf,aarch64-linux-gnu-gcc}
@@ -42,11 +42,11 @@ check_dist() {
         contents=$(tar --list --gzip --file "dist/$name.tar.gz" | sed "s|^$name/||" | sort | tr '\n' ' ')
         echo "$contents"
         [ "$contents" = " CHANGELOG.md LICENSE-APACHE LICENSE-MIT LICENSES-THIRD-PARTY README.md completions/ completions/_connect-cache completions/connect-cache.bash completions/connect-cache.fish connect-cache connect-cache.1 examples/ examples/Containerfile examples/ansible.yml examples/connect-cache-failure.service examples/connect-cache.cron examples/connect-cache.service examples/connect-cache.timer examples/cronjob.yaml examples/github-actions.yml " ]
-        # Static, all relocations read-only, and no path of this machine inside.
+        # The binary is static, its relocations are read-only, and it contains no path of this machine.
         readelf --wide --all "$(binary_of "$arch")" >"$scratch/elf"
         ! grep -q INTERP "$scratch/elf" || return 1
         grep -q GNU_RELRO "$scratch/elf"
-        # Position independent; Rust has that for musl on x86_64 only.
+        # It is position independent where Rust supports that for musl: on x86_64 only.
         if [ "$arch" = x86_64 ]; then
             grep -q 'Type: *DYN' "$scratch/elf"
             grep -q BIND_NOW "$scratch/elf"
@@ -67,7 +67,7 @@ archive() {
     fi | tar --create --null --files-from - --ignore-failed-read
 }
 
-# Another folder with another target folder, and so other paths everywhere.
+# Builds in another directory with another target directory, so that all paths differ.
 check_reproducible() {
     local copy=$scratch/reproducible/elsewhere/copy
     mkdir -p "$copy"
@@ -83,7 +83,7 @@ check_reproducible() {
     echo "the same bytes from another folder: $(wc -l <dist/SHA256SUMS) files"
 }
 
-# The SBOM names what the binary itself says that it is made of.
+# Compares the SBOM with the list of crates in the binary.
 check_sbom() {
     local arch
     for arch in $(built); do

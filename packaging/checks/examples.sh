@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The examples, each run as its file says, against the test server: a success, and a failure that is reported.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Runs each example as its file says, against the test server: one run succeeds, and one reports a failure.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
-# serve_orphans WORD...: a server with two orphaned caches. The program is on the PATH, and trusts it.
+# serve_orphans WORD...: starts a server with two orphaned caches. The program is on the PATH, and trusts the server.
 serve_orphans() {
     [ -z "${server:-}" ] || kill "$server"
     start_server "$scratch/examples/server" --listen 127.0.0.1:0 \
@@ -12,7 +12,7 @@ serve_orphans() {
     ln -sf "$(binary_of "$(uname -m)")" "$scratch/examples/bin/connect-cache"
 }
 
-# As cron does: an environment of its own, sh, and a mail if anything is printed.
+# Runs the job as cron does, by sh in an environment of its own. cron would mail the output.
 run_cron() {
     local line environment=()
     while read -r line; do
@@ -23,7 +23,7 @@ run_cron() {
     env -i "CONNECT_CA_CERTIFICATE=$CONNECT_CA_CERTIFICATE" "${environment[@]}" sh -c "$line"
 }
 
-# As GitHub's runner does for `shell: bash`.
+# Runs the step as GitHub's runner does for `shell: bash`.
 run_step() {
     sed -n '/^ *run: |$/,/^ *env:$/p' packaging/examples/github-actions.yml | sed '1d; $d' >"$scratch/examples/step"
     env PATH="$scratch/examples/bin:$PATH" RUNNER_TEMP="$scratch/examples" CONNECT_SERVER="$url" \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The image, run by buildah.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Checks the image by running it with buildah.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
-# contained WORD... -- WORD...: runs the program in $container; before the -- words for buildah.
+# contained OPTION... -- WORD...: runs the program with these words in $container, with these options of buildah.
 contained() {
     local words=()
     while [ "$1" != -- ]; do
@@ -14,7 +14,7 @@ contained() {
 
 check_image() {
     local folder=$scratch/image
-    # Everything in a place of its own, and nothing that needs privileges a build container lacks.
+    # Keep everything in a directory of its own, and need no privileges that a build container lacks.
     export CONTAINERS_STORAGE_CONF=$folder/storage.conf BUILDAH_ISOLATION=chroot BUILDER=buildah
     printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$folder/root" "$folder/run" >"$CONTAINERS_STORAGE_CONF"
     packaging/image.sh
@@ -25,7 +25,7 @@ check_image() {
     root=$(buildah mount "$container")
     [ "$(cd "$root" && find . -type f)" = ./connect-cache ]
 
-    # Mounted: a key that the image's user alone can read, as Kubernetes mounts a secret, and the CA.
+    # Mount the CA, and a key that only the image's user can read, as Kubernetes mounts a secret.
     start_server "$folder" --listen 127.0.0.1:0 --task-seconds 0.2
     install -d "$secret"
     install -m 400 -o 65532 -g 65532 "$folder/key" "$secret/key"
@@ -39,7 +39,7 @@ check_image() {
     expect 2 contained -- --cacert /secret/ca.pem --api-key-file /secret/roots --server "$url" list
     grep -qi 'permission denied' <<<"$err"
 
-    # The example that copies the program out of this image, into one that is not pulled.
+    # Build the example that copies the program from this image, on a base that is not pulled.
     buildah build --quiet --build-arg "CONNECT_CACHE=$image" --build-arg BASE=scratch --tag connect-cache-example \
         --file packaging/examples/Containerfile "$folder/secret"
     local example
@@ -47,7 +47,7 @@ check_image() {
     expect 0 buildah run "$example" /usr/local/bin/connect-cache --version
     [[ $out = "connect-cache $version"* ]]
 
-    # Neither resolv.conf nor hosts: a name cannot be resolved, and is soon given up.
+    # Without resolv.conf and hosts, a name cannot be resolved, which is reported soon.
     ! [ -s "$root/etc/resolv.conf" ] || return 1
     ! [ -s "$root/etc/hosts" ] || return 1
     local named=https://localhost:${url##*:}

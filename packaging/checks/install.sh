@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What gets onto a host: make install, the Debian package, the crate.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Checks what is installed on a host: by make install, the Debian package, the rpm package and the crate.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
 check_install() {
     local root=$scratch/install/root copy=$scratch/install/archive program
-    # An archive of the sources, without .git, on a host on which root has no cargo. What `make static` builds there
-    # is what it builds here.
+    # Install from an archive of the sources, without .git, on a host on which root has no cargo. The files are those
+    # that `make static` would build there.
     mkdir -p "$copy" "$scratch/install/bin"
     archive | tar --extract --directory "$copy"
     for program in cargo rustc rustup git; do
@@ -46,14 +46,14 @@ END
     echo "make install puts $(wc -l <"$scratch/install/list") files under DESTDIR and PREFIX"
 }
 
-# Installed into a root folder of its own, with its own database of packages.
+# Installs the package into a root directory of its own, with its own database of packages.
 check_deb() {
     packaging/deb.sh
     local root=$scratch/deb/root package before
     package=$(echo "$PWD"/dist/*_"$(dpkg --print-architecture)".deb)
     dpkg-deb --info "$package"
     dpkg-deb --contents "$package"
-    # Nothing is needed, nothing runs at install time, everything belongs to root.
+    # The package depends on nothing, runs nothing at install time, and all its files belong to root.
     ! dpkg-deb --field "$package" Depends | grep . || return 1
     ! dpkg-deb --ctrl-tarfile "$package" | tar --list | grep -E '(pre|post)(inst|rm)|triggers' || return 1
     dpkg-deb --contents "$package" | awk '$2 != "root/root" && $2 != "0/0" { print; bad = 1 } END { exit bad }'
@@ -78,8 +78,7 @@ check_deb() {
 -rw-r--r-- ./usr/share/zsh/vendor-completions/_connect-cache
 END
 
-    # A static binary that can be loaded anywhere is taken for a library. The one changelog is upstream's, in
-    # Markdown.
+    # lintian takes a position-independent static binary for a library. The only changelog is upstream's, in Markdown.
     lintian --allow-root --fail-on error,warning --suppress-tags \
         shared-library-lacks-prerequisites,empty-field,no-changelog,wrong-name-for-upstream-changelog "$package"
 
@@ -96,13 +95,13 @@ END
     echo "installs without dependencies, runs, and leaves nothing ($(stat -c %s "$package") bytes, $(dpkg-deb --field "$package" Installed-Size) KiB installed)"
 }
 
-# By rpm itself, with a database of its own.
+# Installs the package by rpm, with a database of its own.
 check_rpm() {
     packaging/rpm.sh
     local root=$scratch/rpm/root package
     package=$(echo "$PWD"/dist/*."$(uname -m)".rpm)
     rpm --query --info --package "$package"
-    # Nothing is needed but what rpm itself provides, nothing runs at install time, everything belongs to root.
+    # The package depends only on rpm itself, runs nothing at install time, and all its files belong to root.
     rpm --query --requires --package "$package"
     ! rpm --query --requires --package "$package" | grep -v '^rpmlib(' || return 1
     ! rpm --query --scripts --package "$package" | grep . || return 1
@@ -132,17 +131,17 @@ END
     [[ $(chroot "$root" /usr/bin/connect-cache --version) = "connect-cache $version"* ]]
     cmp "$root/usr/bin/connect-cache" "$(binary_of "$(uname -m)")"
     rpm --root "$root" --erase connect-cache
-    # cargo-generate-rpm lists no directories: empty ones stay.
+    # cargo-generate-rpm lists no directories, so empty ones remain.
     ! find "$root/usr" -type f | grep . || return 1
     (cd dist && sha256sum --check --quiet SHA256SUMS)
     grep -q '\.rpm$' dist/SHA256SUMS
     echo "installs without dependencies, runs, and leaves no file ($(stat -c %s "$package") bytes)"
 }
 
-# What crates.io would get, built from that.
+# Builds the crate from the files that crates.io would get.
 check_crate() {
     local list dirty=()
-    # Before a commit the files differ from what git knows; that is no concern of this check.
+    # The check may run before a commit, with changed files.
     ! git status --porcelain 2>/dev/null | grep -q . || dirty=(--allow-dirty)
     list=$(cargo package --package connect-cache --list --locked "${dirty[@]}")
     echo "$list"

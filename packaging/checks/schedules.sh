@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What runs it on a schedule, and the release workflow, each by its own tool.
-# shellcheck disable=SC2154 # packaging/check sets what they share
+# Checks the files that run the program on a schedule, and the workflows, each by its own tool.
+# shellcheck disable=SC2154 # packaging/check sets the shared variables
 
 # python_tool PACKAGE VERSION PROGRAM WORD...: runs a program of a package from PyPI.
 python_tool() {
@@ -13,7 +13,7 @@ check_kubernetes() {
     validate() { python_tool kubernetes-validate 1.37.0 kubernetes-validate --strict "$@"; }
     local file=packaging/kubernetes/cronjob.yaml
     validate "$file"
-    # That it would notice: a word that there is not, a value of the wrong kind.
+    # The tool has to reject an unknown field and a value of the wrong kind.
     sed 's/concurrencyPolicy/concurrentPolicy/' "$file" >"$scratch/kubernetes/word.yaml"
     sed 's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: "very"/' "$file" >"$scratch/kubernetes/kind.yaml"
     local broken
@@ -34,11 +34,11 @@ check_systemd() {
     said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=yes "$folder"/connect-cache{.service,.timer,-failure.service} 2>&1) || { echo "$said"; return 1; }
     echo "$said"
     [ -z "$said" ]
-    # That it would notice.
+    # The tool has to reject a broken service.
     sed 's/^Type=oneshot/Type=sometimes/; s/^LoadCredential=/LoadCredentials=/' "$folder/connect-cache.service" >"$folder/broken.service"
     said=$(systemd-analyze verify --man=no "$folder/broken.service" 2>&1) || true
     grep -q LoadCredentials <<<"$said"
-    # What reports a failure, by programs that show what they get.
+    # Run the command that reports a failure, with programs that print their arguments and input.
     mkdir "$folder/bin"
     printf '#!/bin/sh\necho "the journal of: $*"\n' >"$folder/bin/journalctl"
     printf '#!/bin/sh\necho "a mail: $*"\ncat\n' >"$folder/bin/mail"
@@ -48,12 +48,12 @@ check_systemd() {
     grep -q '^a mail: .* root$' <<<"$said"
     grep -q '^the journal of: --unit=connect-cache.service ' <<<"$said"
     systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' "$folder/connect-cache.timer")"
-    # In tenths; the default service has 96.
+    # The threshold is in tenths. A default service has an exposure of 9.6.
     systemd-analyze security --offline=true --threshold=15 --no-pager "$folder/connect-cache.service" | tee "$folder/security"
     echo "verified, $(sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\).*/exposure \1 of 10/p' "$folder/security")"
 }
 
-# Against GitHub's schema, and for what an attacker could use.
+# Checks the workflows by GitHub's schema, and for weaknesses.
 check_workflow() {
     python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
     python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never .github/workflows
@@ -61,7 +61,7 @@ check_workflow() {
     python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never packaging/examples/github-actions.yml
     sed 's/timeout-minutes: 60/timeout-hours: 1/' .github/workflows/release.yml >"$scratch/workflow/broken.yml"
     ! python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows "$scratch/workflow/broken.yml" || return 1
-    # What it has make do, make knows.
+    # make has to know the targets that the workflow uses.
     local words targets
     words=$(grep -oE 'make [a-z]+[a-z ]*' .github/workflows/release.yml | sed 's/^make //' | tr '\n' ' ')
     read -ra targets <<<"$words"

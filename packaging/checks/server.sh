@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A test server for the checks, and the main commands with it.
-# shellcheck disable=SC2154,SC2034 # packaging/check sets what they share
+# Starts a test server for the checks, and runs the main commands against it.
+# shellcheck disable=SC2154,SC2034 # packaging/check sets the shared variables
 
 # start_server FOLDER WORD...: starts the test server; its URL is in $url, its CA in FOLDER/ca.pem, a key
-# file in FOLDER/key. The checks that start one stop it by `kill $server`, or leave it to the end.
+# file in FOLDER/key. A check stops the server by `kill $server`; otherwise it ends with the check.
 start_server() {
     local folder=$1
     shift
@@ -21,7 +21,7 @@ start_server() {
     (umask 077; sed -n '2s/ .*//p' "$folder/out" >"$folder/key")
 }
 
-# expect STATUS WORD...: runs a command, and puts its output into $out and $err.
+# expect STATUS WORD...: runs a command, checks its exit status, and puts its output into $out and $err.
 expect() {
     local status=0
     "${@:2}" >"$scratch/out" 2>"$scratch/err" || status=$?
@@ -30,8 +30,8 @@ expect() {
     [ "$status" = "$1" ] || { echo "exit $status, not $1"; return 1; }
 }
 
-# main_job FOLDER WORD...: runs the program by these words over TLS: a list, a deletion, one that fails, and a
-# wrong CA.
+# main_job FOLDER WORD...: runs the program, which these words start, over TLS: a list, a deletion, a deletion that
+# fails, and a wrong CA.
 main_job() {
     local folder=$1
     shift

@@ -9,7 +9,7 @@ use argh_complete::Generator;
 
 const PROGRAM: &str = "connect-cache";
 
-/// How [`options`] names the kinds of values that can be completed without a request.
+/// The names in [`options`] of the kinds of values that can be completed without a request.
 const LANGUAGE: &str = "LANG";
 const SAVED_SERVER: &str = "NAME";
 const FILE: &str = "FILE";
@@ -29,7 +29,7 @@ const SAVED_SERVERS: &str = r#"
     sed -n 's/^    "\([^"\]*\)": {$/\1/p' "$folder/servers.json" 2>/dev/null
 "#;
 
-/// To be sourced, or put into a folder in which bash-completion looks for a program's name.
+/// Returns the completions for bash, to be sourced, or installed in a directory of bash-completion.
 pub fn bash() -> String {
     let program = program();
     let commands: Vec<&str> = program.commands.iter().map(|command| command.name).collect();
@@ -55,14 +55,14 @@ pub fn bash() -> String {
     .fold(template.to_owned(), |text, (mark, with)| replace(&text, &format!("@{mark}@"), with))
 }
 
-/// To be put on zsh's `fpath` as `_connect-cache`.
+/// Returns the completions for zsh, to be installed on its `fpath` as `_connect-cache`.
 pub fn zsh() -> String {
     let text = argh_complete::zsh::Zsh::generate(PROGRAM, &program());
     // The library's argument completes to nothing.
     let text = each_option(&text, FILE, "': :'", "':file:_files'");
     let text = each_option(&text, LANGUAGE, "': :'", &format!("':language:({LANGUAGES})'"));
     let text = each_option(&text, SAVED_SERVER, "': :'", "':server:_connect-cache_servers'");
-    // Without the equals sign `--option=value` is not understood.
+    // Without the equals sign, zsh would not complete `--option=value`.
     let text: String = text
         .lines()
         .map(|line| match line.split_once('[') {
@@ -73,7 +73,7 @@ pub fn zsh() -> String {
             _ => format!("{line}\n"),
         })
         .collect();
-    // Options are offered only after a hyphen if there is an argument to complete, here to nothing.
+    // With an argument to complete, here to nothing, zsh offers options only after a hyphen.
     let text = replace(&text, "        && return 0\n", "        '*:argument:{:}' \\\n        && return 0\n");
     let servers = format!(
         "_connect-cache_servers() {{\n    local -a servers=(${{(f)\"$(_connect-cache_saved)\"}})\n    \
@@ -82,12 +82,12 @@ pub fn zsh() -> String {
     replace(&text, "if [[ $funcstack[1]", &format!("{servers}if [[ $funcstack[1]"))
 }
 
-/// To be put into one of fish's folders for completions.
+/// Returns the completions for fish, to be installed in one of its directories for completions.
 pub fn fish() -> String {
     let text = argh_complete::fish::Fish::generate(PROGRAM, &program());
-    // `-x` came with fish 4; `-o` is understood by every version.
+    // Only fish 4 accepts `-x`, and every version accepts `-o`.
     let text = replace(&text, "commandline -xpc", "commandline -opc");
-    // The library offers files wherever a command is complete.
+    // The library offers files after every complete command.
     let text = each_option(&text, FILE, " -f ", " -F ");
     let text = each_option(&text, LANGUAGE, " -r ", &format!(" -r -a '{LANGUAGES}' "));
     let text = each_option(&text, SAVED_SERVER, " -r ", " -r -a '(__fish_connect-cache_saved)' ");
@@ -97,7 +97,7 @@ pub fn fish() -> String {
     )
 }
 
-/// The program with its commands, each with its own options and those of every command.
+/// Returns the program with its commands, each with its own options and the common ones.
 fn program() -> CommandInfoWithArgs {
     let version = FlagInfo {
         kind: FlagInfoKind::Switch,
@@ -111,14 +111,14 @@ fn program() -> CommandInfoWithArgs {
     program.flags = with_common([version]);
     for mut command in options::commands() {
         command.flags = with_common(options::flags(&command).map(copy));
-        // An ID cannot be completed, and is no file.
+        // The only argument is a task ID, which cannot be completed.
         command.positionals = &[];
         program.commands.push(SubCommandInfo { name: command.name, command });
     }
     program
 }
 
-/// These options and those of every command. They live as long as the program does.
+/// Returns these options and the common ones, which live as long as the program.
 fn with_common(own: impl IntoIterator<Item = FlagInfo<'static>>) -> &'static [FlagInfo<'static>] {
     let help = FlagInfo {
         kind: FlagInfoKind::Switch,
@@ -139,7 +139,7 @@ fn copy(flag: &FlagInfo<'static>) -> FlagInfo<'static> {
             FlagInfoKind::Switch => FlagInfoKind::Switch,
             FlagInfoKind::Option { arg_name } => FlagInfoKind::Option { arg_name },
         },
-        // Only the shells' texts are made of this, and they make no difference.
+        // This makes no difference to the completions.
         optionality: Optionality::Optional,
         long: flag.long,
         short: flag.short,
@@ -148,14 +148,14 @@ fn copy(flag: &FlagInfo<'static>) -> FlagInfo<'static> {
     }
 }
 
-/// The text in which `from` is replaced in the lines that define the options with this kind of value.
+/// Replaces `from` in each line that defines an option with this kind of value.
 fn each_option(text: &str, kind: &str, from: &str, to: &str) -> String {
     let program = program();
     let all = program.commands.iter().flat_map(|command| command.command.flags).chain(program.flags);
     let longs: Vec<&str> =
         all.filter(|flag| value(flag) == Some(kind)).map(|flag| flag.long.trim_start_matches('-')).collect();
     let is_defined_by = |line: &str| {
-        // By zsh's text without and with a short name, and by fish's.
+        // The first two forms are zsh's, without and with a short name, and the last is fish's.
         let defines = |long: &str| {
             [format!("'--{long}["), format!(",--{long}}}"), format!(" -l {long} ")]
                 .iter()
@@ -167,7 +167,7 @@ fn each_option(text: &str, kind: &str, from: &str, to: &str) -> String {
     text.lines().map(|line| change(line) + "\n").collect()
 }
 
-/// The kind of the option's value, if it has one.
+/// Returns the kind of the option's value, if it has one.
 fn value<'a>(flag: &FlagInfo<'a>) -> Option<&'a str> {
     match flag.kind {
         FlagInfoKind::Option { arg_name } => Some(arg_name),
@@ -175,7 +175,7 @@ fn value<'a>(flag: &FlagInfo<'a>) -> Option<&'a str> {
     }
 }
 
-/// The long and short names of these options, once each, separated by spaces.
+/// Returns the long and short names of these options, once each, separated by spaces.
 fn names<'a>(
     flags: impl IntoIterator<Item = &'a FlagInfo<'a>>,
     is_wanted: impl Fn(&FlagInfo) -> bool,
@@ -193,7 +193,7 @@ fn names<'a>(
     names.join(" ")
 }
 
-/// The text with `from` replaced. If there is no `from`, `argh_complete` has changed, and a person has to decide.
+/// Replaces `from`. Panics if there is none, since `argh_complete` must then have changed.
 fn replace(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "cannot replace {from:?} in the completions: there is none: {text}");
     text.replace(from, to)

@@ -79,7 +79,7 @@ fn exit_statuses() -> String {
     ExitStatus::ALL.into_iter().map(entry).collect()
 }
 
-/// A description in sentence case: argh accepts only descriptions that start in lower case.
+/// Returns a description in sentence case. argh accepts only descriptions that start in lower case.
 fn sentence(text: &str) -> String {
     let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
     prose(&(first.to_uppercase() + rest))
