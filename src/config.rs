@@ -12,7 +12,7 @@ pub struct Config {
     pub server: ServerUrl,
     /// The API key. Runtime caches require an administrator's.
     pub key: ApiKey,
-    /// Whose certificates to trust. Default: [`Trust::Store`].
+    /// The certificates to trust. Default: [`Trust::Store`].
     pub trust: Trust,
     /// The certificate to show to servers that ask for one. Default: none.
     pub client_certificate: Option<ClientCertificate>,

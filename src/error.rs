@@ -1,4 +1,4 @@
-//! What can go wrong: a configuration that cannot be used, and a request that failed.
+//! Errors: a configuration that cannot be used, and a request that failed.
 
 use std::fmt;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl From<InvalidConfig> for String {
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failed request: what was attempted, and what came back.
+/// A failed request: the attempt and the cause.
 ///
 /// `Display` contains no secret. It may contain text from the server as it came, control characters included.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Error {
     /// What was attempted.
     pub attempt: Attempt,
-    /// What came back.
+    /// The cause.
     pub kind: ErrorKind,
     /// The pause that the server asked for in `Retry-After`.
     pub retry_after: Option<Duration>,
@@ -96,7 +96,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// What came back instead of the expected reply. Each cause with advice of its own is a variant.
+/// The cause of a failure. Each cause with its own advice is a variant.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -345,7 +345,7 @@ impl Error {
             }
     }
 
-    /// Reports whether a gateway may have lost patience with a request that the server held.
+    /// Reports whether a gateway may have timed out while the server held a request.
     pub(crate) fn is_lost_while_held(&self) -> bool {
         self.sent && self.kind.status().map_or(self.kind.is_lost(), |status| matches!(status, 502 | 504))
     }

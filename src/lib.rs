@@ -31,7 +31,7 @@
 //!
 //! # Errors
 //!
-//! [`InvalidConfig`] precedes any request. [`Error`] says what a request attempted and what came back;
+//! [`InvalidConfig`] precedes any request. [`Error`] says what a request attempted and why it failed;
 //! [`Outcome`] says what happened to a cache, even if replies were lost.
 
 mod api_key;

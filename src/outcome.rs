@@ -53,7 +53,7 @@ impl Status {
 
 /// How a deletion ended.
 #[derive(Debug)]
-#[must_use = "only the outcome tells whether the cache is gone"]
+#[must_use = "only the outcome says whether the cache is gone"]
 #[non_exhaustive]
 pub struct Outcome {
     /// What happened to the cache.

@@ -1,23 +1,23 @@
 //! Finds out whether a cache is there.
 //!
-//! | the dry run gets | the list, read after it | this server's dry run | the cache is |
+//! | reply to the dry run | the list, read after it | this server's dry runs | the cache is |
 //! | --- | --- | --- | --- |
 //! | 404, code 4 | is not read | | gone |
 //! | 200 | has its row | | there |
-//! | 200 | does not have its row | tells | what a second dry run says: 404 with code 4 gone, 200 there |
-//! | 200 | does not have its row | does not tell | gone if its row was in an earlier list of this run or its image is exactly `Local`, else not known |
+//! | 200 | does not have its row | are conclusive | gone if a second dry run gets 404 with code 4, there if it gets 200 |
+//! | 200 | does not have its row | are not conclusive | gone if its row was in an earlier list of this run or its image is exactly `Local`, else not known |
 //! | 200 | does not have its row, or cannot be read | not known | not known |
 //! | anything else | is not read | | not known |
 //!
-//! A dry run goes first: a gateway may serve a stale list, but never a stale answer to a DELETE. Newer servers
-//! accept the dry run of a cache that does not exist. Whether a server's dry run tells is learned when it is
-//! needed, once per run, by the dry run of a cache that cannot exist. A list that cannot be read does not count
-//! against a dry run that tells.
+//! A dry run goes first: a gateway may serve a stale list, but never a stale reply to a DELETE. The dry runs of a
+//! server are conclusive if it refuses those of caches that do not exist; newer servers accept them. The dry run of a
+//! cache that cannot exist determines which of them is true, once per run and only if needed. A list that cannot be
+//! read does not count against a conclusive dry run.
 //!
-//! Assumptions, since no public source settles them: a server whose dry run does not tell lists every cache
-//! (older servers, which may leave some out, tell), and names `Local` exactly so. Sources: connectapi's pull
-//! request 318 and rsconnect-python's tests until 2025-08 for dry runs that tell; rsconnect-python's commit
-//! 9f4ceb9e and its issue 746 for those that do not.
+//! Two assumptions have no public source: a server without conclusive dry runs lists every cache (older servers, which
+//! may leave some out, have conclusive ones), and it spells `Local` exactly so. Sources: connectapi's pull request 318
+//! and rsconnect-python's tests until 2025-08 for conclusive dry runs; rsconnect-python's commit 9f4ceb9e and its issue
+//! 746 for the others.
 
 use std::time::{Duration, Instant};
 
@@ -39,11 +39,11 @@ pub(crate) enum Presence {
 /// The answer to the question, with its evidence.
 pub(crate) struct Finding {
     pub(crate) presence: Presence,
-    /// Whether a dry run of the cache was accepted: it was there, if dry runs tell.
+    /// Whether a dry run of the cache was accepted, which proves that it was there if dry runs are conclusive.
     pub(crate) accepted: bool,
     /// Whether a list had its row.
     pub(crate) listed: bool,
-    /// The request that failed, or that said that there is no such cache.
+    /// The error of the request that failed, or of the dry run of a cache that does not exist.
     pub(crate) error: Option<Error>,
 }
 
@@ -55,7 +55,7 @@ struct Evidence {
     second_dry_run: Option<DryRun>,
 }
 
-/// What a dry run of the cache got.
+/// The reply to a dry run of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DryRun {
     /// 404 with code 4.
@@ -85,8 +85,9 @@ enum Next {
     Answer(Presence),
 }
 
-/// Returns the next request or the answer, by the table above. `listed` is whether a missing row proves that the
-/// cache is gone if dry runs do not tell: it was in an earlier list, or the list would spell its name in the same way.
+/// Returns the next request or the answer, by the table above. `listed` says whether a missing row proves that the
+/// cache is gone if dry runs are not conclusive: it was in an earlier list, or the list would spell its name in the
+/// same way.
 fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
     use Presence::{Gone, NotKnown, There};
 
@@ -120,7 +121,7 @@ fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
 /// The question whether a cache is there: a job of up to four requests, each retried like any other.
 pub(crate) struct Question<'a> {
     cache: &'a RuntimeCache,
-    /// Whether a row in an earlier list of this run is good enough.
+    /// Whether a row in an earlier list of this run is sufficient.
     trusts_earlier_list: bool,
     evidence: Evidence,
     /// The image's name as the dry run's reply spells it. It may help to find a row, but does not prove that
@@ -194,7 +195,7 @@ impl<'a> Question<'a> {
             Next::DryRun => self.evidence.dry_run = Some(dry_run),
             Next::SecondDryRun => self.evidence.second_dry_run = Some(dry_run),
             Next::List => self.evidence.row = Some(Row::Unreadable),
-            // The client has already recorded that dry runs tell.
+            // The client has already recorded that dry runs are conclusive.
             Next::Calibration if no_such_cache => return,
             Next::Calibration => run.client.learn_dry_runs(DryRuns::NotKnown),
             Next::Answer(_) => {}
@@ -260,7 +261,7 @@ impl Job for Question<'_> {
 mod tests {
     use super::*;
 
-    /// The table at the top of this file, row by row: dry run, row, dry runs, listed before, second dry run.
+    /// Compares `next` with each row of the table at the top of this file.
     #[test]
     fn answers_by_the_table_of_evidence() {
         use DryRun::{Accepted, NoSuchCache, Unusable};

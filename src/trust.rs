@@ -1,4 +1,4 @@
-//! Whose certificates are trusted.
+//! Selects the certificates to trust.
 
 use std::env;
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ const SYSTEM_STORES: [&str; 7] = [
 /// The largest file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Whose certificates to trust.
+/// The certificates to trust.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Trust {
@@ -39,7 +39,7 @@ pub enum Trust {
         /// One or more `CERTIFICATE` sections.
         pem: Vec<u8>,
     },
-    /// Any certificate. Whoever answers gets the API key.
+    /// Any certificate. Any server that answers gets the API key.
     Insecure,
 }
 

@@ -151,7 +151,7 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
     }
 }
 
-/// By Connect's error code (API reference, "Error codes").
+/// Returns the next step by Connect's error code (API reference, "Error codes").
 fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
     use Attempt::{
         CheckRuntimeCache, DeleteRuntimeCache, ListContent, ListPythonInstallations, ListRInstallations,

@@ -1,4 +1,4 @@
-//! Parses arguments as people write them, and brings them into the form that argh accepts.
+//! Parses arguments as people write them, and converts them to the form that argh accepts.
 //!
 //! People write `--option=value`, `-lR`, `-dy`, and options before and after the command. argh accepts only
 //! `--option value` after it. This module rejects everything that argh would reject, in one line without values, since
@@ -10,17 +10,17 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs, Optionality};
 
 use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
 
-/// What the arguments request.
-pub enum Asked {
+/// The action that the arguments request.
+pub enum Invocation {
     /// Run a command.
     Run(Box<Common>, Command),
-    /// All help on a command, or on the program.
+    /// Print all help on a command, or on the program.
     Help(Option<&'static str>),
-    /// One screen of help on a command.
+    /// Print one screen of help on a command.
     Brief(CommandInfoWithArgs),
-    /// The program's version.
+    /// Print the program's version.
     Version,
-    /// Nothing at all.
+    /// There are no arguments.
     Nothing,
 }
 
@@ -34,7 +34,7 @@ pub struct Misused {
 }
 
 /// Parses the arguments after the program's name.
-pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, Misused> {
     let mut words = Vec::new();
     for arg in args {
         match arg.into_string() {
@@ -45,11 +45,11 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, Misused> {
         }
     }
     if words.is_empty() {
-        return Ok(Asked::Nothing);
+        return Ok(Invocation::Nothing);
     }
     let mut sorted = Sorted::default();
     sorted.sort(&words).map_err(|problem| Misused { problem, command: sorted.command_name() })?;
-    sorted.asked().map_err(|problem| Misused { problem, command: sorted.command_name() })
+    sorted.invocation().map_err(|problem| Misused { problem, command: sorted.command_name() })
 }
 
 /// The arguments in the form that argh accepts.
@@ -224,16 +224,16 @@ impl<'a> Sorted<'a> {
         }
     }
 
-    fn asked(&mut self) -> Result<Asked, String> {
+    fn invocation(&mut self) -> Result<Invocation, String> {
         if self.help || self.brief {
             return Ok(match self.command.take_if(|_| !self.help) {
-                Some(command) => Asked::Brief(command),
-                None => Asked::Help(self.command_name()),
+                Some(command) => Invocation::Brief(command),
+                None => Invocation::Help(self.command_name()),
             });
         }
         if self.version {
             return match self.command {
-                None => Ok(Asked::Version),
+                None => Ok(Invocation::Version),
                 Some(_) => Err("--version must come after the command".to_owned()),
             };
         }
@@ -263,15 +263,15 @@ impl<'a> Sorted<'a> {
         // argh should find no error here. If it does, its message may contain a value.
         let refused = |_| "these options cannot be used together".to_owned();
         let common = Common::from_args(&[], &self.common_args).map_err(refused)?;
-        Ok(Asked::Run(Box::new(common), parsed.map_err(refused)?))
+        Ok(Invocation::Run(Box::new(common), parsed.map_err(refused)?))
     }
 }
 
 /// Returns a suggestion from `names` for a misspelled `word`, in parentheses, or nothing.
 fn similar(word: &str, names: &[&str]) -> String {
     let slip = names.iter().find(|name| is_slip(word.as_bytes(), name.as_bytes()));
-    let begun: Vec<&&str> = names.iter().filter(|name| word.len() > 3 && name.starts_with(word)).collect();
-    let only = if begun.len() == 1 { begun.first().copied() } else { None };
+    let longer: Vec<&&str> = names.iter().filter(|name| word.len() > 3 && name.starts_with(word)).collect();
+    let only = if longer.len() == 1 { longer.first().copied() } else { None };
     slip.or(only).map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
@@ -294,13 +294,13 @@ mod tests {
     use super::*;
     use crate::cli::options::Secret;
 
-    fn asked(line: &str) -> Result<Asked, String> {
+    fn invocation(line: &str) -> Result<Invocation, String> {
         parse(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
     }
 
     fn ran(line: &str) -> (Box<Common>, Command) {
-        match asked(line) {
-            Ok(Asked::Run(common, command)) => (common, command),
+        match invocation(line) {
+            Ok(Invocation::Run(common, command)) => (common, command),
             Ok(_) => panic!("{line}: not a command"),
             Err(problem) => panic!("{line}: {problem}"),
         }
@@ -350,14 +350,17 @@ mod tests {
             ("-s x delete -l R --help", Some("delete")),
             ("task help", Some("task")),
         ] {
-            assert!(matches!(asked(line), Ok(Asked::Help(found)) if found == topic), "{line}");
+            assert!(matches!(invocation(line), Ok(Invocation::Help(found)) if found == topic), "{line}");
         }
         for line in ["delete -h", "-h delete", "delete -dh"] {
-            assert!(matches!(asked(line), Ok(Asked::Brief(command)) if command.name == "delete"), "{line}");
+            assert!(
+                matches!(invocation(line), Ok(Invocation::Brief(command)) if command.name == "delete"),
+                "{line}"
+            );
         }
-        assert!(matches!(asked("--version"), Ok(Asked::Version)));
-        assert!(matches!(asked("-V"), Ok(Asked::Version)));
-        assert!(matches!(asked(""), Ok(Asked::Nothing)));
+        assert!(matches!(invocation("--version"), Ok(Invocation::Version)));
+        assert!(matches!(invocation("-V"), Ok(Invocation::Version)));
+        assert!(matches!(invocation(""), Ok(Invocation::Nothing)));
     }
 
     #[test]
@@ -398,7 +401,7 @@ mod tests {
             ("list --json=secret", "--json takes no value"),
             ("list --help=secret", "unknown option --help"),
         ] {
-            let problem = asked(line).err().unwrap_or_else(|| panic!("{line} is understood"));
+            let problem = invocation(line).err().unwrap_or_else(|| panic!("{line} is understood"));
             assert!(problem.contains(says), "{line}: {problem}");
             assert!(!problem.contains("secret") || says.contains("secret"), "{line}: {problem}");
             assert!(
@@ -442,7 +445,7 @@ mod tests {
                 if swapped { [common, command].concat() } else { [command, common].concat() }
             };
             let read = |forms| match parse(words(forms).into_iter().map(OsString::from)) {
-                Ok(Asked::Run(common, command)) => Ok(format!("{common:?} {command:?}")),
+                Ok(Invocation::Run(common, command)) => Ok(format!("{common:?} {command:?}")),
                 Ok(_) => Err("not a command".to_owned()),
                 Err(misused) => Err(misused.problem),
             };

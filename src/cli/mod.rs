@@ -21,7 +21,7 @@ mod settings;
 
 use connect_cache::ExitStatus;
 
-use arguments::{Asked, Misused};
+use arguments::{Invocation, Misused};
 use options::{Command, Common};
 use output::Output;
 use session::Session;
@@ -32,20 +32,20 @@ pub(crate) fn run() -> ExitStatus {
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
     match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Asked::Run(common, command)) => run_command(&common, &command, &output),
-        Ok(Asked::Help(topic)) => {
+        Ok(Invocation::Run(common, command)) => run_command(&common, &command, &output),
+        Ok(Invocation::Help(topic)) => {
             output.print(&help::help(topic));
             output.finish(ExitStatus::Success)
         }
-        Ok(Asked::Brief(command)) => {
+        Ok(Invocation::Brief(command)) => {
             output.print(&help::brief(&command));
             output.finish(ExitStatus::Success)
         }
-        Ok(Asked::Version) => {
+        Ok(Invocation::Version) => {
             output.print(concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n"));
             output.finish(ExitStatus::Success)
         }
-        Ok(Asked::Nothing) => {
+        Ok(Invocation::Nothing) => {
             help::help(None).lines().for_each(|line| output.note(line));
             ExitStatus::Usage
         }

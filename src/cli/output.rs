@@ -1,4 +1,4 @@
-//! What people and scripts read. Results go to standard output, everything else to standard error.
+//! The output for people and scripts. Results go to standard output, everything else to standard error.
 
 use std::env;
 use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
@@ -23,10 +23,10 @@ pub(crate) struct Output {
 }
 
 struct State {
-    /// When the time that the live line shows began.
+    /// The start of the time that the live line shows.
     started_at: Instant,
     live_line_shown: bool,
-    /// Whether the reader of standard output is gone: what it misses is not worth a message.
+    /// Whether the reader of standard output has closed it. Later results are dropped without a message.
     reader_gone: bool,
     write_error: Option<io::Error>,
     /// The deprecated endpoints that were reported.
@@ -48,7 +48,7 @@ impl Output {
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Reports whether a person watches standard error.
+    /// Reports whether standard error is a terminal and --quiet is not set.
     pub(crate) fn interactive(&self) -> bool {
         self.terminal && !self.quiet
     }
@@ -58,7 +58,7 @@ impl Output {
         self.terminal && self.verbose == 0
     }
 
-    /// Starts the time that the live line shows anew.
+    /// Restarts the time that the live line shows.
     pub(crate) fn restart_clock(&self) {
         self.state().started_at = Instant::now();
     }
@@ -117,7 +117,7 @@ impl Output {
         let _ = io::stderr().write_all(question.as_bytes());
     }
 
-    /// Shows the live line if a person watches: what is happening, and since when.
+    /// Shows the current activity and its duration on the live line, if the terminal allows it and --quiet is not set.
     pub(crate) fn live(&self, text: &str) {
         if self.controls && !self.quiet {
             let mut state = self.state();
@@ -129,7 +129,7 @@ impl Output {
         }
     }
 
-    /// Shows what the client does.
+    /// Reports an event of the client, as far as --verbose and --quiet allow.
     pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Retrying { error, delay, .. } => {
@@ -192,7 +192,7 @@ impl State {
     }
 }
 
-/// Returns a header's value without anything as good as a key: cookies, and the query of a redirect.
+/// Returns a header's value without anything that may grant access: cookies, and the query of a redirect.
 fn without_credentials(name: &str, value: &str) -> String {
     match name {
         "set-cookie" => format!("{}=***", value.split_once('=').map_or("", |(name, _)| name)),

@@ -6,7 +6,7 @@ use connect_cache::{Client, Installation, Result, RuntimeCache};
 
 use super::glob;
 
-/// The words that select caches; `None` selects any.
+/// The filters; `None` matches any cache.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     /// A language, in any case.
@@ -22,7 +22,8 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The ones of `caches` that these words select, in order; the server's answers select among them.
+    /// Returns the caches that match the filters, sorted. `orphaned` and `unused` need replies of the server, and are
+    /// applied later.
     pub(crate) fn of(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
         caches.retain(|cache| self.selects(cache));
         caches.sort_by(order);
@@ -40,20 +41,20 @@ impl Selection {
     }
 }
 
-/// By language, version and image.
+/// Compares caches by language, version and image.
 fn order(a: &RuntimeCache, b: &RuntimeCache) -> Ordering {
     (a.language.cmp(&b.language))
         .then_with(|| by_version(&a.version, &b.version))
         .then_with(|| a.image_name.cmp(&b.image_name))
 }
 
-/// Part by part, numbers as numbers: 3.9.1 comes before 3.10.0.
+/// Compares versions part by part, and numbers as numbers: 3.9.1 comes before 3.10.0.
 fn by_version(a: &str, b: &str) -> Ordering {
     let part = |text: &str| (text.parse::<u64>().map_or(u64::MAX, |number| number), text.to_owned());
     a.split('.').map(part).cmp(b.split('.').map(part))
 }
 
-/// The orphaned caches, and why others are not called so.
+/// The orphaned caches, and notes on caches that do not count as orphaned.
 pub(crate) struct Orphans {
     pub(crate) caches: Vec<RuntimeCache>,
     pub(crate) notes: Vec<String>,

@@ -1,4 +1,4 @@
-//! What a command works with.
+//! The client and the output of a command.
 
 use connect_cache::{Client, Error, ExitStatus, ServerUrl};
 
@@ -19,7 +19,7 @@ impl Session {
     /// Opens a session as the common options say. The error is for people.
     pub(crate) fn open(common: &Common) -> Result<Self, String> {
         let output = Output::new(common.quiet, common.verbose);
-        let settings = settings::settle(common, output.interactive())?;
+        let settings = settings::from_options(common, output.interactive())?;
         if let Some(note) = &settings.note {
             output.note(note);
         }
@@ -41,7 +41,7 @@ impl Session {
         format!("connect-cache {words}{}", self.repeated)
     }
 
-    /// Starts the clocks anew, since the time that a person took to answer does not count.
+    /// Restarts the clocks after a prompt, since the time that a person took to answer does not count.
     pub(crate) fn restart_clocks(&self) {
         self.client.restart_clock();
         self.output.restart_clock();

@@ -16,7 +16,7 @@ const MAX_RETRIES: u32 = 100;
 /// How long to follow tasks by default: a day.
 const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
 
-/// What the common options and the environment amount to.
+/// The settings of a run, from the common options and the environment.
 pub(crate) struct Settings {
     pub(crate) config: Config,
     /// Which server is used, if nothing named it.
@@ -27,8 +27,8 @@ pub(crate) struct Settings {
 /// How often the live line shows the time to a person.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Settles the common options. The error is for people.
-pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, String> {
+/// Returns the settings. The error is for people.
+pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Settings, String> {
     let mut warnings = Vec::new();
     let address = match &common.server {
         None if common.name.is_none() => variable("CONNECT_SERVER")?,
@@ -53,7 +53,7 @@ pub(crate) fn settle(common: &Common, interactive: bool) -> Result<Settings, Str
         }
         _ => None,
     };
-    // No variable counts beside a saved server, so that no server gets what is meant for another.
+    // Variables are ignored with a saved server, so that no server gets the key of another.
     let variables = saved.is_none();
     let key = match key(common, variables, &mut warnings)? {
         Some(key) => key,
@@ -202,7 +202,7 @@ fn is_readable_by_all(_: &Path) -> bool {
 }
 
 /// Returns the trust: by flags, else by variables, if they count, else the saved server's. A CA named by a flag is
-/// used whatever the rest says.
+/// used regardless of the other settings.
 fn trust(common: &Common, variables: bool, saved: Option<&SavedServer>) -> Result<Trust, String> {
     // A file that is named must be valid even if it is not used.
     let named = match &common.cacert {

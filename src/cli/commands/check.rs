@@ -6,12 +6,12 @@ use crate::cli::options::Check;
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 
-/// What was found out before the first failure.
+/// The findings before the first failure.
 #[derive(Default)]
 struct Findings {
     ok: bool,
     server: String,
-    /// Whose certificates are trusted; null over plain http.
+    /// The source of the trusted certificates; null over plain http.
     trust: Option<String>,
     version: Option<String>,
     user: Option<String>,
@@ -84,7 +84,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
 
     findings.trust = client.trust_source().map(str::to_owned);
     let settings = client.server_settings().map_err(|error| match &error.kind {
-        // Whoever refuses the key has been reached.
+        // A server that refuses the key is reachable.
         _ if error.exit_status() == ExitStatus::Denied => failed("the key is accepted")(error),
         ErrorKind::Certificate(_) => {
             let trust = findings.trust.as_deref().unwrap_or_default();
@@ -135,7 +135,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     findings.caches = Some(number);
     passed(&format!("runtime caches can be managed: there are {number}"));
 
-    // Some gateways block DELETE, or strip its body. No cache has this version, and this is a dry run of it.
+    // Some gateways block DELETE, or strip its body. This is a dry run, of a version that no cache has.
     match client.check_runtime_cache(&RuntimeCache::new("R", "0.0.0", "Local")) {
         Err(error) if !error.is_no_such_cache() => Err(failed("DELETE requests get through")(error)),
         _ => {

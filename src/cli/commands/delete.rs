@@ -9,7 +9,7 @@ use crate::cli::session::Session;
 
 pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     let image_name = delete.image_name.as_deref().unwrap_or("Local");
-    // The server accepts any case, and spells them like this.
+    // The server accepts any case, and spells the languages like this.
     let known = ["Python", "R"].into_iter().find(|known| known.eq_ignore_ascii_case(&delete.language));
     let cache = RuntimeCache::new(known.unwrap_or(&delete.language), &delete.version, image_name);
     for (name, word) in

@@ -1,4 +1,4 @@
-//! What is told about a deletion: its progress and its outcome, as sentences.
+//! The messages about a deletion: its progress and its outcome, as sentences.
 
 use connect_cache::{Outcome, Progress, RuntimeCache, Status, TaskId};
 
@@ -59,7 +59,7 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
         Status::Running => {
             format!("timed out: deletion of {cache} is still running{}", resume.unwrap_or_default())
         }
-        // A dry run, whose outcome is the answer: nothing may be running.
+        // Only a dry run has such an outcome, so no task is running.
         Status::Unknown if !outcome.in_doubt && outcome.task_id.is_none() => match cause {
             Some(cause) => format!("cannot tell whether {cache} exists: {cause}"),
             None => format!(

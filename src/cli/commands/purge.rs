@@ -85,7 +85,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
     exit_status(&outcomes)
 }
 
-/// Returns what is wrong with the options together; `ask` tells whether a person has to confirm.
+/// Returns the error if the options cannot be combined. `ask` says whether a person has to confirm.
 fn misuse(options: &options::Purge, ask: bool) -> Option<&'static str> {
     let filtered = options.language.is_some()
         || options.version.is_some()
@@ -111,7 +111,7 @@ fn misuse(options: &options::Purge, ask: bool) -> Option<&'static str> {
     })
 }
 
-/// Returns what the deletion of these caches means for content.
+/// Returns the effect that the deletion of these caches has on content.
 fn impact(caches: &[RuntimeCache], usage: &ContentUsage) -> String {
     let number = caches.len();
     let plural = if number == 1 { "" } else { "s" };
@@ -126,7 +126,7 @@ fn impact(caches: &[RuntimeCache], usage: &ContentUsage) -> String {
     format!("{number} runtime cache{plural}{use_of_them}")
 }
 
-/// Shows the table of the selected caches and asks; only `y` and `yes` confirm.
+/// Shows the table of the selected caches and prompts. Only `y` and `yes` confirm.
 fn confirmed(table: &str, number: usize, session: &Session) -> bool {
     let these =
         if number == 1 { "this runtime cache".to_owned() } else { format!("these {number} runtime caches") };
@@ -142,7 +142,7 @@ fn confirmed(table: &str, number: usize, session: &Session) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Shows how a purge proceeds.
+/// Reports the progress of a purge.
 struct Purge<'a> {
     session: &'a Session,
     json: bool,
@@ -201,7 +201,7 @@ impl<'a> Purge<'a> {
                 lines.iter().for_each(|line| output.line(&format!("{cache}: {line}")));
             }
         }
-        // The summary counts the caches whose turn did not come: a line for each would bury the rest.
+        // The summary counts the caches that were not started, since a line for each would hide the other lines.
         if outcome.status != Status::NotStarted || outcome.cause.is_some() {
             messages::outcome(cache, outcome, self.session);
         }
@@ -210,7 +210,7 @@ impl<'a> Purge<'a> {
         }
     }
 
-    /// Names on a terminal what failed: the errors may have scrolled away.
+    /// Repeats on a terminal which caches failed, since the errors may have scrolled away.
     fn name_failures(&self) {
         if self.session.output.brief() && self.selected > 1 {
             self.failures.iter().for_each(|failure| self.session.output.note(failure));
@@ -248,7 +248,7 @@ fn summary(outcomes: &[Outcome]) -> String {
             count => parts.push(format!("{count} {words}")),
         }
     }
-    // The deletions whose turn did not come, which are counted last, have an error without a cause.
+    // Deletions that the run did not get to, which are counted last, have an error without a cause.
     let why = outcomes.iter().find(|outcome| outcome.status == Status::NotStarted && outcome.cause.is_none());
     let why = why.and_then(|outcome| outcome.error.as_ref());
     format!("{}{}", parts.join(", "), why.map(|why| format!(": {why}")).unwrap_or_default())

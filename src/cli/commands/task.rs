@@ -44,8 +44,8 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
     status
 }
 
-/// Prints how the task stands, and returns the exit status. What it deletes is not known here, so an error of the
-/// task is a failure, whatever its code.
+/// Prints the state of the task, and returns the exit status. The cache that the task deletes is not known here, so an
+/// error of the task is a failure, whatever its code.
 fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) -> ExitStatus {
     let output = &session.output;
     if !finished {
