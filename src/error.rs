@@ -40,7 +40,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Error {
-    /// What was attempted.
+    /// The attempt that failed.
     pub attempt: Attempt,
     /// The cause.
     pub kind: ErrorKind,
@@ -52,11 +52,11 @@ pub struct Error {
     pub(crate) repeatable: bool,
     /// Whether a kept connection failed as soon as it was reused: the server had just closed it.
     pub(crate) stale: bool,
-    /// The proxy that the request went through, without credentials: it may be what failed.
+    /// The proxy that the request went through, without credentials. The proxy may have caused the failure.
     pub(crate) proxy: Option<Box<str>>,
 }
 
-/// What a request attempts. `Display` completes the sentence "cannot …".
+/// The purpose of a request. `Display` completes the sentence "cannot …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Attempt {
@@ -196,11 +196,11 @@ pub enum ErrorKind {
     },
     /// A reply that does not have the documented shape.
     Malformed {
-        /// What was expected.
+        /// The expected reply, in words.
         expected: &'static str,
-        /// Whether it is JSON at all.
+        /// Whether the reply is JSON.
         is_json: bool,
-        /// What is wrong with the reply.
+        /// The problem with the reply.
         problem: String,
         /// The start of the body.
         start: String,
@@ -245,7 +245,7 @@ pub enum CertificateProblem {
     Other(String),
 }
 
-/// What an error says about the request: the one classification behind exit statuses and outcomes.
+/// The classification of errors that determines exit statuses and outcomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The request did not reach the server.

@@ -27,7 +27,7 @@ const READ: &[&str] = &[
     "x-deprecated-endpoint",
 ];
 
-/// What the input starts with.
+/// The start of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Head {
     /// A head whose end has not arrived.
@@ -46,7 +46,7 @@ pub(crate) enum Head {
     },
 }
 
-/// A head that cannot be read. `Display` shows nothing of what the server sent.
+/// A head that cannot be read. `Display` shows nothing that the server sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadHead {
     pub(crate) problem: &'static str,
@@ -191,7 +191,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nA\r\n : b\r\n\r\n", "A:b\n"),
             // Blanks before a colon.
             ("HTTP/1.1 200 OK\r\nContent-Length \t: 3\r\n\r\n", "Content-Length:3\n"),
-            // What is not allowed in values and names.
+            // Characters that are not allowed in values and names.
             ("HTTP/1.1 200 OK\r\nA: b\x00c\x7f\rd\te\u{e9}\r\n\r\n", "A:b c  d\te\u{e9}\n"),
             ("HTTP/1.1 200 OK\r\nA B: c\r\n: d\r\nE\u{e9}: f\r\nG[1]: h\r\nI: j:k\r\n\r\n", "I:j:k\n"),
         ] {

@@ -24,7 +24,7 @@ pub enum Status {
     NotFound,
     /// The server, or a gateway in front of it, refused the request. No deletion started.
     Refused,
-    /// What happened to the cache is not known.
+    /// The outcome could not be determined.
     Unknown,
     /// The time ran out while the task was running.
     Running,
@@ -62,7 +62,7 @@ pub struct Outcome {
     pub task_id: Option<TaskId>,
     /// The task's code if it finished, else the API error's.
     pub code: Option<i64>,
-    /// What went wrong, in the server's words if there are any, or why the deletion's turn did not come.
+    /// The error in the server's words if it sent any, or the reason why the deletion was not started.
     pub error: Option<String>,
     /// The failed request that led to this outcome, if any.
     pub cause: Option<Error>,

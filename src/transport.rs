@@ -14,7 +14,7 @@ use crate::head::{self, Head, MAX_HEAD};
 const MAX_HEADERS: usize = 128;
 const MAX_CONNECT_HEADERS: usize = 20;
 
-/// What one agent observes and changes at the transport.
+/// The observations and changes of one agent at the transport.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     /// Whether any of the current request was handed to the connection.
@@ -27,7 +27,7 @@ pub(crate) struct Wire {
     refuses_basic: AtomicBool,
     /// Whether requests use a tunnel that a proxy opens on CONNECT.
     pub(crate) tunneled: bool,
-    /// For a proxy that takes requests in absolute form: what their targets start with.
+    /// The start of each target, for a proxy that takes requests in absolute form.
     pub(crate) origin: Option<String>,
 }
 

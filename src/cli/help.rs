@@ -63,7 +63,7 @@ pub fn brief(command: &CommandInfoWithArgs) -> String {
 
 /// Adds a command's usage, summary and options; if `brief`, the first clause of each description.
 fn start(text: &mut String, command: &CommandInfoWithArgs, brief: bool) {
-    // Brackets stay on one line with what they hold.
+    // Brackets stay on one line with the text in them.
     wrap(text, "Usage:".to_owned(), &usage(command).replace(" [", "\n["), '\n', 7);
     text.push_str(&format!("\n{}\n", command.description));
     for positional in command.positionals {

@@ -1,7 +1,7 @@
 //! The servers that rsconnect saved.
 //!
-//! Source: rsconnect-python's metadata module. Its `servers.json` is an object keyed by name. Only the fields of an entry
-//! show the kind of its server.
+//! Source: rsconnect-python's metadata module. Its `servers.json` is an object keyed by name. Only the fields of an
+//! entry show the kind of its server.
 
 use std::env;
 use std::io::ErrorKind::NotFound;

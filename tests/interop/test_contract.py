@@ -26,7 +26,7 @@ class Prism:
         self.log = self.service.log
 
     def violations(self):
-        """Returns the violations in the log. An undocumented status is only logged; any other violation fails the request."""
+        """Returns the logged violations. An undocumented status is only logged; any other violation fails the request."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if "Violation:" in line or "/prism/errors#" in line]
 

@@ -101,7 +101,8 @@ fn status_of(record: &Value) -> &str {
     record["status"].as_str().unwrap_or_default()
 }
 
-/// Compares a record with the server. `was_there` and `is_there` say whether the cache existed before and after the run.
+/// Compares a record with the server. `was_there` and `is_there` say whether the cache existed before and after the
+/// run.
 fn check_record(
     found: &mut Found,
     scenario: &Scenario,

@@ -1,4 +1,4 @@
-//! The commands, one file each, and what several of them share.
+//! The commands, one file each, and the functions that they share.
 
 pub(crate) mod check;
 pub(crate) mod delete;
