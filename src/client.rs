@@ -125,6 +125,18 @@ impl Client {
         self.trust_source.as_deref()
     }
 
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    pub(crate) fn cookies(&self) -> Jar {
+        self.cookies.borrow().clone()
+    }
+
+    pub(crate) fn set_cookies(&self, cookies: Jar) {
+        self.cookies.replace(cookies);
+    }
+
     /// Returns the time until [`Config::timeout`].
     pub(crate) fn time_left(&self) -> Duration {
         self.config.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.elapsed()))
@@ -194,14 +206,12 @@ impl Client {
             let mut items = Items::default();
             progress(0);
             let reply = self.perform(request, Some(&mut |part| items.take(part, progress)))?;
-            items.finish().map_err(|problem| match problem {
-                Unreadable::Cut if !reply.framed => self.failure(request, ErrorKind::Lost(CUT.to_owned())),
-                problem => self.unreadable(request, &reply, problem),
-            })
+            items.finish().map_err(|problem| self.unreadable(request, &reply, problem))
         })
     }
 
-    fn with_retries<T>(&self, perform: &mut dyn FnMut() -> Result<T>) -> Result<T> {
+    /// Performs a request, retrying while that is safe and may succeed.
+    pub(crate) fn with_retries<T>(&self, perform: &mut dyn FnMut() -> Result<T>) -> Result<T> {
         let mut retry = Retry::default();
         loop {
             match perform() {
@@ -260,7 +270,7 @@ impl Client {
     }
 
     /// Sends a request once, and returns a complete, successful reply. A sink receives its body.
-    fn perform(&self, request: &Request, sink: Option<Sink<'_>>) -> Result<Reply> {
+    pub(crate) fn perform(&self, request: &Request, sink: Option<Sink<'_>>) -> Result<Reply> {
         let url = self.config.server.endpoint(&request.path);
         let outgoing = Outgoing {
             url: &url,
@@ -272,9 +282,7 @@ impl Client {
         let whole = self.limit(request)?;
         let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
         let mut limits = Limits { whole, connect, part: None };
-        let streamed = sink.is_some();
-        if streamed {
-            // The body may take as long as the run: only its pauses are limited.
+        if request.is_long {
             limits = Limits {
                 whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
                 connect: connect.or(whole),
@@ -296,10 +304,7 @@ impl Client {
             (self.observer)(Event::Deprecated { path, instead });
         }
         if (200..300).contains(&reply.status) {
-            return match !streamed && is_cut_short(&reply) {
-                true => Err(self.failure(request, ErrorKind::Lost(CUT.to_owned()))),
-                false => Ok(reply),
-            };
+            return Ok(reply);
         }
         let retry_after = reply.header("retry-after").and_then(seconds);
         let kind = match &self.config.proxy {
@@ -365,7 +370,7 @@ impl Client {
 
     /// Returns the error of a request that was sent. It names the proxy, which may have answered instead of
     /// Connect.
-    fn failure(&self, request: &Request, kind: ErrorKind) -> Error {
+    pub(crate) fn failure(&self, request: &Request, kind: ErrorKind) -> Error {
         let Request { attempt, repeatable, .. } = *request;
         let is_clear = matches!(
             kind,
@@ -380,8 +385,12 @@ impl Client {
     }
 
     /// Returns the error of a complete, successful reply that is not the expected one.
-    fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
+    pub(crate) fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
         let (is_json, problem) = match problem {
+            // The head states no length, so that only the JSON shows that the end was lost.
+            Unreadable::Cut if !reply.framed => {
+                return self.failure(request, ErrorKind::Lost(CUT.to_owned()));
+            }
             Unreadable::Unexpected(problem) => (true, format!("got something else: {problem}")),
             _ => (false, "got no JSON".to_owned()),
         };
@@ -395,11 +404,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
     }
-}
-
-/// Reports whether the end of a reply was lost, which only its JSON shows if the head does not state a length.
-fn is_cut_short(reply: &Reply) -> bool {
-    !reply.framed && matches!(Json::read(&reply.body), Err(Unreadable::Cut))
 }
 
 /// Explains a reply with any other status than success.

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use crate::error::Attempt;
-use crate::json::{Fields, Json};
+use crate::json::{Fields, Json, Unreadable};
+use crate::lines::Lines;
 use crate::objects::{self, Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
 use crate::request::{Endpoint, Request};
-use crate::{Client, ContentUsage, Error};
+use crate::{Client, ContentUsage, Error, ErrorKind};
 
 const RUNTIME_CACHES: &str = "v1/system/caches/runtime";
 /// The image name of caches for native execution.
@@ -112,7 +113,8 @@ pub(crate) struct PollTask<'a> {
 }
 
 impl Endpoint for PollTask<'_> {
-    type Reply = Task;
+    /// The task, and the lines of its output that were not passed on as they arrived.
+    type Reply = (Task, Vec<String>);
 
     fn request(&self) -> Request {
         let Self { id, first, wait } = self;
@@ -124,13 +126,14 @@ impl Endpoint for PollTask<'_> {
         }
     }
 
-    fn read(&self, reply: Fields) -> Result<Task, String> {
+    fn read(&self, mut reply: Fields) -> Result<Self::Reply, String> {
+        let lines = Task::output(&mut reply)?;
         let task: Task = reply.try_into()?;
         // A gateway may mix up replies: the end of another task must not count as the end of this one.
         if task.id != *self.id {
             return Err(format!("the state of task {}", task.id));
         }
-        Ok(task)
+        Ok((task, lines))
     }
 }
 
@@ -221,7 +224,7 @@ impl Client {
     ///
     /// let cache = connect_cache::RuntimeCache::new("R", "4.3.0", "Local");
     /// let task = client.delete_runtime_cache(&cache)?;
-    /// assert!(client.task(&task, 0, Duration::from_secs(20))?.finished);
+    /// assert!(client.task(&task, 0, Duration::from_secs(20), |_| {})?.finished);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId, Error> {
@@ -249,7 +252,8 @@ impl Client {
         self.send(&CheckRuntimeCache(cache)).map(|_| ())
     }
 
-    /// Returns the state of a task, with its output from line `first` on (`GET v1/tasks/{id}`).
+    /// Returns the state of a task, after calling `on_line` with each line of its output from line `first` on
+    /// (`GET v1/tasks/{id}`).
     ///
     /// The server holds its reply for `wait` (0 to 20 whole seconds) or until the task finishes. If a node of
     /// a cluster does not know the task, others are asked.
@@ -265,13 +269,45 @@ impl Client {
     /// use std::time::Duration;
     ///
     /// let id = client.delete_runtime_cache(&cache)?;
-    /// let task = client.task(&id, 0, Duration::from_secs(20))?;
-    /// assert_eq!(task.output[0], "Deleting runtime cache...");
+    /// let mut lines = Vec::new();
+    /// let task = client.task(&id, 0, Duration::from_secs(20), |line| lines.push(line.to_owned()))?;
+    /// assert_eq!(lines[0], "Deleting runtime cache...");
     /// assert!(task.finished && task.code == 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn task(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task, Error> {
-        self.send(&PollTask { id, first, wait })
+    pub fn task(
+        &self,
+        id: &TaskId,
+        first: u64,
+        wait: Duration,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<Task, Error> {
+        let mut poll = PollTask { id, first, wait };
+        self.with_retries(&mut || self.poll(&mut poll, &mut on_line))
+    }
+
+    /// Polls a task once, and calls `on_line` with each line of its output. Their number is added to `poll.first`,
+    /// even if the end of the reply is lost.
+    pub(crate) fn poll(&self, poll: &mut PollTask<'_>, on_line: &mut dyn FnMut(&str)) -> Result<Task, Error> {
+        let request = poll.request();
+        let mut lines = Lines::new(poll.id, self.secrets());
+        let mut number = 0;
+        let mut on_line = |line: &str| {
+            number += 1;
+            on_line(line);
+        };
+        let reply = self.perform(&request, Some(&mut |part| lines.take(part, &mut on_line)));
+        let task = reply.and_then(|reply| {
+            if lines.is_too_long() {
+                return Err(self.failure(&request, ErrorKind::TooLarge));
+            }
+            let read = lines.finish().and_then(|fields| poll.read(fields).map_err(Unreadable::Unexpected));
+            let (task, rest) = read.map_err(|problem| self.unreadable(&request, &reply, problem))?;
+            rest.iter().for_each(|line| on_line(line));
+            Ok(task)
+        });
+        poll.first = poll.first.saturating_add(number);
+        task
     }
 
     /// Returns the user that the key belongs to (`GET v1/user`).
@@ -362,7 +398,10 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn content_usage(&self, mut progress: impl FnMut(u64)) -> Result<ContentUsage, Error> {
-        let request = Request::get(Attempt::ListContent, "v1/content", "a list of content items");
+        let request = Request {
+            is_long: true,
+            ..Request::get(Attempt::ListContent, "v1/content", "a list of content items")
+        };
         self.count_items(&request, &mut progress)
     }
 }
@@ -382,13 +421,13 @@ mod tests {
         let read = |body: &[u8]| poll.read(fields(body)?);
         let full = br#"{"id":"a","output":["a","b"],"result":{"type":"","data":[1]},
                        "finished":true,"code":0,"error":"","last":2,"more":{}}"#;
-        let task = read(full).unwrap();
+        let (task, lines) = read(full).unwrap();
         assert_eq!(
-            (task.output, task.result.to_string().as_str()),
+            (lines, task.result.to_string().as_str()),
             (vec!["a".into(), "b".into()], r#"{"type":"","data":[1]}"#)
         );
         let bare = br#"{"id":"a","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
-        assert_eq!(read(bare).unwrap().error, "");
+        assert_eq!(read(bare).unwrap().0.error, "");
         for wrong in [
             r#"{"id":"a/../b","finished":true,"code":0,"last":0}"#,
             r#"{"id":"b","finished":true,"code":0,"last":0}"#,

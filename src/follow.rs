@@ -16,7 +16,7 @@ impl Client {
     /// Follows a task until it finishes. Each line of its output is reported once.
     ///
     /// A returned task that is not `finished` was still running at the end of the
-    /// [timeout](crate::Config::timeout). Its `output` holds only the last lines.
+    /// [timeout](crate::Config::timeout).
     ///
     /// ```
     /// # use connect_cache::{Client, Config, Progress};
@@ -77,10 +77,7 @@ impl<'a> Following<'a> {
         self.retry.succeeded();
         self.polls += 1;
         // If the count and the lines disagree, no line is shown twice.
-        self.first = task.last.max(self.first.saturating_add(task.output.len() as u64));
-        for line in &task.output {
-            run.report(self.cache, Progress::Line(line));
-        }
+        self.first = self.first.max(task.last);
         if run.client.config().heartbeat.is_some() {
             run.report(self.cache, Progress::Waiting);
         }
@@ -124,15 +121,17 @@ impl Job for Following<'_> {
     }
 
     /// Polls the task once.
-    fn step(self, run: &mut Run<'_>) -> Step<Self> {
+    fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
         let config = run.client.config();
         let wait = match run.alone {
             true => wait(self.polls, config.heartbeat, config.interval, run.max_wait, run.client.time_left()),
             false => 0,
         };
         let polled_at = Instant::now();
-        let poll = PollTask { id: &self.id, first: self.first, wait: Duration::from_secs(wait) };
-        match run.client.attempt(&poll) {
+        let mut poll = PollTask { id: &self.id, first: self.first, wait: Duration::from_secs(wait) };
+        let task = run.client.poll(&mut poll, &mut |line| run.report(self.cache, Progress::Line(line)));
+        self.first = poll.first;
+        match task {
             Ok(task) => self.answered(task, polled_at, run),
             Err(error) => self.failed(error, polled_at, wait, run),
         }

@@ -54,6 +54,7 @@ mod http;
 mod jobs;
 mod json;
 mod key_pair;
+mod lines;
 mod modular;
 mod objects;
 mod outcome;

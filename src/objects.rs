@@ -83,8 +83,6 @@ impl fmt::Display for TaskId {
 pub struct Task {
     /// The task's ID.
     pub id: TaskId,
-    /// The lines of output from the requested `first` on.
-    pub output: Vec<String>,
     /// The task's result; null for a deletion.
     pub result: Json,
     /// Whether the task has finished.
@@ -156,13 +154,15 @@ impl From<&RuntimeCache> for Json {
     }
 }
 
-/// Returns the object as the API has it.
-impl From<Task> for Json {
-    fn from(task: Task) -> Self {
-        let Task { id, output, result, finished, code, error, last } = task;
-        Self::object(vec![
+impl Task {
+    pub(crate) const OUTPUT: &str = "output";
+
+    /// Returns the object as the API has it, with these lines of output.
+    pub fn into_json(self, output: Vec<String>) -> Json {
+        let Task { id, result, finished, code, error, last } = self;
+        Json::object(vec![
             ("id", id.as_str().into()),
-            ("output", output.into()),
+            (Self::OUTPUT, output.into()),
             ("result", result),
             ("finished", finished.into()),
             ("code", code.into()),
@@ -170,22 +170,23 @@ impl From<Task> for Json {
             ("last", Json::Number(last.to_string())),
         ])
     }
+
+    /// Takes the lines of output from the object.
+    pub(crate) fn output(fields: &mut Fields) -> Result<Vec<String>, String> {
+        let line = |json| match json {
+            Json::Text(line) => Ok(line),
+            _ => Err(format!("`{}` is not a list of strings", Self::OUTPUT)),
+        };
+        fields.list(Self::OUTPUT)?.unwrap_or_default().into_iter().map(line).collect()
+    }
 }
 
 impl TryFrom<Fields> for Task {
     type Error = String;
 
     fn try_from(mut fields: Fields) -> Result<Self, String> {
-        let mut output = Vec::new();
-        for line in fields.list("output")?.unwrap_or_default() {
-            match line {
-                Json::Text(line) => output.push(line),
-                _ => return Err("`output` is not a list of strings".to_owned()),
-            }
-        }
         Ok(Self {
             id: task_id(&fields.required_text("id")?)?,
-            output,
             result: fields.take("result")?.unwrap_or(Json::Null),
             finished: fields.boolean("finished")?.ok_or("missing field `finished`")?,
             code: fields.integer("code")?,

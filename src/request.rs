@@ -25,12 +25,22 @@ pub(crate) struct Request {
     pub(crate) hold: Duration,
     /// Whether sending it twice does no more than sending it once.
     pub(crate) repeatable: bool,
+    /// Whether the reply may take as long as the run, so that only its pauses are limited.
+    pub(crate) is_long: bool,
     /// The expected reply, in words.
     pub(crate) expected: &'static str,
 }
 
 impl Request {
     pub(crate) fn get(attempt: Attempt, path: impl Into<String>, expected: &'static str) -> Self {
-        Self { attempt, path: path.into(), body: None, hold: Duration::ZERO, repeatable: true, expected }
+        Self {
+            attempt,
+            path: path.into(),
+            body: None,
+            hold: Duration::ZERO,
+            repeatable: true,
+            is_long: false,
+            expected,
+        }
     }
 }

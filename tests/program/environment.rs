@@ -115,6 +115,19 @@ fn runs_in_twenty_megabytes_of_address_space() {
 }
 
 #[test]
+fn prints_a_long_output_in_twenty_megabytes_of_address_space() {
+    // The reply has 24 MB.
+    let (number, line) = (240_000, "x".repeat(100));
+    let output = vec![format!("\"{line}\""); number].join(",");
+    let body =
+        format!(r#"{{"id":"a","output":[{output}],"finished":true,"code":0,"error":"","last":{number}}}"#);
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Task, Action::Reply { status: 200, headers: Vec::new(), body }));
+    let ran = run(&server, "ulimit -v 20480; exec \"$0\" task a --wait").exits(0).says("task a succeeded");
+    assert!(ran.stdout == format!("{line}\n").repeat(number), "{} bytes", ran.stdout.len());
+}
+
+#[test]
 fn reaches_a_server_over_ipv6_alone() {
     let server = Server::start(Config::default());
     // The namespace has a loopback interface of its own: nothing listens there, and IPv4 is gone.

@@ -1,8 +1,8 @@
-//! Following a task: how often it is polled, and when polling stops.
+//! Following a task: how often and for how long it is polled, and how its output arrives.
 
 use std::time::Duration;
 
-use connect_test_server::{Config, Endpoint, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
 
 use crate::support::{requests_to, run, server_with_tasks_of};
 
@@ -94,4 +94,53 @@ fn does_not_flood_the_server_without_an_interval() {
     let server = Server::start(Config { ignore_wait: true, plan, ..Config::default() });
     run(&server, "delete -l R -V 4.3.0 --interval 0 --timeout 2").exits(7);
     assert!(waits(&server).len() <= 24, "{}", waits(&server).len());
+}
+
+fn numbered_lines(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("line {number}")).collect()
+}
+
+#[test]
+fn prints_each_line_once_if_replies_break_off() {
+    let lines = numbered_lines(1000);
+    for cut in [Action::CloseInReply, Action::ResetInReply, Action::CutChunked, Action::CutUnframed] {
+        let plan = Plan { lines: lines.clone(), ..Plan::default() };
+        let server = Server::start(Config { plan, ..Config::default() });
+        server.fault(Fault::new(Endpoint::Task, cut.clone()).times(2));
+        run(&server, "delete -l R -V 4.3.0").exits(0).prints(&format!("{}\n", lines.join("\n")));
+        let polls = requests_to(&server, Endpoint::Task);
+        let first: Vec<usize> =
+            polls.iter().map(|poll| poll.param("first").unwrap().parse().unwrap()).collect();
+        // Every reply but the last stops halfway, and the next poll goes on from there.
+        assert!(first.len() == 3 && first.is_sorted() && first[0] == 0, "{cut:?}: {first:?}");
+        assert!(first[1] > 100 && first[2] > first[1] + 100, "{cut:?}: {first:?}");
+
+        let server = Server::start(Config {
+            plan: Plan { lines: lines.clone(), ..Plan::default() },
+            ..Config::default()
+        });
+        server.fault(Fault::new(Endpoint::Task, cut));
+        assert_eq!(
+            run(&server, "delete -l R -V 4.3.0 --json").exits(0).json()["output"],
+            serde_json::json!(lines)
+        );
+    }
+}
+
+#[test]
+fn prints_no_line_of_another_task() {
+    for task in [
+        r#"{"id":"b","output":["one"],"finished":true,"code":0,"error":"","last":1}"#,
+        r#"{"output":["one"],"id":"b","finished":true,"code":0,"error":"","last":1}"#,
+    ] {
+        let server = Server::start(Config::default());
+        let reply = Action::Reply { status: 200, headers: Vec::new(), body: task.into() };
+        server.fault(Fault::new(Endpoint::Task, reply));
+        run(&server, "task a --wait").exits(6).prints("").fails_with("the state of task b");
+    }
+    let server = Server::start(Config::default());
+    let task = r#"{"output":["one"],"id":"a","finished":true,"code":0,"error":"","last":1}"#;
+    let reply = Action::Reply { status: 200, headers: Vec::new(), body: task.into() };
+    server.fault(Fault::new(Endpoint::Task, reply));
+    run(&server, "task a --wait").exits(0).prints("one\n");
 }

@@ -27,19 +27,15 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
             Progress::Waiting => session.output.live(&format!("following task {id}")),
             _ => {}
         }),
-        false => {
-            let task = session.client.task(&id, 0, Duration::ZERO);
-            task.inspect(|task| task.output.iter().for_each(|line| on_line(line)))
-        }
+        false => session.client.task(&id, 0, Duration::ZERO, on_line),
     };
-    let mut task = match task {
+    let task = match task {
         Ok(task) => task,
         Err(error) => return session.fail(&error),
     };
-    task.output = lines;
     let status = conclude(&task, session);
     if options.json {
-        session.output.json(&task.into());
+        session.output.json(&task.into_json(lines));
     }
     status
 }
