@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 4096;
 const LONG_PAST: &str = "2020";
 
 /// Names and values, in the order in which the names were first set.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Jar(Vec<(String, String)>);
 
 impl Jar {

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Instant;
 
+use crate::cookies::Jar;
 use crate::{Client, Progress, RuntimeCache};
 
 /// The longest that Connect holds a poll, in seconds.
@@ -36,6 +37,15 @@ pub(crate) trait Batch {
     fn ended(&mut self, run: &mut Run<'_>, number: usize, end: <Self::Job as Job>::End);
 }
 
+/// A job that waits for its next step.
+struct Running<J> {
+    number: usize,
+    job: J,
+    due: Instant,
+    /// The cookies after its last step, which lead to the node that runs its task.
+    cookies: Jar,
+}
+
 /// Receives the progress of a cache's deletion, or of the only task.
 pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a;
 
@@ -43,7 +53,7 @@ pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a
 pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
     report: &'a mut Report<'a>,
-    /// The longest to ask a server to hold a poll, in seconds: a gateway may be less patient.
+    /// The longest to ask a server to hold a poll, in seconds: a gateway may allow less.
     pub(crate) max_wait: u64,
     /// Whether there is only one job, so that its polls may be held.
     pub(crate) alone: bool,
@@ -73,7 +83,7 @@ impl<'a> Run<'a> {
 
     /// Runs all jobs of a batch until they end, at most `max_running` at once.
     pub(crate) fn complete_all<B: Batch>(&mut self, batch: &mut B, max_running: usize) {
-        let mut running: Vec<(usize, B::Job, Instant)> = Vec::new();
+        let mut running: Vec<Running<B::Job>> = Vec::new();
         let mut started = 0;
         loop {
             // A new job takes its first step before the next one starts: after its result, or after the timeout, there
@@ -85,17 +95,20 @@ impl<'a> Run<'a> {
                     started += 1;
                     (started - 1, job)
                 }
-                None => match (0..running.len()).min_by_key(|&i| running[i].2) {
+                None => match (0..running.len()).min_by_key(|&i| running[i].due) {
                     Some(turn) => {
-                        let (number, job, due) = running.remove(turn);
+                        let Running { number, job, due, cookies } = running.remove(turn);
                         self.sleep_until(due, job.cache());
+                        self.client.set_cookies(cookies);
                         (number, job)
                     }
                     None => return,
                 },
             };
             match job.step(self) {
-                Step::Next(job, due) => running.push((number, job, due)),
+                Step::Next(job, due) => {
+                    running.push(Running { number, job, due, cookies: self.client.cookies() });
+                }
                 Step::End(end) => batch.ended(self, number, end),
             }
         }

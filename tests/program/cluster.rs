@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use connect_test_server::{Cache, Config, Effect, Endpoint, Plan, Server};
+use connect_test_server::{Action, Cache, Config, Effect, Endpoint, Fault, Plan, Server};
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
@@ -40,8 +40,6 @@ fn follows_a_deletion_on_its_node() {
 
 #[test]
 fn sends_the_current_cookies_of_the_server() {
-    use connect_test_server::{Action, Fault};
-
     let server = Server::start(Config::default());
     let reply = |cookies: &[&str]| Action::Reply {
         status: 200,
@@ -186,4 +184,19 @@ fn follows_the_tasks_of_other_nodes_after_a_restart() {
     assert_eq!(statuses[..2], ["4.0.0 unknown", "4.1.0 unknown"], "{stderr}");
     assert_eq!(caches(&server), ["R 4.0.0 Local", "R 4.1.0 Local"]);
     assert!(stderr.contains("4 deleted, 2 unknown"), "{stderr}");
+}
+
+#[test]
+fn keeps_the_cookies_of_other_tasks_if_one_is_lost() {
+    let server = cluster(Plan::lasting(Duration::from_secs(1)));
+    let lost = Action::error(404, 141, "no such task");
+    server.fault(Fault::new(Endpoint::Task, lost).skip(2));
+    run(&server, "purge --all -y --interval 0.1").exits(0).says("2 deleted");
+    let mut unknown: Vec<String> = requests_to(&server, Endpoint::Task)
+        .into_iter()
+        .filter(|poll| poll.status == Some(404))
+        .map(|poll| poll.path)
+        .collect();
+    unknown.dedup();
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
 }
