@@ -1,4 +1,4 @@
-//! The blocking client: what every request passes through.
+//! The blocking client, which sends every request.
 //!
 //! [`Client::attempt`] sends a request once, and handles the key, cookies, tracing and the reply.
 //! [`Client::retry_delay`] decides what is retried and when. The methods for each endpoint are in `endpoints.rs`,
@@ -58,22 +58,22 @@ pub struct Client {
     answered: Cell<bool>,
     /// Whether the next request uses a new connection.
     fresh_connection: Cell<bool>,
-    /// Whether the server's dry runs tell if a cache exists.
+    /// Whether the server's dry runs show that a cache exists.
     dry_runs: Cell<DryRuns>,
     /// The rows of every list in this run.
     listed: RefCell<Vec<RuntimeCache>>,
 }
 
-/// Whether a server's dry runs tell if a cache exists: newer servers accept those of missing caches.
+/// Whether a server's dry runs show that a cache exists: newer servers accept those of missing caches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DryRuns {
     /// Not tested yet.
     #[default]
-    NotLearned,
+    NotTested,
     /// The server answered the dry run of a missing cache by 404 with code 4.
-    Tell,
+    Conclusive,
     /// The server answered the dry run of a cache that cannot exist by 200.
-    DoNotTell,
+    Inconclusive,
     /// The server answered it in another way.
     NotKnown,
 }
@@ -155,7 +155,7 @@ impl Client {
         self.dry_runs.get()
     }
 
-    pub(crate) fn learn_dry_runs(&self, dry_runs: DryRuns) {
+    pub(crate) fn record_dry_runs(&self, dry_runs: DryRuns) {
         self.dry_runs.set(dry_runs);
     }
 
@@ -313,7 +313,7 @@ impl Client {
         };
         let error = Error { retry_after, ..self.failure(request, kind) };
         if error.attempt == Attempt::CheckRuntimeCache && error.is_no_such_cache() {
-            self.dry_runs.set(DryRuns::Tell);
+            self.dry_runs.set(DryRuns::Conclusive);
         }
         Err(error)
     }
@@ -333,7 +333,7 @@ impl Client {
         }
     }
 
-    /// Sends a request once, tells the observer, keeps the cookies, and masks the secrets in the reply.
+    /// Sends a request once, notifies the observer, keeps the cookies, and masks the secrets in the reply.
     fn exchange(
         &self,
         outgoing: &Outgoing<'_>,
@@ -460,8 +460,8 @@ fn start_of(body: &[u8]) -> String {
     line.chars().take(CHARS).collect()
 }
 
-/// Returns where a redirect from `url` leads, without the query, and if that is the same endpoint elsewhere,
-/// the server address to configure.
+/// Returns the target of a redirect from `url`, without the query, and if that is the same endpoint elsewhere,
+/// the server URL to configure.
 fn redirect(location: &str, url: &str) -> (String, Option<String>) {
     let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let (mut location, url) = (strip(location), strip(url));

@@ -1,4 +1,4 @@
-//! Which versions of R and Python content uses, counted while the list of content items arrives.
+//! Counts the content items that use each version of R and Python, while the list of items arrives.
 //!
 //! A large server lists tens of thousands of items of 2 to 4 KB each, so nothing but counts is kept.
 
@@ -100,7 +100,7 @@ pub(crate) struct Items {
     error: Option<Unreadable>,
 }
 
-/// What may come next in the list, apart from whitespace.
+/// The next part of the list, apart from whitespace.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Expected {
     #[default]

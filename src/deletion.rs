@@ -4,18 +4,18 @@
 //!
 //! | state | request | leads to |
 //! | --- | --- | --- |
-//! | `Send` | DELETE | `Follow`; refused, not found, not started; in doubt: `Ask` |
-//! | `Follow` | poll of the task | succeeded: deleted; timed out: running; failed or lost: `Ask` |
-//! | `Ask` | those of a [`Question`] | the outcome, by the reason for asking and the answer |
+//! | `Send` | DELETE | `Follow`; refused, not found, not started; in doubt: `Check` |
+//! | `Follow` | poll of the task | succeeded: deleted; timed out: running; failed or lost: `Check` |
+//! | `Check` | those of a [`Question`] | the outcome, by the reason for the check and its result |
 //!
 //! A DELETE is in doubt once any of it was sent and the reply is lost: it may or may not have started a task.
 //! It is never simply repeated. The question whether the cache is there resolves it, and likewise a task that
 //! failed or whose end was not seen:
 //!
-//! | asked because | gone | there | not known |
+//! | reason for the check | gone | there | not known |
 //! | --- | --- | --- | --- |
 //! | dry run | not found | would delete | unknown, or why the dry run failed |
-//! | DELETE in doubt | deleted or absent | for 5 s `Ask` again, then `Send`; else unknown | unknown |
+//! | DELETE in doubt | deleted or absent | for 5 s `Check` again, then `Send`; else unknown | unknown |
 //! | task failed | deleted, not found or absent | failed | failed if nothing was in doubt and the code is not 0, else unknown |
 //! | task lost | deleted or absent | unknown | unknown |
 //!
@@ -32,9 +32,9 @@ use crate::retry::Retry;
 use crate::{Client, Error, ErrorKind, Outcome, Progress, RuntimeCache, Status, TaskId};
 
 /// How long to wait for a cache in doubt to disappear before the DELETE is sent again: a task may be deleting it.
-const ASK_FOR: Duration = Duration::from_secs(5);
+const CHECK_FOR: Duration = Duration::from_secs(5);
 /// The time between two checks whether it has disappeared.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How much of a deletion to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ impl Client {
     /// assert!(outcomes.iter().all(|outcome| outcome.status == Status::Deleted));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "only the outcomes tell which caches are gone"]
+    #[must_use = "only the outcomes show which caches are gone"]
     pub fn delete_all(
         &self,
         caches: &[RuntimeCache],
@@ -178,7 +178,7 @@ struct History<'a> {
     lost_sends: Retry,
     /// Whether a DELETE was ever in doubt.
     in_doubt: bool,
-    /// Whether a dry run or a DELETE was accepted: this run saw the cache, if the server's dry runs tell.
+    /// Whether a dry run or a DELETE was accepted: this run saw the cache, if the server's dry runs are conclusive.
     accepted: bool,
     /// Whether a list had its row, perhaps in the spelling of a reply.
     listed: bool,
@@ -192,7 +192,7 @@ enum State<'a> {
         failed: Option<Error>,
     },
     Follow(Following<'a>),
-    Ask {
+    Check {
         question: Question<'a>,
         because: Because,
     },
@@ -204,7 +204,7 @@ enum Because {
     InDoubt {
         /// Why the reply to the DELETE was lost.
         lost: Error,
-        /// How long to ask again while the cache is there.
+        /// When to stop checking again while the cache is there.
         until: Option<Instant>,
         /// Whether the retries allow another DELETE after that.
         send_again: bool,
@@ -220,7 +220,7 @@ impl<'a> Deletion<'a> {
     fn new(cache: &'a RuntimeCache, mode: Mode) -> Self {
         let state = match mode {
             // A purge may trust the list that it began with.
-            Mode::DryRun => State::Ask {
+            Mode::DryRun => State::Check {
                 question: Question::new(cache).trusting_earlier_list(),
                 because: Because::DryRun,
             },
@@ -255,8 +255,8 @@ impl Job for Deletion<'_> {
                 Step::Next(following, due) => history.at(due, State::Follow(following)),
                 Step::End(followed) => history.followed(followed, run),
             },
-            State::Ask { question, because } => match question.step(run) {
-                Step::Next(question, due) => history.at(due, State::Ask { question, because }),
+            State::Check { question, because } => match question.step(run) {
+                Step::Next(question, due) => history.at(due, State::Check { question, because }),
                 Step::End(finding) => history.found(finding, because, run),
             },
         }
@@ -290,7 +290,7 @@ impl<'a> History<'a> {
             let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
             let pause = error.retry_after.filter(|&pause| pause <= longest).unwrap_or_default();
             let send_again = run.client.backoff(&mut self.lost_sends, &error).is_some();
-            return self.ask(pause, Because::InDoubt { lost: error, until: None, send_again });
+            return self.check(pause, Because::InDoubt { lost: error, until: None, send_again });
         }
         if error.is_no_such_cache() && self.in_doubt {
             return self.gone(run, None);
@@ -320,7 +320,7 @@ impl<'a> History<'a> {
             Followed::Lost(error) => Because::TaskLost(error),
         };
         run.report(Some(self.cache), Progress::Resolving);
-        self.ask(Duration::ZERO, because)
+        self.check(Duration::ZERO, because)
     }
 
     /// Decides by the second table above what the presence of the cache means.
@@ -380,10 +380,10 @@ impl<'a> History<'a> {
         run: &mut Run<'_>,
     ) -> Step<Deletion<'a>> {
         let (now, left) = (Instant::now(), run.client.time_left());
-        let until = until.unwrap_or(now + ASK_FOR);
+        let until = until.unwrap_or(now + CHECK_FOR);
         if now < until && !left.is_zero() {
             let because = Because::InDoubt { lost, until: Some(until), send_again };
-            return self.ask(ASK_AGAIN.min(left), because);
+            return self.check(CHECK_AGAIN.min(left), because);
         }
         if send_again && !left.is_zero() {
             run.report(Some(self.cache), Progress::SentAgain);
@@ -396,11 +396,11 @@ impl<'a> History<'a> {
     /// that failed.
     ///
     /// This run deleted the cache if it saw it before: in a list, or by a dry run or a DELETE that was accepted
-    /// by a server whose dry runs tell. Otherwise a failed task means that the cache was never there, unless an
+    /// by a server whose dry runs are conclusive. Otherwise a failed task means that the cache was never there, unless an
     /// earlier DELETE may have deleted it.
     fn gone(self, run: &Run<'_>, task: Option<(i64, String)>) -> Step<Deletion<'a>> {
-        let told = self.accepted && run.client.dry_runs() == DryRuns::Tell;
-        let seen = self.listed || told || run.client.was_listed(self.cache);
+        let proven = self.accepted && run.client.dry_runs() == DryRuns::Conclusive;
+        let seen = self.listed || proven || run.client.was_listed(self.cache);
         let code = task.as_ref().map(|(code, _)| *code);
         let outcome = match task {
             _ if seen => Outcome { code, ..Outcome::new(Status::Deleted) },
@@ -412,9 +412,9 @@ impl<'a> History<'a> {
         self.end(Outcome { still_there: Some(false), ..outcome })
     }
 
-    fn ask(self, delay: Duration, because: Because) -> Step<Deletion<'a>> {
+    fn check(self, delay: Duration, because: Because) -> Step<Deletion<'a>> {
         let question = Question::new(self.cache);
-        self.after(delay, State::Ask { question, because })
+        self.after(delay, State::Check { question, because })
     }
 
     fn after(self, delay: Duration, state: State<'a>) -> Step<Deletion<'a>> {

@@ -83,7 +83,7 @@ fn echoed_image(cache: &RuntimeCache, reply: &mut Fields) -> Result<(Option<Stri
     let differs = |name: &Option<String>, requested: &str| {
         name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(requested))
     };
-    // How image names are sanitized is not documented, so only `Local` can be told from the others.
+    // How image names are sanitized is not documented, so only `Local` can be distinguished from the others.
     let is_local = |image: &str| image == LOCAL;
     let other_image = names[2].as_ref().is_some_and(|name| is_local(name) != is_local(&cache.image_name));
     if differs(&names[0], &cache.language) || differs(&names[1], &cache.version) || other_image {
@@ -256,7 +256,7 @@ impl Client {
     /// (`GET v1/tasks/{id}`).
     ///
     /// The server holds its reply for `wait` (0 to 20 whole seconds) or until the task finishes. If a node of
-    /// a cluster does not know the task, others are asked.
+    /// a cluster does not know the task, the request goes to others.
     ///
     /// # Errors
     /// Code 141 if no node knows the task; 25 if `first` exceeds the number of lines.

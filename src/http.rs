@@ -272,7 +272,7 @@ impl Http {
         }
     }
 
-    /// Returns what an error of ureq means. Whether the request was sent is not inferred from the error, since the
+    /// Explains an error of ureq. Whether the request was sent is not inferred from the error, since the
     /// same errors occur in every phase.
     fn classify(&self, error: ureq::Error, limits: Limits) -> ErrorKind {
         let sent = self.wire.sent();

@@ -96,10 +96,10 @@ fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
         (Some(DryRun::NoSuchCache), ..) => Next::Answer(Gone),
         (Some(DryRun::Accepted), None, _) => Next::List,
         (Some(DryRun::Accepted), Some(Row::Listed), _) => Next::Answer(There),
-        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::NotLearned) => {
+        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::NotTested) => {
             Next::Calibration
         }
-        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::Tell) => {
+        (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::Conclusive) => {
             match evidence.second_dry_run {
                 None => Next::SecondDryRun,
                 Some(DryRun::NoSuchCache) => Next::Answer(Gone),
@@ -107,10 +107,10 @@ fn next(evidence: Evidence, dry_runs: DryRuns, listed: bool) -> Next {
                 Some(DryRun::Unusable) => Next::Answer(NotKnown),
             }
         }
-        (Some(DryRun::Accepted), Some(Row::Missing), DryRuns::DoNotTell) => {
+        (Some(DryRun::Accepted), Some(Row::Missing), DryRuns::Inconclusive) => {
             Next::Answer(if listed { Gone } else { NotKnown })
         }
-        (Some(DryRun::Accepted), Some(Row::Unreadable), DryRuns::DoNotTell) => Next::Answer(NotKnown),
+        (Some(DryRun::Accepted), Some(Row::Unreadable), DryRuns::Inconclusive) => Next::Answer(NotKnown),
         (Some(DryRun::Accepted), Some(Row::Missing | Row::Unreadable), DryRuns::NotKnown) => {
             Next::Answer(NotKnown)
         }
@@ -183,7 +183,7 @@ impl<'a> Question<'a> {
     fn calibrate(&self, run: &Run<'_>) -> Result<(), Error> {
         let nowhere = RuntimeCache::new(&self.cache.language, "0.0.0", LOCAL);
         run.client.attempt(&CheckRuntimeCache(&nowhere))?;
-        run.client.learn_dry_runs(DryRuns::DoNotTell);
+        run.client.record_dry_runs(DryRuns::Inconclusive);
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl<'a> Question<'a> {
             Next::List => self.evidence.row = Some(Row::Unreadable),
             // The client has already recorded that dry runs are conclusive.
             Next::Calibration if no_such_cache => return,
-            Next::Calibration => run.client.learn_dry_runs(DryRuns::NotKnown),
+            Next::Calibration => run.client.record_dry_runs(DryRuns::NotKnown),
             Next::Answer(_) => {}
         }
         self.error = Some(error);
@@ -265,14 +265,14 @@ mod tests {
     #[test]
     fn answers_by_the_table_of_evidence() {
         use DryRun::{Accepted, NoSuchCache, Unusable};
-        use DryRuns::{DoNotTell, NotKnown, NotLearned, Tell};
+        use DryRuns::{Conclusive, Inconclusive, NotKnown, NotTested};
         use Presence::{Gone, There};
         use Row::{Listed, Missing, Unreadable};
 
         let answer = |dry_run, row, second_dry_run, dry_runs, listed| {
             next(Evidence { dry_run, row, second_dry_run }, dry_runs, listed)
         };
-        let all = [NotLearned, Tell, DoNotTell, NotKnown];
+        let all = [NotTested, Conclusive, Inconclusive, NotKnown];
         for (dry_runs, listed) in all.into_iter().flat_map(|dry_runs| [(dry_runs, false), (dry_runs, true)]) {
             let of = |dry_run, row| answer(dry_run, row, None, dry_runs, listed);
             assert_eq!(of(None, None), Next::DryRun);
@@ -283,15 +283,15 @@ mod tests {
         }
         for (row, listed) in [(Missing, false), (Missing, true), (Unreadable, false), (Unreadable, true)] {
             let of = |dry_runs, second| answer(Some(Accepted), Some(row), second, dry_runs, listed);
-            assert_eq!(of(NotLearned, None), Next::Calibration);
-            assert_eq!(of(Tell, None), Next::SecondDryRun);
-            assert_eq!(of(Tell, Some(NoSuchCache)), Next::Answer(Gone));
-            assert_eq!(of(Tell, Some(Accepted)), Next::Answer(There));
-            assert_eq!(of(Tell, Some(Unusable)), Next::Answer(Presence::NotKnown));
+            assert_eq!(of(NotTested, None), Next::Calibration);
+            assert_eq!(of(Conclusive, None), Next::SecondDryRun);
+            assert_eq!(of(Conclusive, Some(NoSuchCache)), Next::Answer(Gone));
+            assert_eq!(of(Conclusive, Some(Accepted)), Next::Answer(There));
+            assert_eq!(of(Conclusive, Some(Unusable)), Next::Answer(Presence::NotKnown));
             assert_eq!(of(NotKnown, None), Next::Answer(Presence::NotKnown));
             let gone = row == Missing && listed;
             let expected = if gone { Gone } else { Presence::NotKnown };
-            assert_eq!(of(DoNotTell, None), Next::Answer(expected));
+            assert_eq!(of(Inconclusive, None), Next::Answer(expected));
         }
     }
 }

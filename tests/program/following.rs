@@ -111,7 +111,7 @@ fn prints_each_line_once_if_replies_break_off() {
         let polls = requests_to(&server, Endpoint::Task);
         let first: Vec<usize> =
             polls.iter().map(|poll| poll.param("first").unwrap().parse().unwrap()).collect();
-        // Every reply but the last stops halfway, and the next poll goes on from there.
+        // Every reply but the last stops halfway, and the next poll starts there.
         assert!(first.len() == 3 && first.is_sorted() && first[0] == 0, "{cut:?}: {first:?}");
         assert!(first[1] > 100 && first[2] > first[1] + 100, "{cut:?}: {first:?}");
 
