@@ -1,11 +1,13 @@
 //! Trusted and rejected server certificates, and client certificates.
 
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use connect_test_server::pki::{Ca, Identity, Leaf};
 use connect_test_server::{Config, Endpoint, Plan, Server};
 
-use crate::support::{caches, connect_cache, requests_to, server_over_tls};
+use crate::support::{Program, caches, connect_cache, requests_to, server_over_tls};
 
 const LISTED: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 
@@ -475,6 +477,30 @@ fn explains_https_on_a_plain_http_port() {
     connect_cache(&server).words(words).arg(&https).run().exits(6).never_says("dry run");
     assert!(requests_to(&server, Endpoint::Delete).is_empty());
     assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn explains_a_connection_closed_before_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    // The thread ends with the test process.
+    thread::spawn(move || listener.incoming().for_each(drop));
+    for words in ["list --retries 0 -s", "delete -l R -V 4.3.0 --retries 0 -s"] {
+        let program = Program::new().env("CONNECT_API_KEY", "admin-key").words(words);
+        let ran = program.arg(&url).run().exits(6).prints("");
+        ran.says("TLS failed: connection closed during the handshake: ")
+            .says("; check that this port uses https, and whether a gateway blocks it")
+            .never_says("dry run");
+    }
+}
+
+#[test]
+fn reports_a_refused_connection_over_https() {
+    let program = Program::new().env("CONNECT_API_KEY", "admin-key");
+    let ran = program.words("list --retries 0 -s https://127.0.0.1:9").run().exits(6).prints("");
+    ran.fails_with("connection to 127.0.0.1 port 9 failed: Connection refused")
+        .fails_with("; check the server URL and port, and that the server is running")
+        .never_says("TLS");
 }
 
 #[test]
