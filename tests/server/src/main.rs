@@ -7,7 +7,7 @@ use std::{fs, thread};
 
 use argh::FromArgs;
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Cache, Config, MissingCache, Plan, Server};
+use connect_test_server::{Cache, Config, Effect, MissingCache, Plan, Server};
 
 /// A stand-in for a Posit Connect server. Runs until it is killed.
 #[derive(FromArgs)]
@@ -39,6 +39,14 @@ struct Options {
     /// how long a deletion takes, decimals allowed (default 0)
     #[argh(option, arg_name = "secs", default = "Duration::ZERO", from_str_fn(parse_seconds))]
     task_seconds: Duration,
+
+    /// how many lines of output a deletion writes (default 2)
+    #[argh(option, arg_name = "n", default = "2")]
+    lines: usize,
+
+    /// let deletions succeed but remove no cache, so that the same one can be deleted again
+    #[argh(switch)]
+    keep: bool,
 
     /// a cache whose deletion fails; repeatable
     #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
@@ -144,7 +152,11 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
         prefix: options.prefix,
         unlisted: options.unlisted,
         missing_cache: options.missing,
-        plan: Plan::lasting(options.task_seconds),
+        plan: Plan {
+            lines: lines(options.lines),
+            effect: if options.keep { Effect::Never } else { Effect::OnSuccess },
+            ..Plan::lasting(options.task_seconds)
+        },
         tls: identity(options.tls.as_deref(), options.cert, options.key)?,
         nodes: options.nodes,
         balancer: options.balancer,
@@ -167,6 +179,14 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
         config.plans.push((cache, plan));
     }
     Ok(config)
+}
+
+/// Returns an output of this many lines, at least the two that Connect writes.
+fn lines(count: usize) -> Vec<String> {
+    let mut lines = Plan::default().lines;
+    let more = (2..count).map(|number| format!("Deleted file {number} of the runtime cache"));
+    lines.splice(1..1, more);
+    lines
 }
 
 fn identity(

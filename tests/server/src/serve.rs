@@ -13,6 +13,7 @@ use crate::api::{self, Call};
 use crate::faults::{Action, Fault};
 use crate::http::{self, Length, Message, ReadError, Reader, Reply};
 use crate::state::{Shared, log_line};
+use crate::task::Task;
 use crate::wire::{Wire, fin, handshake};
 use crate::{Config, Endpoint, Request};
 
@@ -335,6 +336,10 @@ impl Conversation<'_> {
             ("GET", "requests", _) => {
                 let state = shared.lock();
                 json!({ "requests": state.requests.iter().map(log_line).collect::<Vec<_>>() })
+            }
+            ("GET", "tasks", _) => {
+                let state = shared.lock();
+                json!({ "tasks": state.tasks.iter().map(Task::times).collect::<Vec<_>>() })
             }
             ("GET", "max_running", _) => json!({ "max_running": shared.lock().max_running }),
             _ => return Some(Reply::page(404)),

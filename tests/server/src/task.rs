@@ -1,7 +1,7 @@
 //! Deletion tasks: their progress, their end, and the API's view of them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -70,6 +70,17 @@ impl Task {
         let at = |line: usize| self.plan.duration.mul_f64(line as f64 / last as f64);
         let elapsed = self.started.elapsed();
         (0..all).take_while(|line| *line == 0 || (*line < last && at(*line) <= elapsed)).count()
+    }
+
+    /// Returns the ID, whether the task has finished, and when it does: in seconds since 1970.
+    pub fn times(&self) -> Value {
+        let now = (Instant::now(), SystemTime::now());
+        let ends = match self.ends.checked_duration_since(now.0) {
+            Some(left) => now.1 + left,
+            None => now.1 - now.0.duration_since(self.ends),
+        };
+        let ends = ends.duration_since(UNIX_EPOCH).unwrap_or_default();
+        json!({ "id": self.id, "finished": self.finished, "ends": ends.as_secs_f64() })
     }
 
     /// Returns the API's task object, with the output from line `first` on.
