@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test soak lint static size mutants interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test soak lint static size bench mutants interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ static: ## build the static binary, man page and completions in dist (needs rust
 
 size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
+
+bench: ## compare with other clients in docs/bench.md (20 minutes, QUICK=1: 3; needs Debian, PyPI)
+	@packaging/bench/run $(if $(QUICK),quick)
 
 mutants: ## change src/ in small ways and count the changes that no test notices (a day; SHARD=0/40 for a part)
 	@tests/mutants.sh

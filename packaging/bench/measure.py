@@ -1,0 +1,147 @@
+"""The measurements. Each returns plain values for JSON."""
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from clients import CLIENTS
+from server import Server
+
+# Runs of tasks start this far apart, so that their ends do not fall together.
+STAGGER = 0.5
+# Runs for each length of a task. Each task is longer than the one before by a part of a second, so that a client
+# that polls each second does not always meet the end at the same moment.
+REPEATS = 3
+
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def strings(words):
+    return list(map(str, words))
+
+
+def run(words, environment):
+    """Runs a client that has to succeed. Its output goes to a file, as that of a scheduled job does."""
+    with tempfile.TemporaryFile() as output:
+        status = subprocess.Popen(
+            strings(words), env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        ).wait()
+        if status:
+            output.seek(0)
+            sys.exit(f"{shlex.join(strings(words))} exits with {status}: {output.read()[-2000:].decode()}")
+
+
+def run_once(words, environment):
+    """Returns the seconds that a run takes, and the KiB of its largest process at its peak."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        start = time.perf_counter()
+        run(["/usr/bin/time", "-f", "%M", "-o", report.name, *words], environment)
+        return time.perf_counter() - start, int(report.read())
+
+
+def run_often(words, environment, runs, warmup):
+    """Returns hyperfine's wall times, and its mean of user and system time, in seconds."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        options = ["-N", "--style", "none", "--runs", runs, "--warmup", warmup, "--export-json", report.name]
+        command = shlex.join(strings(words))
+        done = subprocess.run(
+            strings(["hyperfine", *options, command]), env=environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            sys.exit(f"hyperfine: {command}: {done.stderr}")
+        [result] = json.load(report)["results"]
+        return result["times"], result["user"] + result["system"]
+
+
+def one(rounds, runs):
+    """Lists and deletes one cache. In each round, each client runs a few times, so that noise meets all alike."""
+    found = {}
+    for tls in (False, True):
+        with Server(tls) as server:
+            for action in ("list", "delete"):
+                what = f"{action}, {'TLS' if tls else 'HTTP'}"
+                say(what)
+                times, processor = ({client.name: [] for client in CLIENTS} for _ in range(2))
+                for turn in range(rounds):
+                    for client in CLIENTS:
+                        wall, used = run_often(getattr(client, action), server.environment, runs, int(turn == 0))
+                        times[client.name] += wall
+                        processor[client.name].append(used)
+                for client in CLIENTS:
+                    peaks = [run_once(getattr(client, action), server.environment)[1] for _ in range(3)]
+                    found.setdefault(client.name, {})[what] = {
+                        "seconds": median(times[client.name]),
+                        "processor": sum(processor[client.name]) / rounds,
+                        "kib": max(peaks),
+                    }
+    return found
+
+
+def grow(action, counts, server_with, repeats, limited=False):
+    """Returns seconds and KiB of each client by number of caches or lines."""
+    found = {client.name: {} for client in CLIENTS}
+    for count in counts:
+        with server_with(count) as server:
+            for client in CLIENTS:
+                if limited and count > client.purge_limit:
+                    continue
+                say(f"{action} {count:,}: {client.name}")
+                runs = [run_once(getattr(client, action), server.environment) for _ in range(repeats)]
+                found[client.name][count] = {
+                    "seconds": median(seconds for seconds, _ in runs),
+                    "kib": max(kib for _, kib in runs),
+                }
+    return found
+
+
+def caches(counts):
+    """Lists and purges 10 caches and more."""
+    with_caches = lambda count: Server(caches=count)
+    return {
+        "list": grow("list", counts, with_caches, 3),
+        "purge": grow("purge", counts, with_caches, 1, limited=True),
+    }
+
+
+def lines(counts):
+    """Deletes a cache with an output of 10 lines and more, all of them in the first reply."""
+    return grow("delete", counts, lambda count: Server(lines=count), 2)
+
+
+def follow(client, seconds):
+    """Returns a deletion's number of requests, and the seconds from the end of its task to that of the client."""
+    with Server(seconds=seconds) as server:
+        run(client.delete, server.environment)
+        end = time.time()
+        [task] = server.ask("tasks")
+        return len(server.ask("requests")), end - task["ends"]
+
+
+def tasks(lengths):
+    """Follows tasks of these lengths in seconds, all at the same time: their clients do little but wait."""
+    say(f"following tasks of up to {max(lengths)} s")
+    runs = [
+        (length, client, length + repeat / REPEATS)
+        for length in sorted(lengths, reverse=True)
+        for repeat in range(REPEATS)
+        for client in CLIENTS
+    ]
+    with ThreadPoolExecutor(len(runs)) as pool:
+        futures = []
+        for length, client, seconds in runs:
+            futures.append((client.name, length, pool.submit(follow, client, seconds)))
+            time.sleep(STAGGER)
+        ends = [(name, length, *future.result()) for name, length, future in futures]
+    found = {client.name: {} for client in CLIENTS}
+    for name, length, requests, delay in ends:
+        entry = found[name].setdefault(length, {"requests": [], "delays": []})
+        entry["requests"].append(requests)
+        entry["delays"].append(delay)
+    return found
