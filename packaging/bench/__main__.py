@@ -34,7 +34,10 @@ QUICK = {
 
 def machine():
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    return f"{os.cpu_count()} cores of {cpu}, {platform.system()} {platform.release()}"
+    # Work of others on the machine delays all clients.
+    load = os.getloadavg()[0]
+    kernel = f"{platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores of {cpu}, {kernel}, load average {load:.1f} at the start"
 
 
 def results(settings):

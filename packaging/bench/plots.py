@@ -46,7 +46,8 @@ def deletion(found, path):
     """Draws the time of one deletion and of one list over TLS."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 2), layout="constrained", sharey=True)
     names = list(found["one"])[::-1]
-    for axis, (title, action) in zip(axes, (("delete a cache, TLS", "delete, TLS"), ("list the caches, TLS", "list, TLS"))):
+    titles = {"delete, TLS": "delete a cache, TLS", "list, TLS": "list the caches, TLS"}
+    for axis, (action, title) in zip(axes, titles.items()):
         milliseconds = [found["one"][name][action]["seconds"] * 1000 for name in names]
         bars = axis.barh(names, milliseconds, color=[COLORS[name] for name in names], height=0.65)
         labels = [f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms" for value in milliseconds]
