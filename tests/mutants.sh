@@ -40,7 +40,7 @@ if [ "$all" = 0 ]; then
 fi
 status=0
 # CONNECT_CACHE_BIN and CARGO_TARGET_DIR would have the tests run a program that is not the mutant.
-env -u CONNECT_CACHE_BIN -u CARGO_TARGET_DIR RUST_TEST_THREADS=16 "${run[@]}" cargo mutants "${options[@]}" || status=$?
+env -u CONNECT_CACHE_BIN -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 RUST_TEST_THREADS=16 "${run[@]}" cargo mutants "${options[@]}" || status=$?
 
 count() {
     grep -c '' "$output/mutants.out/$1.txt" 2>/dev/null || true
