@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
 
 /// Time limit for a request, in seconds, which [`Action::Stall`] exceeds.
-const REQUEST_TIMEOUT: &str = "2";
+const REQUEST_TIMEOUT: &str = "3";
 
 /// Returns the faults with their names, and whether a retry may help.
 fn faults() -> Vec<(&'static str, Action, bool)> {
@@ -87,7 +87,7 @@ fn points() -> Vec<Point> {
         Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ABSENT, ABSENT) },
         Point {
             in_effect: true,
-            ..point("delete with effect later", Endpoint::Delete, 3000, DELETED, DELETED)
+            ..point("delete with effect later", Endpoint::Delete, 4000, DELETED, DELETED)
         },
         Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ABSENT, UNKNOWN) },
         // A conclusive dry run needs no list.
@@ -100,8 +100,8 @@ fn points() -> Vec<Point> {
             skip: 1,
             ..point("calibration in doubt", Endpoint::DryRun, 0, ABSENT, ["absent", "unknown", "unknown"])
         },
-        point("first poll", Endpoint::Task, 4000, DELETED, UNKNOWN),
-        Point { skip: 1, ..point("later poll", Endpoint::Task, 6000, DELETED, UNKNOWN) },
+        point("first poll", Endpoint::Task, 5000, DELETED, UNKNOWN),
+        Point { skip: 1, ..point("later poll", Endpoint::Task, 7000, DELETED, UNKNOWN) },
         // The DELETE was accepted, which proves that the cache existed if dry runs are conclusive.
         point("last poll", Endpoint::Task, 0, DELETED, ["deleted", "absent", "absent"]),
     ]
