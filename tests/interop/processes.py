@@ -129,9 +129,9 @@ class Connect:
             caches = json.load(reply)["caches"]
         return [(cache["language"], cache["version"], cache["image_name"]) for cache in caches]
 
-    def restart(self):
-        """Forgets the tasks of the first node, as a restart does."""
-        fetch(f"{self.url}/__control__/restart?node=0", "POST")
+    def restart(self, node=0):
+        """Forgets the tasks of a node, as a restart does."""
+        fetch(f"{self.url}/__control__/restart?node={node}", "POST")
 
     def stop(self):
         self.service.stop()
@@ -160,7 +160,8 @@ class Program:
         self.home = home
         self.runs = []
 
-    def start(self, *words, server=None, key="admin-key", hosts=None, **environment):
+    def start(self, *words, server=None, key="admin-key", hosts=None, streams=(), **environment):
+        """Starts a run. Its output and errors go to the files `streams`, if there are any."""
         environment["HOME"] = str(self.home)
         if server:
             environment |= {"CONNECT_SERVER": server, "CONNECT_API_KEY": key}
@@ -168,12 +169,13 @@ class Program:
         if hosts:
             command = with_hosts(hosts, command)
             environment["PATH"] = os.environ["PATH"]
+        stdout, stderr = streams or (subprocess.PIPE, subprocess.PIPE)
         run = Run(
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=stdout,
+                stderr=stderr,
                 text=True,
                 cwd=self.home,
                 env={name: str(value) for name, value in environment.items()},

@@ -1,6 +1,10 @@
 """HAProxy in front of three nodes, each of which knows only its own tasks."""
 
+import itertools
+import json
 import re
+import time
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +18,8 @@ CACHES = [f"R,4.{minor}.{patch},Local" for minor in range(5) for patch in range(
 def cluster(connect):
     """Starts three nodes."""
 
-    def start(seconds):
-        options = [word for cache in CACHES for word in ("--cache", cache)]
+    def start(seconds, caches=CACHES):
+        options = [word for cache in caches for word in ("--cache", cache)]
         return connect("--nodes", "3", "--task-seconds", str(seconds), *options)
 
     return start
@@ -147,3 +151,38 @@ def test_follows_all_tasks_of_a_purge(program, cluster, haproxy):
     assert run.status == 0, run
     assert len(cluster.caches()) == 40
     assert {poll["status"] for poll in cluster.requests("Task")} == {200}
+
+
+def test_reports_the_truth_about_5000_caches_while_nodes_restart(program, cluster, haproxy, tmp_path):
+    caches = [f"R,{major}.{minor}.{patch},Local" for major in range(50) for minor in range(10) for patch in range(10)]
+    cluster = cluster(0.1, caches)
+    words = ("purge", "--all", "--yes", "--json", "--quiet", "--max-running", "50", "--interval", "0.1")
+    # Pipes would be full before the purge ends.
+    with (tmp_path / "records").open("w+") as output, (tmp_path / "errors").open("w") as errors:
+        run = program.start(*words, server=haproxy(cluster), streams=(output, errors))
+        process, samples = Path(f"/proc/{run.process.pid}"), []
+        for node in itertools.cycle(NODES):
+            time.sleep(2)
+            if run.process.poll() is not None:
+                break
+            cluster.restart(node)
+            [memory] = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+            samples.append((int(memory), len(list((process / "fd").iterdir()))))
+        status = run.end().status
+        output.seek(0)
+        records = [json.loads(line) for line in output]
+
+    remaining = set(cluster.caches())
+    claims = {"deleted": set(), "unknown": set()}
+    for record in records:
+        claims[record["status"]].add((record["language"], record["version"], record["image_name"]))
+    assert len(records) == sum(map(len, claims.values())) == len(caches)
+    assert not claims["deleted"] & remaining, "a cache is reported as deleted, and exists"
+    assert remaining <= claims["unknown"]
+    assert status == (6 if claims["unknown"] else 0), run
+    # Each restart loses some of the tasks that are running.
+    lost = [request for request in cluster.requests("Task") if request["status"] == 404]
+    assert lost and len(samples) >= 3, samples
+    # The list of all caches is read first. After that, memory and open files stay the same.
+    (memory, files), *others = samples
+    assert all(each < memory + 2048 and count <= files + 1 for each, count in others), samples
