@@ -90,11 +90,15 @@ class Service:
             os.killpg(self.process.pid, number)
 
 
-def with_hosts(hosts, words):
-    """Returns a command that runs `words` with another /etc/hosts, in a namespace of its own."""
+def in_namespace(kind, *words):
+    """Returns a command that runs `words` as root in a namespace of its own."""
     become_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    mount = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    return ["unshare", "--mount", *become_root, "sh", "-c", mount, hosts, *words]
+    return ["unshare", kind, *become_root, *words]
+
+
+def with_hosts(hosts, words):
+    """Returns a command that runs `words` with another /etc/hosts."""
+    return in_namespace("--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts, *words)
 
 
 class Connect:

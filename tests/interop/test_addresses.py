@@ -1,9 +1,13 @@
 """A server with several addresses, some of which do not answer."""
 
+import os
 import re
 import socket
+import subprocess
 
 import pytest
+
+from processes import TIMEOUT, in_namespace
 
 
 @pytest.fixture
@@ -40,3 +44,26 @@ def test_waits_for_a_silent_address_only_once(program, connect, silent, tmp_path
     # The first address may take half of the time.
     assert first >= 1000, run
     assert len(others) == 10 and max(others) < 1000, run
+
+
+def test_deletes_on_a_host_with_ipv6_alone(tmp_path):
+    script = """
+        set -eu
+        ip link set lo up
+        ip addr del 127.0.0.1/8 dev lo
+        "$CONNECT_TEST_SERVER_BIN" --listen '[::1]:0' --ready "$0" &
+        trap 'kill $!' EXIT
+        until [ -s "$0" ]; do sleep 0.02; done
+        "$CONNECT_CACHE_BIN" delete -l R -V 4.3.0 -s "$(head -n1 "$0")"
+    """
+    done = subprocess.run(
+        in_namespace("--net", "sh", "-c", script, tmp_path / "ready"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env={**os.environ, "CONNECT_API_KEY": "admin-key"},
+    )
+    assert done.returncode == 0, done
+    assert done.stdout.endswith("Deleting runtime cache...\nSuccessfully deleted runtime cache\n"), done
+    assert " on http://[::1]:" in done.stderr, done
