@@ -170,6 +170,9 @@ impl ServerUrl {
         }
 
         let (authority, path) = address.split_at(address.find('/').unwrap_or(address.len()));
+        if authority.contains(char::is_whitespace) {
+            return Err(invalid("has whitespace in its host name"));
+        }
         let path = path.trim_end_matches('/');
         let api = path.match_indices("/__api__").find(|(at, api)| {
             let rest = &path[at + api.len()..];
@@ -330,12 +333,14 @@ mod tests {
             ("ftp://me:pw?x@host", "a scheme other than http or https"),
             ("https://", "has no host"),
             ("https://:80", "has no host"),
+            ("https://host:3939 https://host", "has whitespace in its host name"),
+            ("https://me:pw x@host", "contains user info, which Connect does not use; use https://host"),
             ("https://host:", "empty port"),
             ("https://host:0", "from 1 to 65535"),
             ("https://host:99999", "from 1 to 65535"),
             ("https://host:+80", "from 1 to 65535"),
             ("https://::1", "an invalid host"),
-            ("https://ho st", "characters"),
+            ("https://ho st", "has whitespace in its host name"),
             ("https://host/a b", "characters"),
             ("https://h\u{f6}st:3939/x", "an international host name; use https://xn--hst-sna:3939/x"),
             ("https://b\u{fc}cher.example", "an international host name; use https://xn--bcher-kva.example"),
