@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 target=$1
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
-echo "What is linked into connect-cache beside its own code, and under which licenses."
+echo "The crates that connect-cache contains, and their licenses."
 echo "Rust's standard library: MIT OR Apache-2.0. musl, the C library: MIT."
 
 declare -A crates files

@@ -28,7 +28,7 @@ struct Options {
     #[argh(option, arg_name = "cache", from_str_fn(parse_cache))]
     unlisted: Vec<Cache>,
 
-    /// what deleting a missing cache gets: not-found, task-fails or task-succeeds (default not-found)
+    /// the reply to the deletion of a missing cache: not-found, task-fails or task-succeeds (default not-found)
     #[argh(option, arg_name = "kind", default = "MissingCache::NotFound", from_str_fn(parse_missing))]
     missing: MissingCache,
 
