@@ -39,6 +39,8 @@ if [ "$all" = 0 ]; then
     exit 0
 fi
 status=0
+# A mutant that loops outlives the tests that started it, so each process may use two minutes of processor time.
+ulimit -t 120
 # CONNECT_CACHE_BIN and CARGO_TARGET_DIR would have the tests run a program that is not the mutant.
 env -u CONNECT_CACHE_BIN -u CARGO_TARGET_DIR RUSTC_BOOTSTRAP=1 RUST_TEST_THREADS=16 "${run[@]}" cargo mutants "${options[@]}" || status=$?
 
