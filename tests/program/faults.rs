@@ -1,7 +1,7 @@
 //! Faults at every point of a deletion: the status that the program reports must be true of the cache.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connect_test_server::{Action, Cache, Config, Endpoint, Fault, MissingCache, Plan, Server};
 use serde_json::{Value, json};
@@ -504,10 +504,13 @@ fn reports_a_connection_timeout_as_a_failed_connection() {
         .collect();
     let server = Server::start(Config::default());
     let words = format!("list -s http://{address} --retries 0 --request-timeout 1");
+    let started_at = Instant::now();
     run(&server, &words)
         .exits(6)
         .fails_with("connection to 127.0.0.1 port ")
         .fails_with("no reply within 1 s");
+    // The only address gets all of the time.
+    assert!(started_at.elapsed() >= Duration::from_secs(1));
     drop(filled);
 }
 
