@@ -58,6 +58,7 @@ fn reports_the_expected_and_the_received_list() {
         (reply(404, &[], r#"{"message":"Not Found"}"#), "HTTP 404, not from Connect"),
         (reply(204, &[], ""), "the reply is empty"),
         (Action::html(413), "HTTP 413, not from Connect"),
+        (reply(404, &[], "HTTP request and HTTPS"), "HTTP 404, not from Connect"),
     ] {
         let server = answering(Endpoint::List, action);
         let ran = run(&server, "list").exits(6).prints("").fails_with(says);
