@@ -102,14 +102,14 @@ impl<'a> Following<'a> {
         if wait > 0 && held && error.is_lost_while_held() {
             run.max_wait = wait / 2;
         }
-        match (run.client.retry_delay(&mut self.retry, &error), self.last.take()) {
-            (Some(delay), last) => Step::Next(Self { last, ..self }, Instant::now() + delay),
-            // There was no time left for this poll, so the previous one was the last.
-            (None, Some(last)) if matches!(error.kind, ErrorKind::OutOfTime) => {
-                Step::End(Followed::TimedOut(last))
-            }
-            (None, _) => Step::End(Followed::Lost(error)),
+        if let Some(delay) = run.client.retry_delay(&mut self.retry, &error) {
+            return Step::Next(self, Instant::now() + delay);
         }
+        Step::End(match self.last {
+            // There was no time left for this poll, so the previous one was the last.
+            Some(last) if matches!(error.kind, ErrorKind::OutOfTime) => Followed::TimedOut(last),
+            _ => Followed::Lost(error),
+        })
     }
 }
 

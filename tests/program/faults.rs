@@ -526,3 +526,18 @@ fn sends_no_unsent_deletion_at_the_deadline() {
     assert!(retries("delete -l R -V 4.3.0") <= 1);
     assert_eq!(retries("delete -d -l R -V 4.3.0"), 2);
 }
+
+#[test]
+fn reports_the_last_known_state_if_no_time_is_left_for_a_retry() {
+    let versions = ["4.1.0", "4.2.0", "4.3.0"];
+    let server = Server::start(Config {
+        caches: versions.map(|version| Cache::new("R", version, "Local")).to_vec(),
+        plan: Plan::lasting(Duration::from_secs(60)),
+        ..Config::default()
+    });
+    // Each task is polled once. The next poll of each fails, and those after it take all the time.
+    server.fault(Fault::new(Endpoint::Task, Action::html(502)).skip(3).times(3));
+    server.fault(Fault::new(Endpoint::Task, Action::Stall).skip(6).times(usize::MAX));
+    let ran = run(&server, "purge --all -y --json --interval 0.3 --timeout 2 --request-timeout 1").exits(6);
+    assert!(ran.stdout.contains(r#""status":"running""#), "{ran:#?}");
+}
