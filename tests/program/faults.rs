@@ -41,6 +41,8 @@ struct Point {
     /// Whether the reply to a DELETE that took effect at once was lost before.
     in_doubt: bool,
     task: Duration,
+    /// In seconds.
+    request_timeout: &'static str,
     /// The statuses if a retry helps, one for each of [`SERVERS`].
     helped: [&'static str; 3],
     /// The statuses if no retry helps.
@@ -66,6 +68,7 @@ fn points() -> Vec<Point> {
         in_effect: false,
         in_doubt: false,
         task: Duration::from_millis(task),
+        request_timeout: REQUEST_TIMEOUT,
         helped,
         not_helped,
     };
@@ -85,9 +88,11 @@ fn points() -> Vec<Point> {
         // Each of these faults leaves the DELETE in doubt. The cache is still there, so the DELETE is sent again.
         point("delete without effect", Endpoint::Delete, 0, DELETED, DELETED),
         Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ABSENT, ABSENT) },
+        // The task ends well after the timeout of the DELETE, and well before the program sends it again.
         Point {
             in_effect: true,
-            ..point("delete with effect later", Endpoint::Delete, 4000, DELETED, DELETED)
+            request_timeout: "2",
+            ..point("delete with effect later", Endpoint::Delete, 3500, DELETED, DELETED)
         },
         Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ABSENT, UNKNOWN) },
         // A conclusive dry run needs no list.
@@ -200,7 +205,8 @@ fn test_fault(point: &Point, name: &str, action: Action, retry_helps: bool, kind
     let fault = Fault::new(point.on, action).skip(point.skip + usize::from(first_list));
     server.fault(if point.in_effect { fault.with_effect() } else { fault });
     let command = if purge { "purge -y" } else { "delete" };
-    let ran = run(&server, &format!("{command} --json {} --request-timeout {REQUEST_TIMEOUT}", point.words));
+    let Point { words, request_timeout, .. } = point;
+    let ran = run(&server, &format!("{command} --json {words} --request-timeout {request_timeout}"));
 
     let context = format!("{name} at {} on {:?}: {ran:#?}", point.name, SERVERS[kind]);
     let expected = match (if retry_helps { point.helped } else { point.not_helped })[kind] {
