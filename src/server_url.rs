@@ -193,9 +193,14 @@ impl ServerUrl {
             },
         };
         if !host.is_ascii() {
-            let labels: Vec<String> = host.split('.').map(ascii_label).collect();
-            let address = format!("{scheme}://{}{}{path}", labels.join("."), &authority[host.len()..]);
-            return Err(meant("has an international host name", &address));
+            const PROBLEM: &str = "has an international host name";
+            let ascii = host.split('.').map(ascii_label).collect::<Vec<_>>().join(".");
+            // A label that is too long stays as it is.
+            if !ascii.is_ascii() {
+                return Err(invalid(PROBLEM));
+            }
+            let address = format!("{scheme}://{ascii}{}{path}", &authority[host.len()..]);
+            return Err(meant(PROBLEM, &address));
         }
         let server = Self { https, host: host.to_ascii_lowercase(), port, prefix: prefix.to_owned() };
         if host.is_empty() {
@@ -349,6 +354,7 @@ mod tests {
                 "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
             ),
             ("https://me:pw@h\u{f6}st", "user info, which Connect does not use; use https://xn--hst-sna"),
+            (&format!("https://{}/", "\u{f6}".repeat(64)), "an international host name"),
             ("https://host/\u{f6}", "characters"),
             ("https://host/\r\nx: y", "characters"),
             ("", "is empty"),
