@@ -275,7 +275,9 @@ impl Error {
                 Verdict::NotSent
             }
             ErrorKind::Redirect { .. } => Verdict::RefusedByGateway,
-            ErrorKind::Api { status: 404, code: 4 | 141, .. } => Verdict::NotFound,
+            ErrorKind::Api { status: 404, code: 4, .. } => Verdict::NotFound,
+            // Code 141 says nothing about a cache.
+            _ if self.is_task_lost() => Verdict::NotFound,
             kind => match kind.status() {
                 Some(401 | 403) => Verdict::Denied,
                 Some(501) => Verdict::RefusedByGateway,

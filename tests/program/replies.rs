@@ -293,6 +293,17 @@ fn claims_nothing_about_a_cache_without_a_reply() {
 }
 
 #[test]
+fn does_not_take_an_unknown_task_for_a_missing_cache() {
+    let unknown = Action::error(404, 141, "The task is not known.");
+    let server = answering(Endpoint::Delete, unknown);
+    for (words, exit) in [(DELETE, 5), ("purge -l R -y", 1)] {
+        let ran = run(&server, &format!("{words} --json")).exits(exit);
+        assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
+        ran.says("The task is not known.").never_says("does not exist");
+    }
+}
+
+#[test]
 fn skips_a_byte_order_mark_before_json() {
     let list = "\u{feff}{\"caches\":[{\"language\":\"R\",\"version\":\"4.3.0\",\"image_name\":\"Local\"}]}";
     run(&answering(Endpoint::List, with_body(list)), "list")
