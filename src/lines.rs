@@ -75,6 +75,10 @@ impl<'a> Lines<'a> {
 
     /// Returns the object in the complete reply. Its `output` has only what was not passed on.
     pub(crate) fn finish(mut self) -> Result<Fields, Unreadable> {
+        // Without the lines that were passed on, what is left may not look like the start of JSON.
+        if self.passed_on && self.depth > 0 {
+            return Err(Unreadable::Cut);
+        }
         self.secrets.mask(&mut self.rest);
         Json::read(&self.rest)?.try_into().map_err(Unreadable::Unexpected)
     }
@@ -126,6 +130,14 @@ mod tests {
         }
         let fields = lines.finish().map_err(|error| format!("{error:?}"));
         (passed_on, fields.and_then(|mut fields| Task::output(&mut fields)))
+    }
+
+    #[test]
+    fn recognizes_a_reply_that_ends_early() {
+        let reply = r#"{"id":"a","output":["one","two","three"],"more":[{}]}"#;
+        for end in 1..reply.len() {
+            assert_eq!(read(&reply[..end], 8).1, Err("Cut".to_owned()), "{}", &reply[..end]);
+        }
     }
 
     #[test]
