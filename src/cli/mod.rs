@@ -19,6 +19,8 @@ mod selection;
 mod session;
 mod settings;
 
+use std::ffi::OsString;
+
 use connect_cache::ExitStatus;
 
 use arguments::{Invocation, Misused};
@@ -26,12 +28,12 @@ use options::{Command, Common};
 use output::Output;
 use session::Session;
 
-/// Runs the program with this process's arguments and environment.
-pub(crate) fn run() -> ExitStatus {
+/// Runs the program with these arguments and this process's environment.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     let output = Output::new(false, 0);
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
-    match arguments::parse(std::env::args_os().skip(1)) {
+    match arguments::parse(args) {
         Ok(Invocation::Run(common, command)) => run_command(&common, &command, &output),
         Ok(Invocation::Help(topic)) => {
             output.print(&help::help(topic));
