@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test soak lint static size bench mutants interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test soak lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,7 @@ soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: on
 
 lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
@@ -49,6 +50,9 @@ bench: ## compare with other clients in docs/bench.md (20 minutes, QUICK=1: 3; n
 
 mutants: ## change src/ in small ways and count the changes that no test notices (a day; SHARD=0/40 for a part)
 	@tests/mutants.sh
+
+fuzz: ## check the program with generated inputs (SECONDS for each TARGET, 600; needs crates.io and C++)
+	@FUZZ_SECONDS='$(SECONDS)' FUZZ_TARGET='$(TARGET)' tests/fuzz.sh
 
 interop: ## test with real balancers, proxies and clients (needs Debian, Python, npm)
 	@echo "building and running the interop tests: about 4 minutes"

@@ -14,7 +14,7 @@ export SOURCE_DATE_EPOCH
 tools=$(realpath -m "${CARGO_TARGET_DIR:-target}")/tools
 export PATH=$tools/bin:$PATH
 declare -A tool_versions=([cargo-auditable]=0.7.7 [cargo-cyclonedx]=0.5.9 [cargo-deb]=3.8.0
-    [cargo-generate-rpm]=0.21.1 [cargo-mutants]=27.1.0)
+    [cargo-fuzz]=0.13.2 [cargo-generate-rpm]=0.21.1 [cargo-mutants]=27.1.0)
 
 # tool NAME...: builds the tools that are missing, in target/tools.
 tool() {

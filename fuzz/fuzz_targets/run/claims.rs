@@ -1,0 +1,158 @@
+//! Compares what the program claims with what the server said.
+
+use serde_json::Value;
+
+use crate::play::{Asked, Exchange, Play};
+use crate::program::Ran;
+use crate::scenario::{CACHES, Command, Effect, HEADER, KEY, Scenario};
+
+/// More requests than any run needs for one cache: each is retried up to nine times.
+const MOST_REQUESTS: usize = 120;
+
+/// Returns what is wrong with a run.
+pub fn check(play: &Play, ran: &Ran) -> Result<(), String> {
+    let Ran { stdout, stderr, status } = ran;
+    let command = &play.scenario.command;
+    let claim = |holds: bool, problem: &str| if holds { Ok(()) } else { Err(problem.to_owned()) };
+    let status = status.ok_or("it did not exit")?;
+    claim((0..=7).contains(&status), "the exit status is not from 0 to 7")?;
+    for text in [stdout, stderr] {
+        claim(!text.contains(KEY) && !text.contains(HEADER), "a secret is in the output")?;
+        claim(
+            !text.contains(|c: char| c < ' ' && c != '\n' && c != '\t'),
+            "a control character is in the output",
+        )?;
+    }
+    claim(!stderr.contains('\u{202e}'), "text is shown in another order")?;
+    let has_error = stderr.lines().any(|line| line.starts_with("error: "));
+    claim(has_error || matches!(status, 0 | 7), "a failure without an error")?;
+    claim(!has_error || status != 0, "an error, but the exit status is 0")?;
+
+    for exchange in &play.exchanges {
+        if let Asked::Delete(cache) = &exchange.asked {
+            claim(command.deletes(), "a DELETE although nothing was to be deleted")?;
+            let is_known = CACHES.iter().any(|known| cache == known);
+            claim(is_known || !play.is_honest(), "a DELETE of a cache that nothing named")?;
+            let is_named = command.cache().is_none_or(|named| *cache == named);
+            claim(is_named, "a DELETE of another cache")?;
+        }
+    }
+    claim(play.exchanges.len() <= MOST_REQUESTS * CACHES.len(), "too many requests")?;
+
+    let records = match command.is_json() {
+        true => stdout.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>(),
+        false => Ok(Vec::new()),
+    };
+    let records = records.map_err(|error| format!("standard output is not JSON: {error}"))?;
+    if play.is_honest() {
+        let outputs = records.iter().filter_map(|record| record["output"].as_array()).flatten();
+        let mut lines: Vec<&str> = match command.is_json() {
+            true => outputs.filter_map(Value::as_str).collect(),
+            false => stdout.lines().filter(|line| line.ends_with(';')).collect(),
+        };
+        let number = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        claim(lines.len() == number, "a line is printed twice")?;
+    }
+    if !command.is_json() {
+        return Ok(());
+    }
+    if !matches!(command, Command::Delete { .. } | Command::Purge { .. }) {
+        return claim(records.len() <= 1, "more than one JSON value");
+    }
+    let statuses: Vec<&str> =
+        records.iter().map(|record| record["status"].as_str().unwrap_or_default()).collect();
+    for (n, record) in records.iter().enumerate() {
+        claim(
+            !records[..n].iter().any(|other| is_same_cache(other, record)),
+            "two records are of the same cache",
+        )?;
+        deletion(play, record)?;
+    }
+    claim(matches!(command, Command::Purge { .. }) || records.len() == 1 || status == 2, "not one record")?;
+    let expected = exit_statuses(command, &statuses);
+    claim(expected.contains(&status), &format!("exit status {status} with {statuses:?}"))
+}
+
+fn is_same_cache(a: &Value, b: &Value) -> bool {
+    ["language", "version", "image_name"].iter().all(|name| a[name] == b[name])
+}
+
+/// Checks a record against what the server said.
+fn deletion(play: &Play, record: &Value) -> Result<(), String> {
+    let (exchanges, Scenario { command, world, .. }) = (&play.exchanges, &*play.scenario);
+    let cache = ["language", "version", "image_name"].map(|name| record[name].as_str().unwrap_or_default());
+    let is_delete = |asked: &Asked| matches!(asked, Asked::Delete(named) if *named == cache);
+    let was_sent = exchanges.iter().any(|exchange| is_delete(&exchange.asked));
+    let is_accepted = !said(exchanges, |asked| *asked == Asked::DryRun || is_delete(asked)).is_empty();
+
+    let tasks = said(exchanges, |asked| *asked == Asked::Task);
+    let has_failed =
+        |task: &Value| task["code"] != 0 || task["error"].as_str().is_some_and(|error| !error.is_empty());
+    let finished =
+        |failed: bool| tasks.iter().any(|task| task["finished"] == true && has_failed(task) == failed);
+
+    let is_not_found = exchanges.iter().any(|exchange| {
+        let is_answer = matches!(exchange.asked, Asked::Delete(_) | Asked::DryRun);
+        is_answer
+            && exchange.reply.contains("404")
+            && exchange.objects().iter().any(|error| error["code"] == 4)
+    });
+    let lists = said(exchanges, |asked| *asked == Asked::List);
+    let is_unlisted = lists
+        .iter()
+        .filter_map(|list| list.get("caches"))
+        .any(|rows| !rows.as_array().is_some_and(|rows| rows.iter().any(|row| is_same_cache(row, record))));
+    let is_gone = is_not_found || is_unlisted;
+
+    let status = record["status"].as_str().unwrap_or_default();
+    let is_evident = match status {
+        "deleted" => was_sent && (finished(false) || is_gone),
+        "failed" => was_sent && finished(true),
+        "not-found" | "absent" => is_gone,
+        "would-delete" => !command.deletes() && is_accepted,
+        "started" => was_sent && is_accepted && matches!(command, Command::Delete { no_wait: true, .. }),
+        "running" => was_sent && tasks.iter().any(|task| task["finished"] == false),
+        "refused" | "unknown" | "not-started" => true,
+        _ => false,
+    };
+    if !is_evident {
+        return Err(format!("{status}, which the server did not say"));
+    }
+    // A list that leaves caches out, and a task that succeeds without effect, say what is not true.
+    let is_true = play.is_honest() && world.unlisted == 0 && world.effect != Effect::Never;
+    let is_there = play.caches.contains(&cache);
+    if is_true && is_there && ["deleted", "absent", "not-found"].contains(&status) {
+        return Err(format!("{status}, but the cache is there"));
+    }
+    Ok(())
+}
+
+/// Returns the objects that the server sent in reply to these requests.
+fn said(exchanges: &[Exchange], is_meant: impl Fn(&Asked) -> bool) -> Vec<Value> {
+    exchanges.iter().filter(|exchange| is_meant(&exchange.asked)).flat_map(Exchange::objects).collect()
+}
+
+/// The exit statuses that go with the statuses of the caches.
+fn exit_statuses(command: &Command, statuses: &[&str]) -> &'static [i32] {
+    let any = |wanted: &str| statuses.contains(&wanted);
+    match statuses {
+        [] => &[0, 3, 4, 5, 6],
+        [status] if matches!(command, Command::Delete { .. }) => match *status {
+            "deleted" | "would-delete" | "started" | "absent" => &[0],
+            "failed" => &[1],
+            "not-found" => &[4],
+            "refused" => &[3, 5, 6],
+            "not-started" => &[6, 7],
+            "running" => &[7],
+            _ => &[6],
+        },
+        _ if any("failed") || any("refused") => &[1, 3],
+        // A poll that is refused with 403 leaves the outcome unknown, and the key is to blame.
+        _ if any("unknown") => &[3, 6],
+        _ if any("not-started") => &[6, 7],
+        _ if any("running") => &[7],
+        _ => &[0],
+    }
+}
