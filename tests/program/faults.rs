@@ -88,7 +88,7 @@ fn points() -> Vec<Point> {
         // Each of these faults leaves the DELETE in doubt. The cache is still there, so the DELETE is sent again.
         point("delete without effect", Endpoint::Delete, 0, DELETED, DELETED),
         Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ABSENT, ABSENT) },
-        // The task ends well after the timeout of the DELETE, and well before the program sends it again.
+        // The task ends long after the timeout of the DELETE, and long before the program sends it again.
         Point {
             in_effect: true,
             request_timeout: "2",
