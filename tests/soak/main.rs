@@ -120,9 +120,12 @@ fn run(scenario: &Scenario, server: &connect_test_server::Server) -> (Ran, u64, 
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let started = Instant::now();
     let (mut peak, mut restarted) = (0, false);
+    let (process, this) = (PathBuf::from(format!("/proc/{}", child.id())), std::env::current_exe().unwrap());
     let status = loop {
-        // The memory of a process cannot be read once it has ended.
-        peak = peak.max(memory(&PathBuf::from(format!("/proc/{}", child.id())), "VmHWM:"));
+        // The memory of a process cannot be read once it has ended. Until it runs the program, it shares that of this one.
+        if fs::read_link(process.join("exe")).is_ok_and(|program| program != this) {
+            peak = peak.max(memory(&process, "VmHWM:"));
+        }
         if let Some(status) = child.try_wait().unwrap() {
             break status.code();
         }
