@@ -45,7 +45,7 @@ static: ## build the static binary, man page and completions in dist (needs rust
 size: static ## check its size against the limits
 	@packaging/size.sh dist/connect-cache
 
-bench: ## compare with other clients in docs/bench.md (20 minutes, QUICK=1: 3; needs Debian, PyPI)
+bench: ## compare with other clients in docs/bench.md (15 minutes, QUICK=1: 4; needs Debian, PyPI)
 	@packaging/bench/run $(if $(QUICK),quick)
 
 mutants: ## change src/ in small ways and count the changes that no test notices (a day; SHARD=0/40 for a part)

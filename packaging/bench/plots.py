@@ -42,6 +42,11 @@ def save(figure, path):
     path.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
 
 
+def short(number):
+    """Writes a number so that its neighbors on an axis have room."""
+    return f"{number / 1e6:g} M" if number >= 1e6 else f"{number / 1000:g} k" if number >= 1000 else f"{number:g}"
+
+
 def deletion(found, path):
     """Draws the time of one deletion and of one list over TLS."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 2), layout="constrained", sharey=True)
@@ -77,7 +82,7 @@ def growth(found, path):
         axis.title.set_color(GRAY)
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
         for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            side.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         axis.minorticks_off()
         axis.grid(True)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=4, labelcolor=GRAY)

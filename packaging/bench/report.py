@@ -141,7 +141,7 @@ def goals(found):
 def unmeasured(found):
     purges = found["caches"]["purge"]
     counts = [count for count in purges["connect-cache"] if count not in purges["rsconnect"]]
-    return f", so it was not measured with {' or '.join(counts)}" if counts else ""
+    return f", so it was not measured with {' or '.join(f'{int(count):,}' for count in counts)}" if counts else ""
 
 
 def document(found):
