@@ -52,6 +52,6 @@ To do the same on a server of yours:
   make static                                  # builds dist/connect-cache, which runs on any Linux
   export CONNECT_SERVER=https://connect.example.com
   export CONNECT_API_KEY_FILE=~/.connect-key   # an administrator's API key; chmod 600
-  dist/connect-cache check                     # address, certificate, key and role
+  dist/connect-cache check                     # server, certificate, key and role
   dist/connect-cache list
 EOT
