@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Feeds inputs to the targets in fuzz/fuzz_targets, and checks what comes of them: tests/fuzz.sh [replay]
+# Runs the fuzz targets in fuzz/fuzz_targets: tests/fuzz.sh [replay]
 #
 # Each target runs for FUZZ_SECONDS (600). It starts with its inputs in fuzz/corpus and with those that earlier runs
 # found, which are in target/fuzz/corpus. The target `run` plays its inputs to the program in the same process, then
@@ -31,7 +31,7 @@ fuzz() {
     local name=$1 target=$2 corpora=("fuzz/corpus/$2") log=$work/$1.log limit=(-runs=0)
     if [ "$mode" != replay ]; then
         mkdir -p "$work/corpus/$target"
-        # New inputs get into the first folder.
+        # libFuzzer saves new inputs in the first directory.
         corpora=("$work/corpus/$target" "${corpora[@]}")
         limit=(-max_total_time="$seconds")
     fi

@@ -1,4 +1,4 @@
-//! Checks command lines: each form of the same options means the same, and no message shows a secret.
+//! Checks command lines: all forms of the same options give the same result, and no message shows a secret.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ use arguments::{Invocation, Misused};
 struct Input {
     command: u8,
     options: Vec<Given>,
-    /// How many of the options that all commands have come before the command.
+    /// The number of common options before the command.
     before: u8,
     positional_first: bool,
     wrong: Wrong,
@@ -51,7 +51,7 @@ const SECRETS: [&str; 2] = ["kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3", "g4teW4y-53cr3t"
 
 type Flag = &'static FlagInfo<'static>;
 
-/// An option with its value, and how it is written.
+/// An option with its value, and the form in which it is written.
 struct Set {
     flag: Flag,
     value: Option<String>,
@@ -197,7 +197,7 @@ fn apply(wrong: &Wrong, words: &mut Vec<String>) {
     }
 }
 
-/// Parses words, and resolves the settings that they make.
+/// Parses words, and returns the resulting settings.
 fn outcome(words: &[String]) -> Result<String, Misused> {
     Ok(match arguments::parse(words.iter().map(Into::into))? {
         Invocation::Run(common, command) => {

@@ -1,4 +1,4 @@
-//! Checks what is sent back of the cookies that a server sets.
+//! Checks which of the server's cookies the client sends back.
 
 #![no_main]
 
@@ -21,7 +21,7 @@ struct Cookie {
 const NAMES: [&str; 4] = ["route", "rscid", "RSC-XSRF", "a b"];
 const VALUES: [&str; 6] =
     ["node1", "MTYx|Nz_=", "\"quoted, value\"", "a=b==", "", "0123456789abcdef0123456789abcdef"];
-/// The attributes, and whether the cookie is gone because of them. A `Max-Age` outweighs a date.
+/// The attributes, and whether they remove the cookie. A `Max-Age` outweighs a date.
 const ATTRIBUTES: [(&str, Option<bool>); 10] = [
     ("; Path=/", None),
     (";Secure;HttpOnly", None),

@@ -31,7 +31,7 @@ fn text(symbols: &[Symbol]) -> String {
     symbols.iter().map(char).collect()
 }
 
-/// The definition: `matched[n]` tells whether the pattern so far matches the first `n` characters.
+/// Matches by the definition: `matched[n]` says whether the pattern so far matches the first `n` characters.
 fn plain(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut matched = vec![false; text.len() + 1];

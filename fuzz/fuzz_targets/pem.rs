@@ -1,4 +1,4 @@
-//! Checks the files with CA certificates, client certificates and keys: what is accepted is what rustls can use.
+//! Checks the files with CA certificates, client certificates and keys: the program accepts those that rustls can use.
 
 #![no_main]
 

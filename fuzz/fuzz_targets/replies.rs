@@ -1,4 +1,4 @@
-//! Compares what the client reads of one reply with what serde_json reads.
+//! Compares the client's reading of a reply with that of serde_json.
 
 #![no_main]
 
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns what the client reads, as text.
+    /// Returns the client's reading, as text.
     fn read(self, client: &Client) -> Result<String, Error> {
         let cache = RuntimeCache::new("R", "4.3.0", "Local");
         Ok(match self {

@@ -96,7 +96,7 @@ impl Input {
         text
     }
 
-    /// Returns the entry of this name that counts.
+    /// Returns the last entry of this name.
     fn named(&self, name: &str) -> Option<(usize, &Entry)> {
         self.entries.iter().enumerate().rfind(|(_, entry)| one_of(&NAMES, entry.name) == name)
     }

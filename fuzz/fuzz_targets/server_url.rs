@@ -1,4 +1,4 @@
-//! Checks the addresses of servers: what is accepted can be used, and no error shows a password.
+//! Checks server URLs: the program can use those that it accepts, and no error shows a password.
 
 #![no_main]
 
@@ -56,7 +56,7 @@ impl Address {
 
 fn check_usable(server: &ServerUrl, text: &str) {
     let shown = server.to_string();
-    // A quote at the end of a path counts as one around the address once the slash after it is gone.
+    // A quote at the end of a path counts as one around the URL once the slash after it is gone.
     if !shown.ends_with(['"', '\'']) {
         assert_eq!(shown.parse::<ServerUrl>().as_ref(), Ok(server), "{text:?}");
     }

@@ -1,4 +1,4 @@
-//! Compares what the program claims with what the server said.
+//! Compares the program's claims with the server's replies.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::scenario::{CACHES, Command, Effect, HEADER, KEY, Scenario};
 /// More requests than any run needs for one cache: each is retried up to nine times.
 const MOST_REQUESTS: usize = 120;
 
-/// Returns what is wrong with a run.
+/// Returns the mismatches of a run.
 pub fn check(play: &Play, ran: &Ran) -> Result<(), String> {
     let Ran { stdout, stderr, status } = ran;
     let command = &play.scenario.command;
@@ -79,7 +79,7 @@ fn is_same_cache(a: &Value, b: &Value) -> bool {
     ["language", "version", "image_name"].iter().all(|name| a[name] == b[name])
 }
 
-/// Checks a record against what the server said.
+/// Checks a record against the server's replies.
 fn deletion(play: &Play, record: &Value) -> Result<(), String> {
     let (exchanges, Scenario { command, world, .. }) = (&play.exchanges, &*play.scenario);
     let cache = ["language", "version", "image_name"].map(|name| record[name].as_str().unwrap_or_default());
@@ -120,7 +120,7 @@ fn deletion(play: &Play, record: &Value) -> Result<(), String> {
     if !is_evident {
         return Err(format!("{status}, which the server did not say"));
     }
-    // A list that leaves caches out, and a task that succeeds without effect, say what is not true.
+    // A list that leaves caches out, and a task that succeeds without effect, give false evidence.
     let is_true = play.is_honest() && world.unlisted == 0 && world.effect != Effect::Never;
     let is_there = play.caches.contains(&cache);
     if is_true && is_there && ["deleted", "absent", "not-found"].contains(&status) {
@@ -134,7 +134,7 @@ fn said(exchanges: &[Exchange], is_meant: impl Fn(&Asked) -> bool) -> Vec<Value>
     exchanges.iter().filter(|exchange| is_meant(&exchange.asked)).flat_map(Exchange::objects).collect()
 }
 
-/// The exit statuses that go with the statuses of the caches.
+/// Returns the exit statuses that fit the statuses of the caches.
 fn exit_statuses(command: &Command, statuses: &[&str]) -> &'static [i32] {
     let any = |wanted: &str| statuses.contains(&wanted);
     match statuses {
@@ -149,7 +149,7 @@ fn exit_statuses(command: &Command, statuses: &[&str]) -> &'static [i32] {
             _ => &[6],
         },
         _ if any("failed") || any("refused") => &[1, 3],
-        // A poll that is refused with 403 leaves the outcome unknown, and the key is to blame.
+        // A poll that is refused with 403 leaves the outcome unknown, and the exit status reports the refused key.
         _ if any("unknown") => &[3, 6],
         _ if any("not-started") => &[6, 7],
         _ if any("running") => &[7],

@@ -1,4 +1,4 @@
-//! A clock that sleeping sets forward: backoffs and intervals of a run cost no time.
+//! A clock that moves forward instead of sleeping, so that backoffs and intervals take no time.
 //!
 //! The standard library calls these functions of the C library for `Instant` and `sleep`. The executable's own
 //! definitions take precedence. libFuzzer uses other clocks.
@@ -9,7 +9,7 @@ use libc::{CLOCK_MONOTONIC, SYS_clock_gettime, c_int, clockid_t, syscall, timesp
 
 const SECOND: i64 = 1_000_000_000;
 
-/// How far the clock is set forward, in nanoseconds.
+/// The time by which the clock is ahead, in nanoseconds.
 static SLEPT: AtomicI64 = AtomicI64::new(0);
 
 /// Sets the clock forward instead of waiting.
@@ -19,7 +19,7 @@ extern "C" fn nanosleep(time: &timespec, _: *mut timespec) -> c_int {
     0
 }
 
-/// Newer versions of the standard library sleep by this one, and never until a time.
+/// Newer versions of the standard library sleep with this function, always for a duration.
 #[unsafe(no_mangle)]
 extern "C" fn clock_nanosleep(_: clockid_t, flags: c_int, time: &timespec, rest: *mut timespec) -> c_int {
     assert_eq!(flags, 0);

@@ -1,4 +1,4 @@
-//! Runs the whole program against a server that keeps its word but for some replies, and checks what the program claims.
+//! Runs the whole program against a server of which some replies are faulty, and checks the program's claims.
 //!
 //! The program runs in this process. With CONNECT_CACHE_BIN, that binary runs instead.
 

@@ -1,4 +1,4 @@
-//! Plays the server of a scenario, and keeps what it said.
+//! Plays the server of a scenario, and keeps its replies.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::{Deserializer, Value, json};
 
 use crate::scenario::{CACHES, Cache, Effect, HEADER, KEY, Kind, Missing, Scenario, World};
 
-/// A request, and what was said to it.
+/// A request and its reply.
 #[derive(Debug)]
 pub struct Exchange {
     pub asked: Asked,
@@ -211,7 +211,7 @@ impl Play {
             "error": error, "last": last})
     }
 
-    /// Reports whether every reply said what is true.
+    /// Reports whether every reply was true.
     pub fn is_honest(&self) -> bool {
         !self.scenario.faults().any(|fault| fault.kind.may_lie())
     }
@@ -278,7 +278,7 @@ fn reply(
         }
         Some(Kind::Framed(other)) => framing = *other,
         Some(Kind::Body(change)) => change.apply(&mut body),
-        // What changed chunks say could not be read here.
+        // The body could not be read from changed chunks.
         Some(Kind::Reply(_)) => framing = Framing::Length,
         Some(Kind::Echo(number)) => {
             let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
@@ -286,7 +286,7 @@ fn reply(
                 &[KEY, HEADER, escaped.as_str(), "Key \\u006bB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3"],
                 *number,
             );
-            // Into each string, of which some are shown.
+            // The secret goes into each string, since some of them are shown.
             body = String::from_utf8_lossy(&body).replace("\":\"", &format!("\":\"{secret} ")).into_bytes();
             headers.push_str(&format!("X-Deprecated-Endpoint: {secret}\r\n"));
         }

@@ -1,4 +1,4 @@
-//! A run of the program: its arguments, the server that it meets, and what goes wrong.
+//! A run of the program: its arguments, the server, and the faults.
 
 use arbitrary::Arbitrary;
 use connect_cache_fuzz::Change;
@@ -47,15 +47,15 @@ struct Options {
     interval: Option<u8>,
 }
 
-/// A server that keeps its word, if it is let.
+/// A server without faults of its own.
 #[derive(Arbitrary, Debug)]
 pub struct World {
-    /// Which caches there are, one bit for each.
+    /// The caches that exist, one bit for each.
     pub caches: u8,
-    /// Which of these the list leaves out.
+    /// The caches that the list leaves out.
     pub unlisted: u8,
     pub missing: Missing,
-    /// How many polls find a task running, and how many lines it has.
+    /// The number of polls for which a task is running, and of its lines.
     pub polls: u8,
     pub lines: u8,
     pub code: u8,
@@ -65,7 +65,7 @@ pub struct World {
     pub framing: Framing,
 }
 
-/// What the deletion of a cache that does not exist gets.
+/// The reply to the deletion of a cache that does not exist.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq)]
 pub enum Missing {
     NotFound,
@@ -81,7 +81,7 @@ pub enum Effect {
     Never,
 }
 
-/// What goes wrong with a request and those after it.
+/// The fault of a request and of those after it.
 #[derive(Arbitrary, Debug)]
 pub struct Fault {
     pub at: u8,
