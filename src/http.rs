@@ -315,7 +315,7 @@ impl Http {
                 ErrorKind::TlsClosed(error.to_string())
             }
             ureq::Error::Io(error) => self.connect_failed(error.to_string()),
-            ureq::Error::Protocol(problem) if sent => ErrorKind::InvalidHttp(problem.to_string()),
+            ureq::Error::Protocol(problem) => ErrorKind::InvalidHttp(problem.to_string()),
             ureq::Error::Other(other) if sent => match other.downcast_ref::<BadHead>() {
                 Some(BadHead { line, is_http: false, .. }) => {
                     ErrorKind::NotHttp(String::from_utf8_lossy(line).into_owned())
@@ -325,7 +325,6 @@ impl Http {
                 }
                 None => ErrorKind::Lost(other.to_string()),
             },
-            ureq::Error::Protocol(problem) => self.connect_failed(format!("it is not HTTP: {problem}")),
             error if sent => ErrorKind::Lost(error.to_string()),
             error => self.connect_failed(error.to_string()),
         }
@@ -436,7 +435,7 @@ mod tests {
             for alert in ["UnknownCA", "BadCertificate", "CertificateExpired", "CertificateUnknown"] {
                 assert!(matches!(problem(alert, sent), ErrorKind::ClientCertificateRejected(_)), "{alert}");
             }
-            for alert in ["HandshakeFailure", "UnrecognizedName", "InternalError"] {
+            for alert in ["HandshakeFailure", "UnrecognisedName", "InternalError"] {
                 assert!(matches!(problem(alert, sent), ErrorKind::TlsAlert(_)), "{alert}");
             }
         }

@@ -50,7 +50,7 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         ErrorKind::ClientCertificateRejected(_) => {
             "check that it is valid, that the server trusts its CA, and that its file includes intermediate certificates"
         }
-        ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognizedName") => {
+        ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognisedName") => {
             "the server does not know this host name; check the server URL"
         }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
@@ -69,9 +69,7 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
             return Some(format!("use {address} as the server"));
         }
         ErrorKind::Redirect { .. } => "a login page or a proxy replied; check the server URL",
-        ErrorKind::Api { code: 4, .. } if deletes || error.attempt == Attempt::ListRuntimeCaches => {
-            return Some(format!("see '{}'", command("list")));
-        }
+        ErrorKind::Api { code: 4, .. } if deletes => return Some(format!("see '{}'", command("list"))),
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server uses https"),
         ErrorKind::OutOfTime => "raise --timeout",

@@ -187,6 +187,19 @@ fn does_not_retry_after_a_malformed_head() {
 }
 
 #[test]
+fn suggests_https_only_for_a_server_without_it() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    server.fault(Fault::new(Endpoint::List, Action::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())));
+    connect_cache(&server)
+        .trusting(&ca)
+        .words("list")
+        .run()
+        .exits(6)
+        .fails_with("; check the network, and any gateway between this host and the server");
+}
+
+#[test]
 fn keeps_a_delete_in_doubt_if_its_reply_cannot_be_parsed() {
     for (bytes, says) in UNREADABLE {
         // The first error has no next step, which is printed with the outcome.

@@ -116,7 +116,8 @@ fn resolves_a_malformed_task_with_a_dry_run() {
     ] {
         // The cache is gone, although the task is malformed.
         let server = reporting_task_a(Plan::default(), body);
-        run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
+        let ran = run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
+        ran.says("\nchecking whether the cache is still there\n");
         assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task, Endpoint::DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 
@@ -253,6 +254,19 @@ fn reports_a_404_page_as_a_wrong_url() {
     let server = answering(Endpoint::Task, Action::html(404));
     run(&server, "task abc").exits(6).fails_with("not from Connect");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn names_the_list_only_after_a_cache_was_not_found() {
+    let missing = || Action::error(404, 4, "The requested object does not exist.");
+    for (words, endpoint, exit, names_it) in [
+        (DELETE, Endpoint::Delete, 4, true),
+        ("task abc", Endpoint::Task, 4, false),
+        ("list", Endpoint::List, 4, false),
+    ] {
+        let ran = run(&answering(endpoint, missing()), words).exits(exit);
+        assert_eq!(ran.stderr.contains("; see 'connect-cache list"), names_it, "{ran:#?}");
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Trusted and rejected server certificates, and client certificates.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Config, Endpoint, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
 
 use crate::support::{Program, caches, connect_cache, requests_to, server_over_tls};
 
@@ -344,6 +345,10 @@ fn sends_the_client_certificate_of_flags_or_variables() {
     let flags =
         flags.env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent").env("CONNECT_CLIENT_KEY", "/nonexistent");
     flags.arg("--client-cert").arg(&cert).arg("--client-key").arg(&key).run().exits(0).prints(LISTED);
+    // A key of the environment does not belong to a certificate of the command line.
+    let both = program();
+    let path = both.file("both.pem", &format!("{key_pem}{cert_pem}"));
+    both.env("CONNECT_CLIENT_KEY", "/nonexistent").arg("--client-cert").arg(path).run().exits(0);
     let check = connect_cache(&server).trusting(&ca).words("check").env("CONNECT_CLIENT_KEY", "");
     let path = check.file("both.pem", &format!("{cert_pem}{key_pem}"));
     let ran = check.env("CONNECT_CLIENT_CERTIFICATE", &path).run().exits(0);
@@ -393,6 +398,20 @@ fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
         .says("the server trusts its CA");
     assert_eq!(server.connections(), 1);
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn explains_a_certificate_required_after_the_handshake() {
+    // As nginx replies.
+    let body = "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n";
+    let server = Server::start(Config::default());
+    let reply = Action::Reply { status: 400, headers: vec![], body: body.to_owned() };
+    server.fault(Fault::new(Endpoint::List, reply));
+    let ran = connect_cache(&server).words("list").run().exits(6);
+    ran.fails_with("; use --client-cert FILE and --client-key FILE");
+    // The same status from Connect's own gateway may have another reason.
+    server.fault(Fault::new(Endpoint::List, Action::html(400)));
+    connect_cache(&server).words("list").run().exits(6).never_says("--client-cert");
 }
 
 #[test]
@@ -491,6 +510,26 @@ fn explains_a_connection_closed_before_tls() {
         ran.says("TLS failed: connection closed during the handshake: ")
             .says("; check that this port uses https, and whether a gateway blocks it")
             .never_says("dry run");
+    }
+}
+
+#[test]
+fn explains_an_alert_during_the_handshake() {
+    for (alert, says) in [
+        (40, "HandshakeFailure; the server must offer TLS 1.2 or 1.3 with a common cipher"),
+        (112, "UnrecognisedName; the server does not know this host name; check the server URL"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        // A fatal alert (RFC 8446, section 6). The thread ends with the test process.
+        thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let _ = client.read(&mut [0; 1 << 14]);
+                let _ = client.write_all(&[21, 3, 3, 0, 2, 2, alert]);
+            }
+        });
+        let program = Program::new().env("CONNECT_API_KEY", "admin-key").words("list -s");
+        program.arg(&url).run().exits(6).prints("").fails_with("received fatal alert: ").fails_with(says);
     }
 }
 
