@@ -153,6 +153,10 @@ impl<'a> Batch for Deletions<'a> {
         Some(Deletion::new(cache, self.mode))
     }
 
+    fn cache(&self, number: usize) -> &RuntimeCache {
+        &self.caches[number]
+    }
+
     fn ended(&mut self, run: &mut Run<'_>, number: usize, mut outcome: Outcome) {
         if outcome.status == Status::NotFound {
             outcome.status = Status::Absent;
@@ -242,10 +246,6 @@ impl<'a> Deletion<'a> {
 
 impl Job for Deletion<'_> {
     type End = Outcome;
-
-    fn cache(&self) -> Option<&RuntimeCache> {
-        Some(self.history.cache)
-    }
 
     fn step(self, run: &mut Run<'_>) -> Step<Self> {
         let Self { history, state } = self;

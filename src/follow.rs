@@ -116,10 +116,6 @@ impl<'a> Following<'a> {
 impl Job for Following<'_> {
     type End = Followed;
 
-    fn cache(&self) -> Option<&RuntimeCache> {
-        self.cache
-    }
-
     /// Polls the task once.
     fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
         let config = run.client.config();

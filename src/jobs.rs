@@ -13,9 +13,6 @@ pub(crate) const MAX_WAIT: u64 = 20;
 pub(crate) trait Job: Sized {
     type End;
 
-    /// Returns the cache that the job deletes, if any.
-    fn cache(&self) -> Option<&RuntimeCache>;
-
     /// Sends the next request, and handles its result.
     fn step(self, run: &mut Run<'_>) -> Step<Self>;
 }
@@ -33,7 +30,10 @@ pub(crate) trait Batch {
     /// Returns the next job to start, if there is one.
     fn next(&mut self, client: &Client) -> Option<Self::Job>;
 
-    /// Handles the end of a job. Jobs are numbered from 0 in the order in which they start.
+    /// Returns the cache that a job deletes. Jobs are numbered from 0 in the order in which they start.
+    fn cache(&self, number: usize) -> &RuntimeCache;
+
+    /// Handles the end of a job.
     fn ended(&mut self, run: &mut Run<'_>, number: usize, end: <Self::Job as Job>::End);
 }
 
@@ -46,7 +46,7 @@ struct Running<J> {
     cookies: Jar,
 }
 
-/// Receives the progress of a cache's deletion, or of the only task.
+/// Receives the progress of a cache's deletion, or of the only job.
 pub(crate) type Report<'a> = dyn FnMut(Option<&RuntimeCache>, Progress<'_>) + 'a;
 
 /// The state that the jobs of one run share.
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
             match job.step(self) {
                 Step::Next(next, due) => {
                     job = next;
-                    self.sleep_until(due, job.cache());
+                    self.sleep_until(due, None);
                 }
                 Step::End(end) => return end,
             }
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
                 None => match (0..running.len()).min_by_key(|&i| running[i].due) {
                     Some(turn) => {
                         let Running { number, job, due, cookies } = running.remove(turn);
-                        self.sleep_until(due, job.cache());
+                        self.sleep_until(due, Some(batch.cache(number)));
                         self.client.set_cookies(cookies);
                         (number, job)
                     }

@@ -216,10 +216,6 @@ impl<'a> Question<'a> {
 impl Job for Question<'_> {
     type End = Finding;
 
-    fn cache(&self) -> Option<&RuntimeCache> {
-        Some(self.cache)
-    }
-
     fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
         let request = self.next(run);
         let answered = match request {
