@@ -328,8 +328,8 @@ impl Client {
             return Ok(Some(limit + request.hold));
         }
         match (timeout + limit).checked_sub(self.elapsed()) {
-            Some(left) if !left.is_zero() => Ok(Some(left.min(limit))),
-            _ => Err(Error { sent: false, ..self.failure(request, ErrorKind::OutOfTime) }),
+            Some(left) => Ok(Some(left.min(limit))),
+            None => Err(Error { sent: false, ..self.failure(request, ErrorKind::OutOfTime) }),
         }
     }
 
@@ -517,6 +517,21 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(seconds(text), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn adds_the_time_that_the_server_may_hold_a_reply_to_the_limit() {
+        let seconds = Duration::from_secs;
+        let mut config = Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap());
+        let mut request = Request::get(Attempt::PollTask, "v1/tasks/a", "");
+        request.hold = seconds(20);
+        for (limit, timeout, expected) in
+            [(Some(30), None, Some(50)), (Some(30), Some(1000), Some(50)), (None, Some(1000), None)]
+        {
+            (config.request_timeout, config.timeout) = (limit.map(seconds), timeout.map(seconds));
+            let client = Client::new(config.clone()).unwrap();
+            assert_eq!(client.limit(&request).unwrap(), expected.map(seconds));
         }
     }
 

@@ -84,8 +84,7 @@ fn echoed_image(cache: &RuntimeCache, reply: &mut Fields) -> Result<(Option<Stri
         name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(requested))
     };
     // How image names are sanitized is not documented, so only `Local` can be distinguished from the others.
-    let is_local = |image: &str| image == LOCAL;
-    let other_image = names[2].as_ref().is_some_and(|name| is_local(name) != is_local(&cache.image_name));
+    let other_image = names[2].as_ref().is_some_and(|name| (name == LOCAL) != (cache.image_name == LOCAL));
     if differs(&names[0], &cache.language) || differs(&names[1], &cache.version) || other_image {
         let [language, version, image_name] = names.map(Option::unwrap_or_default);
         return Err(format!("a reply about another cache: {language} {version} {image_name}"));

@@ -21,7 +21,7 @@ pub(crate) struct Wire {
     sent: AtomicBool,
     /// Whether the next output is the start of a request.
     at_head: AtomicBool,
-    /// The number of connections made so far.
+    /// The number of connections made so far; one through a tunnel counts twice.
     connections: AtomicU32,
     /// Whether the proxy has asked for credentials, but not for Basic.
     refuses_basic: AtomicBool,
@@ -68,9 +68,7 @@ impl<In: Transport> Connector<In> for WireConnector {
         // The connection to a proxy, which carries only CONNECT, is made through this chain too, with a
         // configuration that names no proxy.
         let carries_requests = details.config.proxy().is_some() == self.0.tunneled;
-        if carries_requests && chained.is_some() {
-            self.0.connections.fetch_add(1, Relaxed);
-        }
+        self.0.connections.fetch_add(1, Relaxed);
         let wire = self.0.clone();
         Ok(chained.map(|inner| WireTransport { inner, wire, carries_requests, at_reply: true }))
     }
@@ -194,6 +192,8 @@ mod tests {
         buffer[..head.len()].copy_from_slice(head);
         let used = into_absolute_form(&mut buffer, head.len(), "http://host:3939");
         assert_eq!(&buffer[..used], b"GET http://host:3939/__api__/x HTTP/1.1\r\n");
-        assert_eq!(into_absolute_form(&mut buffer, used, &"x".repeat(64)), used);
+        let origin = "x".repeat(64 - used);
+        assert_eq!(into_absolute_form(&mut buffer.clone(), used, &origin), 64);
+        assert_eq!(into_absolute_form(&mut buffer, used, &(origin + "x")), used);
     }
 }

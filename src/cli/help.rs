@@ -140,7 +140,7 @@ fn wrap(text: &mut String, mut line: String, words: &str, separator: char, inden
             text.push('\n');
             line.clear();
         }
-        let gap = if line.len() < indent { indent - line.len() } else { 1 };
+        let gap = indent.saturating_sub(line.len()).max(1);
         line.extend(std::iter::repeat_n(' ', gap));
         line.push_str(&word.replace('\u{a0}', " "));
     }

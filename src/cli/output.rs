@@ -26,11 +26,17 @@ struct State {
     /// The start of the time that the live line shows.
     started_at: Instant,
     live_line_shown: bool,
-    /// Whether the reader of standard output has closed it. Later results are dropped without a message.
-    reader_gone: bool,
-    write_error: Option<io::Error>,
+    stdout: Stdout,
     /// The deprecated endpoints that were reported.
     deprecated: Vec<String>,
+}
+
+/// Standard output. Nothing is written after a failure, so that no result is missing between others.
+enum Stdout {
+    Open,
+    /// Its reader has closed it. Later results are dropped without a message.
+    Closed,
+    Failed(io::Error),
 }
 
 impl Output {
@@ -41,8 +47,7 @@ impl Output {
         let state = State {
             started_at: Instant::now(),
             live_line_shown: false,
-            reader_gone: false,
-            write_error: None,
+            stdout: Stdout::Open,
             deprecated: Vec::new(),
         };
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
@@ -72,14 +77,13 @@ impl Output {
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.state();
         state.clear_live_line();
-        if state.reader_gone || state.write_error.is_some() {
-            return;
-        }
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == BrokenPipe => state.reader_gone = true,
-            Err(error) => state.write_error = Some(error),
+        if let Stdout::Open = state.stdout {
+            let mut out = io::stdout().lock();
+            state.stdout = match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                Ok(()) => Stdout::Open,
+                Err(error) if error.kind() == BrokenPipe => Stdout::Closed,
+                Err(error) => Stdout::Failed(error),
+            };
         }
     }
 
@@ -167,14 +171,12 @@ impl Output {
     /// Ends the run: a result that could not be written is never a success.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
         self.state().clear_live_line();
-        let write_error = self.state().write_error.take();
-        match write_error {
-            Some(error) => {
-                self.error(&format!("cannot write to standard output: {error}"));
-                if status == ExitStatus::Success { ExitStatus::Failed } else { status }
-            }
-            None => status,
-        }
+        let stdout = std::mem::replace(&mut self.state().stdout, Stdout::Closed);
+        let Stdout::Failed(error) = stdout else {
+            return status;
+        };
+        self.error(&format!("cannot write to standard output: {error}"));
+        if status == ExitStatus::Success { ExitStatus::Failed } else { status }
     }
 
     fn say(&self, label: &str, text: &str) {
