@@ -103,3 +103,57 @@ fn check_extensions(extensions: &[u8], is_ca: bool) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Encodes an element.
+    pub(crate) fn element(tag: u8, content: Vec<u8>) -> Vec<u8> {
+        let length = (content.len() as u16).to_be_bytes();
+        let head = match content.len() {
+            0..0x80 => vec![tag, length[1]],
+            0x80..0x100 => vec![tag, 0x81, length[1]],
+            _ => vec![tag, 0x82, length[0], length[1]],
+        };
+        [head, content].concat()
+    }
+
+    #[test]
+    fn takes_positive_integers_without_needless_zeros() {
+        for (content, digits) in [
+            (&[1, 2][..], Some(&[1, 2][..])),
+            (&[0x7f], Some(&[0x7f])),
+            (&[0, 0x80], Some(&[0x80])),
+            (&[0, 0xff, 1], Some(&[0xff, 1])),
+            (&[0, 0x7f], None),
+            (&[0, 0, 0x80], None),
+            (&[0x80], None),
+            (&[0], None),
+            (&[], None),
+        ] {
+            let integer = element(INTEGER, content.to_vec());
+            assert_eq!(Der(&integer).take_positive(), digits, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn accepts_version_1_only_for_a_ca() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let version_3 = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+        assert!(public_key(version_3.der(), true).is_some() && public_key(version_3.der(), false).is_some());
+
+        // Without the version, and without extensions, which version 1 does not have.
+        let mut signed = Der(only(version_3.der(), SEQUENCE).unwrap());
+        let mut body = Der(signed.take(SEQUENCE).unwrap());
+        body.take(VERSION).unwrap();
+        let fields = body.0;
+        for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
+            body.take(tag).unwrap();
+        }
+        let fields = &fields[..fields.len() - body.0.len()];
+        let body = element(SEQUENCE, fields.to_vec());
+        let version_1 = element(SEQUENCE, [&body, signed.0].concat());
+        assert!(public_key(&version_1, true).is_some() && public_key(&version_1, false).is_none());
+    }
+}

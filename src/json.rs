@@ -482,6 +482,12 @@ mod tests {
     }
 
     #[test]
+    fn limits_nesting() {
+        let nested = |depth| Json::read(format!("{}{}", "[".repeat(depth), "]".repeat(depth)).as_bytes());
+        assert!(nested(MAX_DEPTH + 1).is_ok() && nested(MAX_DEPTH + 2).is_err());
+    }
+
+    #[test]
     fn rejects_other_values_than_objects() {
         for wrong in ["[]", "null", "1", r#"["caches"]"#] {
             let read: Result<Fields, String> = Json::read(wrong.as_bytes()).unwrap().try_into();

@@ -235,6 +235,7 @@ mod tests {
 
     use super::*;
     use crate::der::public_key;
+    use crate::der::tests::element;
 
     /// Keys of each kind, made by OpenSSL and by ring.
     fn pairs() -> [KeyPair; 3] {
@@ -337,15 +338,6 @@ mod tests {
         let mut der = Der(only(unwrapped(&key).unwrap(), SEQUENCE).unwrap());
         der.take(INTEGER).unwrap();
         let numbers: Vec<&[u8]> = (0..8).map(|_| der.take_positive().unwrap()).collect();
-        let element = |tag: u8, content: Vec<u8>| {
-            let length = (content.len() as u16).to_be_bytes();
-            let head = match content.len() {
-                0..0x80 => vec![tag, length[1]],
-                0x80..0x100 => vec![tag, 0x81, length[1]],
-                _ => vec![tag, 0x82, length[0], length[1]],
-            };
-            [head, content].concat()
-        };
         let integer = |number: &[u8]| {
             let sign = if number[0] >= 0x80 { &[0][..] } else { &[] };
             element(INTEGER, [sign, number].concat())

@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn skips_everything_but_certificates_in_a_store() {
+        let section =
+            |label: &str, base64: &str| format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n");
+        // `MAA=` is an empty SEQUENCE, `AgEB` a number.
+        let pem = [
+            section("TRUSTED CERTIFICATE", "MAA="),
+            section("CERTIFICATE", "AgEB"),
+            section("CERTIFICATE", "MAA="),
+            section("X509 CERTIFICATE", "MAAA"),
+            section("X509 CRL", "MAA="),
+        ]
+        .concat();
+        let certificates = any_certificates(pem.as_bytes());
+        assert_eq!(certificates.iter().map(Certificate::der).collect::<Vec<_>>(), [[0x30, 0]]);
+    }
+
+    #[test]
     fn reads_sections_in_any_layout() {
         let expected =
             [("A B".to_owned(), Some(b"light work.".to_vec())), ("C".to_owned(), Some(vec![0xff]))];

@@ -245,12 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn limits_credentials_for_socks_to_255_bytes() {
+        let accepts = |scheme: &str, user: usize, password: usize| {
+            Proxy::parse(&format!("{scheme}://{}:{}@p", "u".repeat(user), "p".repeat(password))).is_ok()
+        };
+        assert!(accepts("socks5", 255, 255));
+        assert!(!accepts("socks5", 256, 1) && !accepts("socks5h", 1, 256));
+        assert!(accepts("http", 256, 256));
+    }
+
+    #[test]
     fn names_the_variable_of_an_unusable_proxy() {
         for (value, says) in [
             ("socks4://p:1080", "a scheme other than http://, socks5:// and socks5h://"),
             ("https://p:443", "a scheme other than"),
             ("socks5://p:1/secret", "an invalid URL"),
-            (&format!("socks5://u:{}secret@p", "x".repeat(255)), "an invalid URL"),
+            (&format!("socks5://u:{}secret@p", "x".repeat(250)), "an invalid URL"),
             ("http://user:secret@", "an invalid URL"),
             ("http://secret@p:99999", "an invalid URL"),
             ("http://p:1/secret", "an invalid URL"),

@@ -328,6 +328,8 @@ mod tests {
             ("\"https://host:3939\"", "has quotes around it; use https://host:3939"),
             ("'host/connect/#/x'", "has quotes around it; use https://host"),
             ("\u{201c}https://me:pw@host\u{201d}", "has quotes around it; use https://host"),
+            ("https://host\"", "has quotes around it; use https://host"),
+            ("'https://host", "has quotes around it; use https://host"),
             ("\"", "has quotes around it"),
             ("https:\\\\host\\x", "contains backslashes; use https://host/x"),
             ("https://me:1\\pw@host", "contains backslashes"),

@@ -208,7 +208,9 @@ impl<'a> Sorted<'a> {
             .collect();
         match (self.command_name(), known_by.is_empty()) {
             (None, false) => format!("{option} must come after the command"),
-            (Some(name), false) => format!("{name} has no option {option}, but {} does", known_by.join(", ")),
+            (Some(name), false) => {
+                format!("{name} has no option {option}; it belongs to {}", known_by.join(", "))
+            }
             (_, true) => {
                 // After a typing error, the rest may be a value.
                 let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
@@ -388,7 +390,9 @@ mod tests {
             ("list -sk S3cret-part", "unexpected argument"),
             ("S3cret-part list", "unknown command"),
             ("list -Ksecret", "unknown option -K"),
-            ("list --yes", "list has no option --yes, but purge does"),
+            ("list --yes", "list has no option --yes; it belongs to purge"),
+            ("check -V", "check has no option -V; it belongs to list, delete, purge"),
+            ("-x", "unknown option -x"),
             ("-l R list", "-l must come after the command"),
             ("--language=secret list", "--language must come after the command"),
             ("--version 4.3.0 delete -l R", "unknown command"),

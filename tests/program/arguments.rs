@@ -75,6 +75,8 @@ fn rejects_mistakes_on_one_line_without_requests() {
         ("list extra", "unexpected argument 'extra'"),
         ("task", "task requires ID"),
         ("list --interval x", "invalid --interval 'x': expected seconds from 0 to 31536000"),
+        ("list --timeout 31536000.1", "invalid --timeout '31536000.1': expected seconds from 0 to 31536000"),
+        ("list --timeout 9999h", "invalid --timeout '9999h': expected seconds from 0 to 31536000"),
         ("list --timeout inf", "invalid --timeout 'inf': expected seconds"),
         ("list --timeout 3d", "invalid --timeout '3d': expected seconds from 0 to 31536000"),
         ("list --request-timeout -1", "invalid --request-timeout '-1': expected seconds"),

@@ -221,3 +221,12 @@ fn prints_every_outcome_as_json() {
     let ran = connect_cache(&server).words(words).run().exits(6);
     assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
 }
+
+#[test]
+fn does_not_start_a_deletion_without_time() {
+    let server = Server::start(Config::default());
+    let ran = run(&server, "delete -l R -V 4.3.0 --timeout 0 --request-timeout 0.000000001 --json").exits(6);
+    assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
+    ran.says("timed out; raise --timeout");
+    assert_eq!(server.connections(), 0);
+}

@@ -6,9 +6,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use connect_test_server::pki::Ca;
 use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
-use crate::support::{Ran, binary, caches, server_with_tasks_of};
+use crate::support::{Ran, binary, caches, server_over_tls, server_with_tasks_of};
 
 /// The exit status of a script if the system does not allow the environment that it needs.
 const NOT_ALLOWED: i32 = 99;
@@ -148,6 +149,27 @@ fn runs_on_a_read_only_root() {
     let script = format!("unshare -m true 2>/dev/null || exit 99; {script}");
     if let Some(ran) = run_if_allowed(&server, "a read-only root", &script) {
         ran.exits(0).prints(LIST).says_nothing();
+    }
+}
+
+#[test]
+fn rejects_an_unreadable_store_of_the_system_but_not_a_missing_one() {
+    let server = server_over_tls(&Ca::new(), Config::default());
+    for (prepare, status, says) in [
+        ("true", 6, "no trusted CA issued it"),
+        (
+            "mkdir -p /etc/ssl/certs/ca-certificates.crt",
+            2,
+            "cannot read the system's store /etc/ssl/certs/ca-certificates.crt",
+        ),
+    ] {
+        let script = format!(
+            "unshare -rm true 2>/dev/null && [ -d /etc/ssl ] || exit 99
+            exec unshare -rm sh -c 'mount -t tmpfs tmpfs /etc/ssl && {prepare} || exit 99; \"$0\" list' \"$0\""
+        );
+        if let Some(ran) = run_if_allowed(&server, "mount namespaces", &script) {
+            ran.exits(status).prints("").fails_with(says);
+        }
     }
 }
 

@@ -169,6 +169,14 @@ fn resolves_a_task_that_failed() {
     let failing = failing(0, Effect::Never);
     let ran = run(&server(NOT_FOUND, failing.clone()), "delete -l R -V 4.3.0 --json").exits(1);
     assert_eq!((&ran.json()["code"], &ran.json()["error"]), (&json!(0), &json!("disk on fire")));
+    // The record has the code of the task, whatever happened to the cache.
+    for (code, kind, status) in
+        [(1, NOT_FOUND, "deleted"), (0, TASK_FAILS, "absent"), (1, TASK_FAILS, "not-found")]
+    {
+        let plan = Plan { code, effect: Effect::AtEnd, ..failing.clone() };
+        let record = run(&server(kind, plan), "delete -l R -V 4.3.0 --json").json();
+        assert_eq!((&record["status"], &record["code"]), (&json!(status), &json!(code)), "{record}");
+    }
     // The command `task` does not know the cache, so it cannot check whether the cache is gone.
     let server = server(NOT_FOUND, Plan { effect: Effect::AtEnd, ..failing });
     let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();

@@ -62,7 +62,7 @@ fn exits_4_for_an_unknown_task() {
 #[test]
 fn rejects_an_invalid_task_id() {
     let server = Server::start(Config::default());
-    for id in ["../v1/user", "a?b", "a/b", "%2e", "ü"] {
+    for id in ["../v1/user", "a?b", "a/b", "%2e", "ü", &"a".repeat(257), &"a".repeat(1000)] {
         run(&server, &format!("task {id}"))
             .exits(2)
             .fails_with("invalid task ID: expected letters, digits, '-' and '_'");
