@@ -279,17 +279,7 @@ impl Client {
             body: request.body.as_deref(),
             fresh_connection: self.fresh_connection.take(),
         };
-        let whole = self.limit(request)?;
-        let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
-        let mut limits = Limits { whole, connect, part: None };
-        if request.is_long {
-            limits = Limits {
-                whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
-                connect: connect.or(whole),
-                part: whole,
-            };
-        }
-
+        let limits = self.limits(request)?;
         let sent_at = Instant::now();
         let reply = self.exchange(&outgoing, limits, sink).map_err(|broken| {
             let stale = broken.reused
@@ -316,6 +306,19 @@ impl Client {
             self.dry_runs.set(DryRuns::Conclusive);
         }
         Err(error)
+    }
+
+    fn limits(&self, request: &Request) -> Result<Limits> {
+        let whole = self.limit(request)?;
+        let connect = (!self.answered.get() && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        Ok(match request.is_long {
+            true => Limits {
+                whole: self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left())),
+                connect: connect.or(whole),
+                part: whole,
+            },
+            false => Limits { whole, connect, part: None },
+        })
     }
 
     /// Returns the time limit of a request. After the timeout, all requests of the run together get one more
@@ -531,7 +534,32 @@ mod tests {
         {
             (config.request_timeout, config.timeout) = (limit.map(seconds), timeout.map(seconds));
             let client = Client::new(config.clone()).unwrap();
-            assert_eq!(client.limit(&request).unwrap(), expected.map(seconds));
+            let limits = client.limits(&request).unwrap();
+            assert_eq!((limits.whole, limits.part), (expected.map(seconds), None));
+        }
+    }
+
+    #[test]
+    fn limits_the_time_to_connect_until_the_server_has_answered() {
+        let mut config = Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap());
+        let mut request = Request::get(Attempt::ListContent, "v1/content", "");
+        let half_a_minute = config.request_timeout;
+        for (retries, is_long, answered, expected) in [
+            (None, false, false, Some(FIRST_CONNECT)),
+            (None, true, false, Some(FIRST_CONNECT)),
+            (None, false, true, None),
+            (None, true, true, half_a_minute),
+            (Some(1), false, false, None),
+        ] {
+            (config.retries, request.is_long) = (retries, is_long);
+            let client = Client::new(config.clone()).unwrap();
+            client.answered.set(answered);
+            let limits = client.limits(&request).unwrap();
+            assert_eq!(limits.connect, expected, "{retries:?} {is_long} {answered}");
+            assert_eq!(
+                (limits.whole, limits.part),
+                if is_long { (None, half_a_minute) } else { (half_a_minute, None) }
+            );
         }
     }
 

@@ -355,6 +355,8 @@ mod tests {
                 "https://\u{bb34}\u{ae08}\u{c0bc}.\u{4e2d}\u{56fd}",
                 "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
             ),
+            // Its fourth character brings the delta of Punycode to the threshold at which the bias grows.
+            ("https://čäγãτцû", "an international host name; use https://xn--3cab4e19lqcu2bc"),
             ("https://me:pw@h\u{f6}st", "user info, which Connect does not use; use https://xn--hst-sna"),
             (&format!("https://{}/", "\u{f6}".repeat(64)), "an international host name"),
             ("https://host/\u{f6}", "characters"),

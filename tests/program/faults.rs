@@ -523,7 +523,7 @@ fn reports_a_connection_timeout_as_a_failed_connection() {
     run(&server, &words)
         .exits(6)
         .fails_with("connection to 127.0.0.1 port ")
-        .fails_with("no reply within 1 s");
+        .fails_with("no reply within 1 s; check the server URL and port");
     // The only address gets all of the time.
     assert!(started_at.elapsed() >= Duration::from_secs(1));
     drop(filled);

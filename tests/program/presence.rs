@@ -200,6 +200,11 @@ fn reports_failed_without_a_usable_dry_run_only_if_no_delete_was_in_doubt() {
         server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).skip(answered).times(usize::MAX));
         assert_status(&server, "delete -l R -V 4.3.0", expected);
     }
+    // The error names the reason why it is not known whether the cache is gone.
+    let server = server(NOT_FOUND, Plan { error: "disk on fire".into(), ..Plan::default() });
+    server.fault(Fault::new(Endpoint::DryRun, Action::html(404)));
+    let ran = run(&server, "delete -l R -V 4.3.0").exits(6);
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: HTTP 404");
 }
 
 #[test]

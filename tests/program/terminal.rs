@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
@@ -210,6 +210,16 @@ fn shows_the_time_of_a_task_on_one_live_line() {
     let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
     assert!(!times(&ran.stderr, &format!("following task {id}")).is_empty(), "{ran:#?}");
     assert!(ran.stderr.ends_with(&format!("\r\x1b[Ktask {id} succeeded\r\n")), "{ran:#?}");
+}
+
+#[test]
+fn counts_a_cache_that_was_already_gone_as_no_failure() {
+    let server = Server::start(Config::default());
+    let missing = Action::error(404, 4, "The requested object does not exist.");
+    server.fault(Fault::new(Endpoint::Delete, missing).with_effect());
+    let ran = AtTerminal::start(&server, "purge --all --yes").end().exits(0);
+    assert_eq!(lines(&ran.stderr).last(), Some(&"1 deleted, 1 already gone"), "{ran:#?}");
+    ran.never_says("not-found:").never_says("absent:").never_says("1 failed");
 }
 
 /// Returns the lines that remain on the terminal.

@@ -42,6 +42,20 @@ fn trusts_the_ca_of_a_flag_or_variable() {
 }
 
 #[test]
+fn reads_ca_files_up_to_a_mebibyte() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let with_length = |length| {
+        let program = connect_cache(&server).words("list --cacert");
+        let pem = ca.pem();
+        let path = program.file("ca.pem", &("\n".repeat(length - pem.len()) + &pem));
+        program.arg(path).run()
+    };
+    with_length(1 << 20).exits(0).prints(LISTED);
+    with_length((1 << 20) + 1).exits(2).fails_with("ca.pem: it is larger than 1 MiB");
+}
+
+#[test]
 fn ignores_other_files_in_a_certificate_directory() {
     let ca = Ca::new();
     let server = server_over_tls(&ca, Config::default());
