@@ -325,7 +325,6 @@ impl Http {
                 }
                 None => ErrorKind::Lost(other.to_string()),
             },
-            error if sent => ErrorKind::Lost(error.to_string()),
             error => self.connect_failed(error.to_string()),
         }
     }

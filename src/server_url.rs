@@ -308,6 +308,14 @@ mod tests {
     }
 
     #[test]
+    fn limits_the_length_of_the_prefix() {
+        let with_prefix =
+            |length: usize| format!("https://host/{}", "x".repeat(length - 1)).parse::<ServerUrl>();
+        assert!(with_prefix(1024).is_ok());
+        assert!(with_prefix(1025).is_err() && with_prefix(5000).is_err());
+    }
+
+    #[test]
     fn rejects_invalid_addresses_and_suggests_the_intended_ones() {
         for (text, says) in [
             ("connect.example.com", "no scheme; use https://connect.example.com"),
@@ -356,7 +364,10 @@ mod tests {
                 "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
             ),
             // Its fourth character brings the delta of Punycode to the threshold at which the bias grows.
-            ("https://čäγãτцû", "an international host name; use https://xn--3cab4e19lqcu2bc"),
+            (
+                "https://\u{447}\u{e4}\u{3b3}\u{e3}\u{3c4}\u{446}\u{fb}",
+                "an international host name; use https://xn--3cab4e19lqcu2bc",
+            ),
             ("https://me:pw@h\u{f6}st", "user info, which Connect does not use; use https://xn--hst-sna"),
             (&format!("https://{}/", "\u{f6}".repeat(64)), "an international host name"),
             ("https://host/\u{f6}", "characters"),

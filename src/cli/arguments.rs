@@ -418,6 +418,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn takes_two_swapped_letters_for_a_slip_but_no_other_two() {
+        assert!(is_slip(b"lsit", b"list"));
+        for word in [b"lsxt", b"lxit", b"lxxt"] {
+            assert!(!is_slip(word, b"list"));
+        }
+    }
+
     /// Writes an option in one of its forms; a switch has no value.
     fn form(long: &str, short: char, value: Option<&str>, form: usize) -> Vec<String> {
         match (value, form) {

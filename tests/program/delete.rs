@@ -166,6 +166,13 @@ fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
         assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
         ran.says("error: cannot tell whether R 4.3.0 Local exists: cannot check the runtime cache");
     }
+    // A refused dry run is the result, but a refused list only leaves it unknown whether the cache exists.
+    for (endpoint, status, exit) in [(Endpoint::DryRun, "refused", 3), (Endpoint::List, "unknown", 6)] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(endpoint, Action::error(403, 22, "no")));
+        let ran = run(&server, "delete -l R -V 4.3.0 -d --json").exits(exit).says("no (HTTP 403, code 22)");
+        assert_eq!(ran.json()["status"], status, "{ran:#?}");
+    }
 }
 
 #[test]
