@@ -181,7 +181,7 @@ impl Curve {
     fn is_pair(&self, secret: &[u64], x: &[u64], y: &[u64]) -> bool {
         let m = self.modulus;
         let is_less = |a: &[u64], b: &[u64]| difference(a, b).1;
-        if !is_less(secret, self.order) || !is_less(x, m) || !is_less(y, m) {
+        if !is_less(secret, self.order) || [x, y].iter().any(|number| !is_less(number, m)) {
             return false;
         }
         // The numbers, by their letters, all multiplied by R.

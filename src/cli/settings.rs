@@ -185,7 +185,14 @@ fn secret_file(kind: &str, path: &str, warnings: &mut Vec<String>) -> Result<Str
             let file = quoted(path);
             warnings.push(format!("all users of this host can read the {kind} file; run: chmod 600 {file}"));
         }
-        read_file(Path::new(path)).map_err(|e| format!("cannot read the {kind} file {path}: {e}"))?
+        read_file(Path::new(path)).map_err(|e| {
+            // Whoever gives a key instead of a file should not find it in a log.
+            let name = match path.len() > 16 && path.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                true => "***, whose name may be a secret",
+                false => path,
+            };
+            format!("cannot read the {kind} file {name}: {e}")
+        })?
     };
     text(content).ok_or_else(|| format!("cannot read the {kind} file {path}: not text"))
 }

@@ -228,6 +228,18 @@ fn warns_of_a_key_file_readable_by_all() {
 }
 
 #[test]
+fn hides_a_key_given_instead_of_its_file() {
+    let server = Server::start(Config::default());
+    let with = |name: &str| connect_cache(&server).words("list --api-key-file").arg(name).run().exits(2);
+    with("Kq3xJ9mZp0aWv7Lc2")
+        .fails_with("cannot read the key file ***, whose name may be a secret: No such file");
+    for name in ["Kq3xJ9mZp0aWv7Lc", "the-key-of-the-server", "/run/secrets/connectkey"] {
+        with(name).fails_with(&format!("cannot read the key file {name}: No such file"));
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
 fn warns_of_plain_http_to_another_host() {
     let server = Server::start(Config::default());
     let to = |url: &str| connect_cache(&server).words("list --retries 0 -s").arg(url).run().exits(6);
