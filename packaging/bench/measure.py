@@ -116,12 +116,14 @@ def lines(counts):
 
 
 def follow(client, seconds):
-    """Returns a deletion's number of requests, and the seconds from the end of its task to that of the client."""
+    """Returns a deletion's numbers of requests and polls, and the seconds from its task's end to the client's."""
     with Server(seconds=seconds) as server:
         run(client.delete, server.environment)
         end = time.time()
         [task] = server.ask("tasks")
-        return len(server.ask("requests")), end - task["ends"]
+        requests = server.ask("requests")
+        polls = [request for request in requests if request["endpoint"] == "Task"]
+        return len(requests), len(polls), end - task["ends"]
 
 
 def tasks(lengths):
@@ -140,8 +142,9 @@ def tasks(lengths):
             time.sleep(STAGGER)
         ends = [(name, length, *future.result()) for name, length, future in futures]
     found = {client.name: {} for client in CLIENTS}
-    for name, length, requests, delay in ends:
-        entry = found[name].setdefault(length, {"requests": [], "delays": []})
+    for name, length, requests, polls, delay in ends:
+        entry = found[name].setdefault(length, {"requests": [], "polls": [], "delays": []})
         entry["requests"].append(requests)
+        entry["polls"].append(polls)
         entry["delays"].append(delay)
     return found
