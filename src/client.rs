@@ -564,6 +564,17 @@ mod tests {
     }
 
     #[test]
+    fn remembers_the_rows_of_every_list() {
+        let config = Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap());
+        let client = Client::new(config).unwrap();
+        let [a, b, c] = ["4.1.0", "4.2.0", "4.3.0"].map(|version| RuntimeCache::new("R", version, "Local"));
+        client.remember(std::slice::from_ref(&a));
+        client.remember(&[a.clone(), b.clone()]);
+        assert!(client.was_listed(&a) && client.was_listed(&b) && !client.was_listed(&c));
+        assert_eq!(client.listed.borrow().len(), 2);
+    }
+
+    #[test]
     fn can_be_sent_to_another_thread() {
         fn is_send<T: Send>() {}
         is_send::<Client>();
