@@ -249,7 +249,11 @@ mod tests {
                 .is_err_and(|error| matches!(error, Unreadable::Unexpected(_)))
         );
         let long = |bytes| format!("[{{\"a\":\"{}\"}}]", "x".repeat(bytes));
-        assert!(count(&long(260_000), 8192).is_ok());
-        assert!(count(&long(263_000), 8192).is_err_and(|error| matches!(error, Unreadable::Unexpected(_))));
+        // The limit is noticed with the byte after it, unless that ends the item.
+        let longest = MAX_ITEM + 1 - r#"{"a":""}"#.len();
+        assert!(count(&long(longest), 8192).is_ok());
+        assert!(
+            count(&long(longest + 1), 8192).is_err_and(|error| matches!(error, Unreadable::Unexpected(_)))
+        );
     }
 }

@@ -427,6 +427,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_the_limit_that_was_exceeded() {
+        let config = Config::new("http://host:1".parse().unwrap(), "key".parse().unwrap());
+        let http = Http::new(&config, None).unwrap();
+        let [whole, connect, part] = [30, 10, 5].map(|seconds| Some(Duration::from_secs(seconds)));
+        for (reason, limits, says) in [
+            (Timeout::Connect, Limits { whole, connect, part }, "no reply within 10 s"),
+            (Timeout::Connect, Limits { whole, connect: None, part: None }, "no reply within 30 s"),
+            (Timeout::PerRead, Limits { whole, connect, part }, "no reply within 5 s"),
+            (Timeout::Global, Limits { whole, connect, part }, "no reply within 30 s"),
+        ] {
+            let kind = http.classify(ureq::Error::Timeout(reason), limits);
+            assert!(matches!(&kind, ErrorKind::Connect { problem, .. } if problem == says), "{kind:?}");
+        }
+    }
+
+    #[test]
     fn recognizes_alerts_wherever_they_occur() {
         let problem = |alert: &str, sent| tls_problem(format!("received fatal alert: {alert}"), sent);
         for sent in [false, true] {

@@ -379,7 +379,7 @@ impl<'a> Reader<'a> {
         self.any(b"-", 1);
         let zero = self.text.first() == Some(&b'0');
         let digits = self.any(b"0123456789", usize::MAX);
-        let mut is_valid = digits == 1 || digits > 1 && !zero;
+        let mut is_valid = digits > 0 && (digits == 1 || !zero);
         if self.any(b".", 1) == 1 {
             is_valid &= self.any(b"0123456789", usize::MAX) > 0;
         }

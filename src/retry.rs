@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(next(7.0, 100.0), Some(secs(7.0)));
         assert_eq!(next(60.0, 100.0), Some(secs(60.0)));
         assert_eq!(next(61.0, 100.0), None);
-        assert_eq!(next(7.0, 6.9), None);
+        assert_eq!((next(7.0, 7.1), next(7.0, 7.0)), (Some(secs(7.0)), None));
         assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), true), Some(secs(0.1)));
         assert_eq!(Retry::default().after_failure(None, true, None, Duration::ZERO, true), None);
         assert_eq!(Retry::default().after_failure(None, true, None, secs(0.1), false), None);

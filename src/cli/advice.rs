@@ -69,7 +69,6 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
             return Some(format!("use {address} as the server"));
         }
         ErrorKind::Redirect { .. } => "a login page or a proxy replied; check the server URL",
-        ErrorKind::Api { code: 4, .. } if deletes => return Some(format!("see '{}'", command("list"))),
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server uses https"),
         ErrorKind::OutOfTime => "raise --timeout",

@@ -159,7 +159,8 @@ fn reports_the_refusal_of_a_gateway_as_refused() {
 
 #[test]
 fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
-    for action in [Action::html(200), Action::html(500), Action::ResetBeforeReply, Action::CutJson] {
+    let failures = [200, 408, 429, 500].map(Action::html);
+    for action in failures.into_iter().chain([Action::ResetBeforeReply, Action::CutJson]) {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));
         let ran = run(&server, "delete -l R -V 4.3.0 -d --json --retries 0").exits(6);

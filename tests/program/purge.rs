@@ -220,6 +220,8 @@ fn reports_each_cache() {
     let ran =
         ran.says("error: R 4.5.0 Local: cannot delete the runtime cache: is disabled. (HTTP 400, code 194)");
     assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 already gone, 1 failed, 1 refused"));
+    // Only a terminal gets these.
+    ran.never_says("\nfailed: ").never_says("Ctrl-C");
     assert_eq!(server.max_running(), 4);
 }
 
@@ -485,4 +487,19 @@ fn stops_new_deletions_if_a_poll_refuses_the_key() {
     let ran = run(&server, "purge --all -y --json --max-running 1").exits(3);
     assert_eq!(sorted_statuses(&ran), ["4.0.0 unknown", "4.1.0 not-started", "4.2.0 not-started"]);
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+}
+
+#[test]
+fn holds_later_polls_after_a_lost_one_that_was_not_held() {
+    let all = r_caches(2);
+    let plans = vec![(all[0].clone(), Plan::lasting(Duration::from_secs(4)))];
+    let plan = Plan::lasting(Duration::from_millis(1500));
+    let server = Server::start(Config { caches: all, plans, plan, ..Config::default() });
+    // While two tasks run, no poll is held, so the loss does not show an impatient gateway.
+    server.fault(Fault::new(Endpoint::Task, Action::html(502)));
+    run(&server, "purge --all -y").exits(0).says("HTTP 502").says("retrying");
+    let polls = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
+    assert_eq!(waits[..2], ["0", "0"]);
+    assert!(waits.iter().any(|&wait| wait != "0"), "{waits:?}");
 }

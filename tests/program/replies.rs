@@ -257,6 +257,15 @@ fn reports_a_404_page_as_a_wrong_url() {
 }
 
 #[test]
+fn names_the_log_of_a_server_that_fails() {
+    let server = answering(Endpoint::List, Action::error(500, 1, "An internal failure occurred."));
+    let ran = run(&server, "list --retries 0").exits(6);
+    ran.fails_with("An internal failure occurred. (HTTP 500, code 1); see the server log");
+    let ran = run(&answering(Endpoint::List, Action::html(502)), "list --retries 0").exits(6);
+    ran.fails_with("; check that Connect is running, and the gateway in front of it");
+}
+
+#[test]
 fn names_the_list_only_after_a_cache_was_not_found() {
     let missing = || Action::error(404, 4, "The requested object does not exist.");
     for (words, endpoint, exit, names_it) in [

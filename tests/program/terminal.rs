@@ -247,6 +247,36 @@ fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
     assert_eq!(body.iter().filter(|line| line.starts_with("deleted R 4.")).count(), 11, "{shown:#?}");
     assert!(end[0].starts_with("failed: R 4.14.0 Local (task ") && end[0].ends_with(')'), "{shown:#?}");
     assert_eq!(end[1..], ["11 deleted, 1 failed"]);
+
+    // The error about a single cache is on the screen, and a dry run cannot be interrupted in the middle of a deletion.
+    let ran = AtTerminal::start(&server, "purge -V 4.14.0 --yes").end().exits(1).says("Ctrl-C");
+    assert!(!lines(&ran.stderr).iter().any(|line| line.starts_with("failed: ")), "{ran:#?}");
+    AtTerminal::start(&server, "purge --all --dry-run").end().exits(0).never_says("Ctrl-C");
+}
+
+#[test]
+fn deletes_over_a_new_connection_if_the_server_closed_the_first_during_the_prompt() {
+    let server = Server::start(Config::default());
+    let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local"}]}"#;
+    let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{list}", list.len());
+    server.fault(Fault::new(Endpoint::List, Action::Raw(reply.into())));
+    let mut terminal = AtTerminal::start(&server, "purge --all");
+    terminal.session.exp_string("[y/N] ").unwrap();
+    // The program's socket leaves the state ESTABLISHED, 01, when it receives the end of the connection.
+    let port: u16 = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    let has_ended = || {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        !sockets.lines().any(|line| line.contains(&format!(":{port:04X} 01 ")))
+    };
+    let started_at = Instant::now();
+    while !has_ended() {
+        assert!(started_at.elapsed() < Duration::from_millis(TIMEOUT_MS), "the connection is still open");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    terminal.session.send_line("y").unwrap();
+    terminal.end().exits(0).says("1 deleted");
+    assert_eq!(endpoints(&server)[..2], [Endpoint::List, Endpoint::Delete]);
+    assert!(requests_to(&server, Endpoint::DryRun).is_empty());
 }
 
 #[test]
