@@ -194,6 +194,11 @@ fn explains_each_certificate_problem() {
             "its CA is not allowed to issue certificates for this name",
             "name constraints",
         ),
+        (
+            issued(Leaf { intermediate: true, issuer_is_no_ca: true, ..Leaf::default() }),
+            "its issuer is not allowed to issue certificates",
+            "have it reissued by a certificate with CA:TRUE",
+        ),
     ] {
         let server = server_with(identity);
         let program = connect_cache(&server).words("list --cacert");

@@ -43,6 +43,8 @@ pub struct Leaf {
     pub is_ca: bool,
     /// Issue it by an intermediate authority, whose certificate is in the chain.
     pub intermediate: bool,
+    /// Do not mark the intermediate certificate as an authority's.
+    pub issuer_is_no_ca: bool,
     /// Allow the intermediate authority to issue certificates for this name only.
     pub constraint: Option<String>,
     /// Issue it for a client instead of a server.
@@ -59,6 +61,7 @@ impl Default for Leaf {
             not_after: 30,
             is_ca: false,
             intermediate: false,
+            issuer_is_no_ca: false,
             constraint: None,
             is_client: false,
             has_unknown_extension: false,
@@ -121,6 +124,9 @@ impl Ca {
             return issue(&self.issuer, leaf);
         }
         let (mut params, key) = (ca_params("connect-test-server intermediate"), new_key());
+        if leaf.issuer_is_no_ca {
+            params.is_ca = IsCa::ExplicitNoCa;
+        }
         if let Some(name) = &leaf.constraint {
             let permitted_subtrees = vec![GeneralSubtree::DnsName(name.clone())];
             params.name_constraints =
