@@ -478,7 +478,7 @@ mod tests {
         );
         assert_eq!(lossy(br#""\ude00""#), "\u{fffd}");
         assert!(Json::read(&b"[".repeat(100_000)).is_err());
-        assert_eq!(Json::from("\u{1}\t").to_string(), r#""\u0001\t""#);
+        assert_eq!(Json::from("\u{1}\t \u{1f}~").to_string(), r#""\u0001\t \u001f~""#);
     }
 
     #[test]

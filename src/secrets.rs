@@ -120,6 +120,10 @@ mod tests {
         ] {
             assert_eq!(secrets.masked(echo), r#"{"a":"***"}"#, "{echo}");
         }
+        // Other characters are escaped in the same way.
+        for other in [r#"se\/c/r\\et"#, r#"se\"c\"r\\et"#, r#"se\"c/r\/et"#] {
+            assert_eq!(secrets.masked(other), other);
+        }
         assert_eq!(secrets.masked(r"hunt\u00e9r2 hunt\u00E9r2 hunt\u00"), r"*** *** hunt\u00");
     }
 }
