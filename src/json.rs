@@ -448,6 +448,13 @@ mod tests {
                 (Err(error), Ok(_)) => panic!("{shown}: {error:?}"),
             }
         };
+        for number in [
+            "1.", "1.,", "1.e1", "1e", "1e+", "1e+,", "-", "-,", "01", "-01", ".5", "+1", "1.5.5", "-0",
+            "0.0e-0",
+        ] {
+            check(number.as_bytes());
+            check(format!("[{number}]").as_bytes());
+        }
         check(whole.as_bytes());
         for end in 0..whole.len() {
             check(&whole.as_bytes()[..end]);

@@ -155,7 +155,6 @@ fn is_rsa_pair(public: &[u8], private: &[u8]) -> Option<bool> {
     // p × q is less than 2 n: if n divides it, it is n.
     let digits = n.len() / 8;
     let product = multiply(&number(p, digits), &number(q, digits), &number(n, digits));
-    let digits = digits / 2;
     let (p, one) = (number(p, digits), number(&[1], digits));
     let is_inverse = multiply(&number(q, digits), &number(q_inverse, digits), &p) == multiply(&one, &one, &p);
     if !is_inverse || product.iter().any(|&digit| digit != 0) {
