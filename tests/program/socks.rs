@@ -98,8 +98,14 @@ fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -
         return client.write_all(reply);
     }
     let upstream = TcpStream::connect(("127.0.0.1", port))?;
-    // The reply contains the address that the proxy connects from, here as a name of the greatest length.
-    client.write_all(&[&[5, 0, 0, 3, 255], &[b'x'; 255][..], &[1, 2]].concat())?;
+    // The reply contains the address that the proxy connects from, here of the requested kind, and a name of the greatest
+    // length.
+    let from = match kind {
+        1 => vec![0; 4],
+        4 => vec![0; 16],
+        _ => [&[255], &[b'x'; 255][..]].concat(),
+    };
+    client.write_all(&[&[5, 0, 0, kind], &from[..], &[1, 2]].concat())?;
     tunnel(client, &upstream)
 }
 
