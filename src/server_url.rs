@@ -371,6 +371,8 @@ mod tests {
                 "https://\u{bb34}\u{ae08}\u{c0bc}.\u{4e2d}\u{56fd}",
                 "an international host name; use https://xn--jj0bu3woje.xn--fiqs8s",
             ),
+            // A digit of it equals its threshold.
+            ("https://\u{f4}yr\u{3c8}", "an international host name; use https://xn--yr-7ja210a"),
             // Its fourth character brings the delta of Punycode to the threshold at which the bias grows.
             (
                 "https://\u{447}\u{e4}\u{3b3}\u{e3}\u{3c4}\u{446}\u{fb}",
