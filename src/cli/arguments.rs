@@ -387,7 +387,7 @@ mod tests {
             ("list --api-keysecret", "--api-key is joined to its value"),
             ("list --apikeyS3cret-part", "unknown option --apikey"),
             ("list api-key=S3cret-part", "unexpected argument"),
-            ("list -", "unexpected argument '-'"),
+            ("list -", "unexpected argument"),
             ("list -sk S3cret-part", "unexpected argument"),
             ("S3cret-part list", "unknown command"),
             ("list -Ksecret", "unknown option -K"),
