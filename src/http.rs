@@ -424,6 +424,8 @@ fn tunnel(proxy: &Proxy) -> Result<ureq::Proxy, InvalidConfig> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::discriminant;
+
     use super::*;
 
     #[test]
@@ -454,7 +456,16 @@ mod tests {
                 assert!(matches!(problem(alert, sent), ErrorKind::TlsAlert(_)), "{alert}");
             }
         }
-        assert!(matches!(tls_problem("cannot decrypt peer's message".to_owned(), true), ErrorKind::Lost(_)));
+        for (text, sent, expected) in [
+            ("cannot decrypt peer's message", true, ErrorKind::Lost as fn(String) -> ErrorKind),
+            ("cannot decrypt peer's message", false, ErrorKind::Tls),
+            ("received corrupt message of type InvalidContentType", true, ErrorKind::Lost),
+            ("received corrupt message of type InvalidContentType", false, ErrorKind::NotTls),
+        ] {
+            let kinds =
+                [tls_problem(text.to_owned(), sent), expected(String::new())].map(|kind| discriminant(&kind));
+            assert_eq!(kinds[0], kinds[1], "{text} {sent}");
+        }
     }
 
     #[test]

@@ -67,6 +67,12 @@ fn names_the_trusted_certificates_over_https() {
         &format!("the CA file {path} (SSL_CERT_FILE)\n"),
     );
 
+    // So does the error about a certificate.
+    let program = connect_cache(&server).words("check --cacert");
+    let path = program.file("other-ca.pem", &Ca::new().pem());
+    let ran = program.arg(&path).run().exits(6).says("no trusted CA issued it");
+    ran.says(&format!(" (trusting the CA file {path})\n"));
+
     let ran = connect_cache(&server).words("check -i").run().exits(0);
     contains(&ran.stdout, "any certificate: not verified\n");
 }
