@@ -184,8 +184,6 @@ struct History<'a> {
     in_doubt: bool,
     /// Whether a dry run or a DELETE was accepted: this run saw the cache, if the server's dry runs are conclusive.
     accepted: bool,
-    /// Whether a list had its row, perhaps in the spelling of a reply.
-    listed: bool,
     task: Option<TaskId>,
 }
 
@@ -237,7 +235,6 @@ impl<'a> Deletion<'a> {
             lost_sends: Retry::default(),
             in_doubt: false,
             accepted: false,
-            listed: false,
             task: None,
         };
         Self { history, state }
@@ -326,7 +323,6 @@ impl<'a> History<'a> {
     /// Decides by the second table above what the presence of the cache means.
     fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Step<Deletion<'a>> {
         self.accepted |= finding.accepted;
-        self.listed |= finding.listed;
         let still_there = match finding.presence {
             Presence::There => Some(true),
             Presence::Gone => Some(false),
@@ -400,7 +396,7 @@ impl<'a> History<'a> {
     /// earlier DELETE may have deleted it.
     fn gone(self, run: &Run<'_>, task: Option<(i64, String)>) -> Step<Deletion<'a>> {
         let proven = self.accepted && run.client.dry_runs() == DryRuns::Conclusive;
-        let seen = self.listed || proven || run.client.was_listed(self.cache);
+        let seen = proven || run.client.was_listed(self.cache);
         let code = task.as_ref().map(|(code, _)| *code);
         let outcome = match task {
             _ if seen => Outcome { code, ..Outcome::new(Status::Deleted) },

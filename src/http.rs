@@ -325,6 +325,7 @@ impl Http {
                 }
                 None => ErrorKind::Lost(other.to_string()),
             },
+            ureq::Error::Other(other) => self.connect_failed(other.to_string()),
             error => self.connect_failed(error.to_string()),
         }
     }

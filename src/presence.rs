@@ -41,8 +41,6 @@ pub(crate) struct Finding {
     pub(crate) presence: Presence,
     /// Whether a dry run of the cache was accepted, which proves that it was there if dry runs are conclusive.
     pub(crate) accepted: bool,
-    /// Whether a list had its row.
-    pub(crate) listed: bool,
     /// The error of the request that failed, or of the dry run of a cache that does not exist.
     pub(crate) error: Option<Error>,
 }
@@ -204,12 +202,7 @@ impl<'a> Question<'a> {
     }
 
     fn finding(self, presence: Presence) -> Finding {
-        Finding {
-            presence,
-            accepted: self.evidence.dry_run == Some(DryRun::Accepted),
-            listed: self.evidence.row == Some(Row::Listed),
-            error: self.error,
-        }
+        Finding { presence, accepted: self.evidence.dry_run == Some(DryRun::Accepted), error: self.error }
     }
 }
 

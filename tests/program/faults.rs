@@ -439,6 +439,16 @@ fn shortens_waits_after_a_gateway_timeout() {
 }
 
 #[test]
+fn keeps_waits_after_a_poll_that_a_server_refused() {
+    let server = server_with_tasks_of(Duration::from_secs(5));
+    server.fault(Fault::new(Endpoint::Task, Action::html(503)).skip(2));
+    run(&server, "delete -l R -V 4.3.0").exits(0).says("retrying");
+    let polls = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
+    assert_eq!(waits, ["1", "2", "4", "4"]);
+}
+
+#[test]
 fn replaces_a_stale_connection_without_a_failure() {
     let server = server_with_tasks_of(Duration::from_millis(1500));
     server.fault(Fault::new(Endpoint::Task, Action::CloseBeforeReply).skip(1));

@@ -477,13 +477,15 @@ fn names_the_proxy_that_may_have_replied() {
         ran.fails_with(&format!("cannot list the runtime caches through proxy {proxy}: ")).fails_with(says);
     }
     // A reply to CONNECT is not one to the request.
-    for reply in
-        ["what?\r\n\r\n", "HTTP/1.1 hello\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"]
-    {
+    for (reply, says) in [
+        ("what?\r\n\r\n", "it is not HTTP"),
+        ("HTTP/1.1 hello\r\n\r\n", "the status line is malformed"),
+        ("HTTP/1.1 200 OK\r\nno header\r\n\r\n", "a header line has no colon"),
+    ] {
         let proxy = start_replying(reply.to_owned());
         let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTPS_PROXY", &proxy);
         let ran = program.words("list -q --retries 0 -s https://connect.test:3939").run().exits(6);
-        ran.fails_with(&format!("connection through proxy {proxy} failed: "));
+        ran.fails_with(&format!("connection through proxy {proxy} failed: {says}"));
     }
     // The error of a reply from Connect does not name the proxy.
     let server = Server::start(Config::default());

@@ -257,6 +257,22 @@ fn reports_a_404_page_as_a_wrong_url() {
 }
 
 #[test]
+fn names_the_next_step_by_the_code_of_an_error() {
+    for (status, code, step) in [
+        (401, 24, "check the API key"),
+        (401, 30, "check the API key"),
+        (403, 50, "an administrator can unlock the user"),
+        (400, 92, "a gateway may change cookies or headers; bypass it"),
+        (403, 95, "use a user's API key"),
+        (403, 22, "use an administrator's API key"),
+        (404, 2, "runtime caches require Connect 2023.05 or later"),
+    ] {
+        let ran = run(&answering(Endpoint::List, Action::error(status, code, "no")), "list");
+        ran.prints("").fails_with(&format!(": no (HTTP {status}, code {code}); {step}\n"));
+    }
+}
+
+#[test]
 fn names_the_log_of_a_server_that_fails() {
     let server = answering(Endpoint::List, Action::error(500, 1, "An internal failure occurred."));
     let ran = run(&server, "list --retries 0").exits(6);
