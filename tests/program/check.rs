@@ -99,6 +99,8 @@ fn explains_the_first_failure() {
     let with = |config: Config| Server::start(config);
     let plain = with(Config::default());
     let with_key = |key: &str| format!("check -k {key}");
+    let strict = with(Config::default());
+    strict.fault(Fault::new(Endpoint::Settings, Action::error(401, 24, "no")).times(usize::MAX));
     for (server, words, status, ok, fail, says) in [
         (
             &plain,
@@ -125,6 +127,7 @@ fn explains_the_first_failure() {
             "the server is reachable",
             "including any path prefix",
         ),
+        (&strict, "check".to_owned(), 3, 0, "the key is accepted", "code 24); check the API key"),
         (&plain, with_key("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
         (&plain, with_key("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
         (
