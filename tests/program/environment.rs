@@ -153,22 +153,27 @@ fn runs_on_a_read_only_root() {
 }
 
 #[test]
-fn rejects_an_unreadable_store_of_the_system_but_not_a_missing_one() {
-    let server = server_over_tls(&Ca::new(), Config::default());
+fn trusts_the_store_of_the_system() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    let folder = tempfile::tempdir().unwrap();
+    let pem = folder.path().join("ca.pem");
+    std::fs::write(&pem, ca.pem()).unwrap();
+    let store = "/etc/ssl/certs/ca-certificates.crt";
+    let unreadable = format!("cannot read the system's store {store}");
     for (prepare, status, says) in [
-        ("true", 6, "no trusted CA issued it"),
-        (
-            "mkdir -p /etc/ssl/certs/ca-certificates.crt",
-            2,
-            "cannot read the system's store /etc/ssl/certs/ca-certificates.crt",
-        ),
+        (format!("mkdir /etc/ssl/certs && cp {} {store}", pem.display()), 0, ""),
+        // Without a store, and with an empty one, the Mozilla roots are trusted.
+        ("true".to_owned(), 6, "no trusted CA issued it"),
+        (format!("mkdir /etc/ssl/certs && : >{store}"), 6, "no trusted CA issued it"),
+        (format!("mkdir -p {store}"), 2, unreadable.as_str()),
     ] {
         let script = format!(
             "unshare -rm true 2>/dev/null && [ -d /etc/ssl ] || exit 99
             exec unshare -rm sh -c 'mount -t tmpfs tmpfs /etc/ssl && {prepare} || exit 99; \"$0\" list' \"$0\""
         );
         if let Some(ran) = run_if_allowed(&server, "mount namespaces", &script) {
-            ran.exits(status).prints("").fails_with(says);
+            ran.exits(status).prints(if status == 0 { LIST } else { "" }).says(says);
         }
     }
 }
