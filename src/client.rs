@@ -499,6 +499,11 @@ mod tests {
             let (location, found) = redirect(location, url);
             assert_eq!((location.as_str(), found.as_deref()), (shown, instead));
         }
+        let (location, found) = redirect("/rsc/__api__/v1/user", "http://h/__api__/v1/user");
+        assert_eq!(
+            (location.as_str(), found.as_deref()),
+            ("http://h/rsc/__api__/v1/user", Some("http://h/rsc"))
+        );
     }
 
     #[test]

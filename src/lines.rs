@@ -149,6 +149,9 @@ mod tests {
             assert_eq!(lines, ["one", "[\"two\\", "", "the ***, caf\u{e9}"], "{size}");
             assert_eq!(rest, Ok(vec![]), "{size}");
         }
+        // Brackets in a string are text.
+        let reply = r#"{"id":"a","output":["[{","]}}]","three"]}"#;
+        assert_eq!(read(reply, 7), (["[{", "]}}]", "three"].map(String::from).to_vec(), Ok(vec![])));
         assert_eq!(read("\u{feff}{\"id\":\"a\",\"output\":[]}", 1), (vec![], Ok(vec![])));
     }
 

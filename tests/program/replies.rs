@@ -81,7 +81,7 @@ fn shows_the_escaped_start_of_a_wrong_reply() {
 fn stops_reading_a_reply_that_never_ends() {
     for words in ["list", "purge --all -y"] {
         let server = answering(Endpoint::List, Action::Endless);
-        run(&server, words).exits(6).prints("").fails_with("the reply is too large");
+        run(&server, words).exits(6).prints("").fails_with("the reply is too large; check the server URL");
         assert_eq!(endpoints(&server), [Endpoint::List]);
     }
 }
