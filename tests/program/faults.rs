@@ -287,6 +287,9 @@ fn honors_retry_after_up_to_a_minute() {
 
     let server = always(Endpoint::List, busy("61"));
     run(&server, "list").exits(6).fails_with("the server asks to retry in 61 s");
+    // A shorter pause would have been honored, had there been a retry.
+    let server = always(Endpoint::List, busy("60"));
+    run(&server, "list --retries 0").exits(6).fails_with("HTTP 503").never_says("asks to retry");
     assert_eq!(server.requests().len(), 1);
 }
 
