@@ -309,12 +309,12 @@ impl Http {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 tls_problem(error.to_string(), sent)
             }
-            ureq::Error::Io(error) if sent => ErrorKind::Lost(error.to_string()),
             // A connection that cannot be made is refused or times out, so this one was made and then closed.
-            ureq::Error::Io(error) if is_closed(&error) && self.server.is_https() && self.proxy.is_none() => {
+            ureq::Error::Io(error)
+                if !sent && is_closed(&error) && self.server.is_https() && self.proxy.is_none() =>
+            {
                 ErrorKind::TlsClosed(error.to_string())
             }
-            ureq::Error::Io(error) => self.connect_failed(error.to_string()),
             ureq::Error::Protocol(problem) => ErrorKind::InvalidHttp(problem.to_string()),
             ureq::Error::Other(other) if sent => match other.downcast_ref::<BadHead>() {
                 Some(BadHead { line, is_http: false, .. }) => {
@@ -325,8 +325,17 @@ impl Http {
                 }
                 None => ErrorKind::Lost(other.to_string()),
             },
-            ureq::Error::Other(other) => self.connect_failed(other.to_string()),
-            error => self.connect_failed(error.to_string()),
+            error => {
+                let problem = match error {
+                    ureq::Error::Io(error) => error.to_string(),
+                    ureq::Error::Other(error) => error.to_string(),
+                    error => error.to_string(),
+                };
+                match sent {
+                    true => ErrorKind::Lost(problem),
+                    false => self.connect_failed(problem),
+                }
+            }
         }
     }
 
