@@ -28,10 +28,11 @@ soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: on
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \
 		cargo test --quiet --test soak -- --ignored --nocapture
 
-lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (needs shellcheck, codespell, cargo-deny)
+lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (C++, shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz/check --quiet -- -D warnings
 	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')

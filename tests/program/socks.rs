@@ -189,6 +189,11 @@ fn sends_decoded_credentials_without_showing_them() {
     run("us%20er:wrong@").exits(6).says(&through("***@")).says("it rejected the user name and password");
     run("").exits(6).says(&through("")).says("it requires a user name and password");
     assert_eq!(server.requests().len(), 1);
+
+    let proxy = Proxy::start(Behavior::Greets(b"\x05\xff"));
+    let variable = format!("socks5h://us%20er:w%25rd@{}", proxy.address);
+    let program = list(&server, &named(&server)).env("ALL_PROXY", variable);
+    program.run().exits(6).fails_with("it does not accept a user name and password").never_says("w%");
 }
 
 #[test]
