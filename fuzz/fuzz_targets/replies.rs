@@ -170,7 +170,9 @@ impl Endpoint {
 
 /// Serde reads `-0` as a floating point number.
 fn integer(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| (value.as_f64() == Some(0.0) && value.to_string().as_str() == "-0.0").then_some(0))
+    value
+        .as_i64()
+        .or_else(|| (value.as_f64() == Some(0.0) && value.to_string().as_str() == "-0.0").then_some(0))
 }
 
 fn lines<T: ToString>(lines: impl IntoIterator<Item = T>) -> String {
