@@ -463,17 +463,20 @@ fn reports_that_only_basic_credentials_can_be_sent() {
 
 #[test]
 fn names_the_proxy_that_may_have_replied() {
-    let page = "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n";
+    let run = |scheme: &str, reply: &str| {
+        let proxy = start_replying(reply.to_owned());
+        let program = Program::new().env("CONNECT_API_KEY", "x").env("ALL_PROXY", &proxy);
+        let program = program.words("list -q --retries 0 -s").arg(format!("{scheme}://connect.test:3939"));
+        (proxy, program.run().exits(6))
+    };
     for (reply, says) in [
-        (page, "HTTP 502, not from Connect"),
+        ("HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n", "HTTP 502, not from Connect"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "got no JSON"),
         ("HTTP/1.1 302 Moved\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n", "a redirect"),
         ("", "the reply was lost"),
         ("what?\r\n\r\n", "the reply is not HTTP"),
     ] {
-        let proxy = start_replying(reply.to_owned());
-        let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTP_PROXY", &proxy);
-        let ran = program.words("list -q --retries 0 -s http://connect.test:3939").run().exits(6);
+        let (proxy, ran) = run("http", reply);
         ran.fails_with(&format!("cannot list the runtime caches through proxy {proxy}: ")).fails_with(says);
     }
     // A reply to CONNECT is not one to the request.
@@ -482,9 +485,7 @@ fn names_the_proxy_that_may_have_replied() {
         ("HTTP/1.1 hello\r\n\r\n", "the status line is malformed"),
         ("HTTP/1.1 200 OK\r\nno header\r\n\r\n", "a header line has no colon"),
     ] {
-        let proxy = start_replying(reply.to_owned());
-        let program = Program::new().env("CONNECT_API_KEY", "x").env("HTTPS_PROXY", &proxy);
-        let ran = program.words("list -q --retries 0 -s https://connect.test:3939").run().exits(6);
+        let (proxy, ran) = run("https", reply);
         ran.fails_with(&format!("connection through proxy {proxy} failed: {says}"));
     }
     // The error of a reply from Connect does not name the proxy.

@@ -553,6 +553,17 @@ fn explains_an_alert_during_the_handshake() {
 }
 
 #[test]
+fn reports_a_lost_reply_over_https_as_lost() {
+    let ca = Ca::new();
+    let server = server_over_tls(&ca, Config::default());
+    for action in [Action::ResetBeforeReply, Action::CloseBeforeReply] {
+        server.fault(Fault::new(Endpoint::List, action));
+        let ran = connect_cache(&server).trusting(&ca).words("list --retries 0").run().exits(6);
+        ran.fails_with("cannot list the runtime caches: the reply was lost: ").never_says("TLS");
+    }
+}
+
+#[test]
 fn reports_a_refused_connection_over_https() {
     let program = Program::new().env("CONNECT_API_KEY", "admin-key");
     let ran = program.words("list --retries 0 -s https://127.0.0.1:9").run().exits(6).prints("");
