@@ -327,6 +327,10 @@ impl Http {
             },
             error => {
                 let problem = match error {
+                    // rustls' own words lead to its documentation.
+                    ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        "the connection was closed".to_owned()
+                    }
                     ureq::Error::Io(error) => error.to_string(),
                     ureq::Error::Other(error) => error.to_string(),
                     error => error.to_string(),
