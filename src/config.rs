@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ApiKey, ClientCertificate, Header, Proxy, ServerUrl, Trust};
+use crate::{ApiKey, Header, Proxy, ServerUrl, Trust};
 
 /// A server, how to reach it, and how long to wait for it. [`Config::new`] sets the defaults.
 #[derive(Clone, Debug)]
@@ -14,8 +14,6 @@ pub struct Config {
     pub key: ApiKey,
     /// The certificates to trust. Default: [`Trust::Store`].
     pub trust: Trust,
-    /// The certificate to show to servers that ask for one. Default: none.
-    pub client_certificate: Option<ClientCertificate>,
     /// The proxy to use, if any; [`Proxy::for_server`] selects one from the environment. Default: none.
     pub proxy: Option<Proxy>,
     /// Headers to send with every request, as a gateway may require. If one is `Authorization`, the key is sent as
@@ -45,7 +43,6 @@ impl Config {
             server,
             key,
             trust: Trust::default(),
-            client_certificate: None,
             proxy: None,
             headers: Vec::new(),
             request_timeout: Some(Duration::from_secs(30)),

@@ -130,9 +130,8 @@ impl Http {
             .proxy(None);
         if let Some(roots) = roots {
             let insecure = matches!(config.trust, Trust::Insecure);
-            let certificate = config.client_certificate.as_ref().map(|certificate| certificate.pair.clone());
             let tls = TlsConfig::builder().root_certs(roots).disable_verification(insecure);
-            agent = agent.tls_config(tls.client_cert(certificate).build());
+            agent = agent.tls_config(tls.build());
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();

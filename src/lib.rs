@@ -36,7 +36,6 @@
 
 mod api_key;
 mod client;
-mod client_certificate;
 mod config;
 mod content;
 mod cookies;
@@ -53,9 +52,7 @@ mod header;
 mod http;
 mod jobs;
 mod json;
-mod key_pair;
 mod lines;
-mod modular;
 mod objects;
 mod outcome;
 mod pem;
@@ -72,7 +69,6 @@ mod trust;
 
 pub use api_key::ApiKey;
 pub use client::Client;
-pub use client_certificate::ClientCertificate;
 pub use config::Config;
 pub use content::ContentUsage;
 pub use deletion::Mode;

@@ -2,7 +2,7 @@
 
 use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
 
-const CLIENT_CERTIFICATE: &str = "use --client-cert FILE and --client-key FILE";
+const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
 /// Returns an error and the next step, on one line. `command` completes the words of a command to print.
 pub(crate) fn explained(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> String {
@@ -44,7 +44,7 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         ErrorKind::Certificate(problem) => certificate(problem),
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to use plain http"),
         ErrorKind::TlsClosed(_) => {
-            "check that this port uses https, and whether a gateway blocks it or requires --client-cert FILE"
+            "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
         ErrorKind::ClientCertificateRejected(_) => {
@@ -55,7 +55,7 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
         }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
             "the server must offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
-             a client certificate, use --client-cert FILE"
+             a client certificate, connect through stunnel"
         }
         ErrorKind::NotHttp(_) if !server.is_https() => {
             return other_scheme("https", "the server may use https");

@@ -1,4 +1,4 @@
-//! Trusted and rejected server certificates, and client certificates.
+//! Trusted and rejected server certificates, and servers that require a client's.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -341,50 +341,6 @@ fn server_for_clients(ca: &Ca) -> Server {
     server_over_tls(ca, Config { client_ca: Some(ca.pem()), ..Config::default() })
 }
 
-fn client(ca: &Ca) -> Identity {
-    ca.issue(&Leaf { is_client: true, ..Leaf::default() })
-}
-
-#[test]
-fn sends_the_client_certificate_of_flags_or_variables() {
-    let ca = Ca::new();
-    let server = server_for_clients(&ca);
-    let Identity { cert_pem, key_pem } = client(&ca);
-    let program = || connect_cache(&server).trusting(&ca).words("list");
-
-    let both = program();
-    let path = both.file("both.pem", &format!("{key_pem}{cert_pem}"));
-    both.arg("--client-cert").arg(path).run().exits(0).says_nothing().prints(LISTED);
-    let two = program();
-    let (cert, key) = (two.file("client.pem", &cert_pem), two.file("client.key", &key_pem));
-    two.env("CONNECT_CLIENT_CERTIFICATE", cert).env("CONNECT_CLIENT_KEY", key).run().exits(0).prints(LISTED);
-    // Flags override variables, and an empty variable counts as unset.
-    let flags = program();
-    let (cert, key) = (flags.file("client.pem", &cert_pem), flags.file("client.key", &key_pem));
-    let flags =
-        flags.env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent").env("CONNECT_CLIENT_KEY", "/nonexistent");
-    flags.arg("--client-cert").arg(&cert).arg("--client-key").arg(&key).run().exits(0).prints(LISTED);
-    // A key of the environment does not belong to a certificate of the command line.
-    let both = program();
-    let path = both.file("both.pem", &format!("{key_pem}{cert_pem}"));
-    both.env("CONNECT_CLIENT_KEY", "/nonexistent").arg("--client-cert").arg(path).run().exits(0);
-    let check = connect_cache(&server).trusting(&ca).words("check").env("CONNECT_CLIENT_KEY", "");
-    let path = check.file("both.pem", &format!("{cert_pem}{key_pem}"));
-    let ran = check.env("CONNECT_CLIENT_CERTIFICATE", &path).run().exits(0);
-    assert!(ran.stdout.contains(&format!(", with the client certificate {path}\n")), "{ran:#?}");
-}
-
-#[test]
-fn sends_a_client_certificate_with_its_chain() {
-    let ca = Ca::new();
-    let server = server_for_clients(&ca);
-    let leaf = Leaf { is_client: true, intermediate: true, ..Leaf::default() };
-    let Identity { cert_pem, key_pem } = ca.issue(&leaf);
-    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
-    let path = program.file("chain.pem", &format!("{cert_pem}{key_pem}"));
-    program.arg(path).run().exits(0).prints(LISTED);
-}
-
 #[test]
 fn reports_a_required_client_certificate_without_doubt_or_retry() {
     let ca = Ca::new();
@@ -393,8 +349,8 @@ fn reports_a_required_client_certificate_without_doubt_or_retry() {
         let connections = server.connections();
         let ran = connect_cache(&server).trusting(&ca).words(words).run().exits(6);
         ran.says(
-            "the server requires a client certificate: received fatal alert: CertificateRequired; use \
-                  --client-cert FILE and --client-key FILE",
+            "the server requires a client certificate: received fatal alert: CertificateRequired; client \
+             certificates are not supported; connect through stunnel",
         )
         .never_says("dry run")
         .never_says("retrying");
@@ -406,20 +362,6 @@ fn reports_a_required_client_certificate_without_doubt_or_retry() {
 }
 
 #[test]
-fn reports_a_rejected_client_certificate_without_doubt_or_retry() {
-    let ca = Ca::new();
-    let server = server_for_clients(&ca);
-    let Identity { cert_pem, key_pem } = client(&Ca::new());
-    let program = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --client-cert");
-    let path = program.file("both.pem", &format!("{cert_pem}{key_pem}"));
-    let ran = program.arg(path).run().exits(6).never_says("retrying").never_says("dry run");
-    ran.says("the server rejected the client certificate: received fatal alert: ")
-        .says("the server trusts its CA");
-    assert_eq!(server.connections(), 1);
-    assert!(server.requests().is_empty());
-}
-
-#[test]
 fn explains_a_certificate_required_after_the_handshake() {
     // As nginx replies.
     let body = "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n";
@@ -427,71 +369,10 @@ fn explains_a_certificate_required_after_the_handshake() {
     let reply = Action::Reply { status: 400, headers: vec![], body: body.to_owned() };
     server.fault(Fault::new(Endpoint::List, reply));
     let ran = connect_cache(&server).words("list").run().exits(6);
-    ran.fails_with("; use --client-cert FILE and --client-key FILE");
+    ran.fails_with("; client certificates are not supported; connect through stunnel");
     // The same status from Connect's own gateway may have another reason.
     server.fault(Fault::new(Endpoint::List, Action::html(400)));
-    connect_cache(&server).words("list").run().exits(6).never_says("--client-cert");
-}
-
-#[test]
-fn rejects_unusable_client_certificates() {
-    let ca = Ca::new();
-    let server = server_for_clients(&ca);
-    let Identity { cert_pem, key_pem } = client(&ca);
-    let unknown = ca.issue(&Leaf { has_unknown_extension: true, ..Leaf::default() });
-    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let legacy =
-        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END RSA PRIVATE KEY-----\n";
-    for (cert, key, says) in [
-        (&cert_pem, &client(&ca).key_pem, "client.key does not belong to the certificate"),
-        (
-            &cert_pem,
-            &key_pem.replacen("MI", "AI", 1),
-            "client.key is malformed, of another kind than the certificate",
-        ),
-        (&cert_pem, &cert_pem, "client.key contains no private key"),
-        (
-            &cert_pem,
-            &encrypted.to_owned(),
-            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
-        ),
-        (
-            &cert_pem,
-            &legacy.to_owned(),
-            "client.key is encrypted; decrypt it with openssl pkey -in FILE -out NEW",
-        ),
-        (&key_pem, &key_pem, "client.pem contains no certificate"),
-        (
-            &cert_pem.replacen("MII", "AII", 1),
-            &key_pem,
-            "client.pem contains an invalid certificate: number 1",
-        ),
-        (
-            &unknown.cert_pem,
-            &unknown.key_pem,
-            "client.pem is not X.509 version 3, or has an unknown critical extension",
-        ),
-    ] {
-        let program = connect_cache(&server).trusting(&ca).words("list");
-        let (cert, key) = (program.file("client.pem", cert), program.file("client.key", key));
-        let program = program.arg("--client-cert").arg(cert).arg("--client-key").arg(key);
-        program.run().exits(2).prints("").fails_with(says);
-    }
-    let program = connect_cache(&server).trusting(&ca).words("list --client-cert");
-    let alone = program.file("client.pem", &cert_pem);
-    program.arg(alone).run().exits(2).fails_with("contains no private key; use --client-key FILE");
-    for program in [
-        connect_cache(&server).words("list --client-key client.key"),
-        connect_cache(&server).words("list").env("CONNECT_CLIENT_KEY", "client.key"),
-    ] {
-        program
-            .run()
-            .exits(2)
-            .fails_with("a client key requires a client certificate; use --client-cert FILE");
-    }
-    let program = connect_cache(&server).words("list --client-cert /nonexistent/client.pem");
-    program.run().exits(2).fails_with("cannot read the client certificate /nonexistent/client.pem");
-    assert_eq!(server.connections(), 0);
+    connect_cache(&server).words("list").run().exits(6).never_says("stunnel");
 }
 
 #[test]

@@ -95,13 +95,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     })?;
     passed(&format!("the server is reachable: {}", findings.server));
     match &findings.trust {
-        Some(trust) => {
-            let certificate = match &client.config().client_certificate {
-                Some(certificate) => format!(", with {certificate}"),
-                None => String::new(),
-            };
-            passed(&format!("the connection is encrypted, trusting {trust}{certificate}"));
-        }
+        Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
         None => passed("the connection uses plain http, not encrypted"),
     }
     findings.version = settings.version.filter(|version| !version.is_empty());
