@@ -17,7 +17,7 @@ use crate::request::{Endpoint, Request};
 use crate::retry::Retry;
 use crate::secrets::Secrets;
 use crate::{
-    Attempt, Config, Error, ErrorKind, Event, InvalidConfig, Result, RuntimeCache, ServerUrl, Trust,
+    ApiKey, Attempt, Config, Error, ErrorKind, Event, InvalidConfig, Result, RuntimeCache, ServerUrl,
 };
 
 /// Limit for a connection until the server has answered once: a wrong address should not cost minutes.
@@ -82,18 +82,19 @@ impl Client {
     /// Creates a client, which makes no connection yet.
     ///
     /// # Errors
-    /// [`InvalidConfig`] if the certificates to trust cannot be read.
+    /// [`InvalidConfig`] if the certificates to trust cannot be read, if there is neither a key nor a header
+    /// `Authorization`, or if the headers are too long.
     pub fn new(config: Config) -> std::result::Result<Self, InvalidConfig> {
-        // Plain http needs no certificates, but those of a CA file must be valid.
-        let needed = config.server.is_https() || matches!(config.trust, Trust::Certificates { .. });
-        let (roots, source) = match needed {
+        config.check()?;
+        let (roots, source) = match config.server.is_https() {
             true => config.trust.load().map(|(roots, source)| (Some(roots), Some(source)))?,
+            // Plain http needs no certificates.
             false => (None, None),
         };
         Ok(Self {
-            http: Http::new(&config, roots)?,
-            secrets: Secrets::new(&config.key, config.proxy.as_ref(), &config.headers),
-            trust_source: source.filter(|_| config.server.is_https()),
+            http: Http::new(&config, roots),
+            secrets: Secrets::new(config.key.as_ref(), config.proxy.as_ref(), &config.headers),
+            trust_source: source,
             config,
             observer: Box::new(|_| {}),
             started_at: Cell::new(Instant::now()),
@@ -274,7 +275,7 @@ impl Client {
         let url = self.config.server.endpoint(&request.path);
         let outgoing = Outgoing {
             url: &url,
-            authorization: self.config.key.header(),
+            authorization: self.config.key.as_ref().map(ApiKey::header),
             cookies: self.cookies.borrow().header(),
             body: request.body.as_deref(),
             fresh_connection: self.fresh_connection.take(),

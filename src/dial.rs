@@ -14,6 +14,8 @@ use ureq::unversioned::transport::{
     ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport, TransportAdapter,
 };
 
+use ureq::ProxyProtocol;
+
 use crate::Proxy;
 use crate::resolver::lookup;
 
@@ -53,7 +55,7 @@ impl<In: Transport> Connector<In> for Dialer {
         let port = details.uri.port_u16().unwrap_or(default_port);
         let address = match host.parse() {
             Ok(address) => Some(address),
-            Err(_) if proxy.resolves() => None,
+            Err(_) if proxy.protocol() == ProxyProtocol::Socks5h => None,
             Err(_) => lookup(host, port)?.first().map(SocketAddr::ip),
         };
         let mut stream = TransportAdapter::new(transport, details.current_time.clone());

@@ -1,35 +1,9 @@
-//! Errors: a configuration that cannot be used, and a request that failed.
+//! Errors of requests.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::ExitStatus;
-
-/// Part of a configuration that cannot be used: an address, a key, a certificate file, a proxy.
-///
-/// `Display` is one line without any secret. No request has been made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidConfig(String);
-
-impl InvalidConfig {
-    pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl fmt::Display for InvalidConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidConfig {}
-
-impl From<InvalidConfig> for String {
-    fn from(error: InvalidConfig) -> Self {
-        error.0
-    }
-}
 
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -78,7 +78,7 @@ impl<'a> Following<'a> {
         self.polls += 1;
         // If the count and the lines disagree, no line is shown twice.
         self.first = self.first.max(task.last);
-        if run.client.config().heartbeat.is_some() {
+        if run.client.config().max_wait.is_some() {
             run.report(self.cache, Progress::Waiting);
         }
         if task.finished {
@@ -120,7 +120,7 @@ impl Job for Following<'_> {
     fn step(mut self, run: &mut Run<'_>) -> Step<Self> {
         let config = run.client.config();
         let wait = match run.alone {
-            true => wait(self.polls, config.heartbeat, config.interval, run.max_wait, run.client.time_left()),
+            true => wait(self.polls, config.max_wait, config.interval, run.max_wait, run.client.time_left()),
             false => 0,
         };
         let polled_at = Instant::now();

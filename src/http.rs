@@ -11,14 +11,14 @@ use ureq::http::uri::InvalidUri;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
-use ureq::{Agent, ProxyProtocol, Timeout};
+use ureq::{Agent, Timeout};
 
 use crate::dial::Dialer;
 use crate::error::{CertificateProblem, seconds};
 use crate::head::{BadHead, MAX_HEAD};
 use crate::resolver::{CallingThreadResolver, NameError};
 use crate::transport::{Wire, WireConnector};
-use crate::{Config, ErrorKind, Header, InvalidConfig, Proxy, ServerUrl, Trust};
+use crate::{Config, ErrorKind, Header, Proxy, ServerUrl, Trust};
 
 /// Limit for a body, unless it is read as it arrives: Connect sends no longer one.
 const MAX_BODY: usize = 32 << 20;
@@ -28,8 +28,6 @@ const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
 /// Holds the whole head of a request, except for the configured headers. Initializing a larger buffer would take 1 % of
 /// the time of every run.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// Limit for all configured headers together.
-const MAX_HEADERS: usize = 8 << 10;
 /// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
@@ -66,7 +64,7 @@ pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
 /// A request to send: a DELETE if it has a body, else a GET.
 pub(crate) struct Outgoing<'a> {
     pub(crate) url: &'a str,
-    pub(crate) authorization: &'a HeaderValue,
+    pub(crate) authorization: Option<&'a HeaderValue>,
     pub(crate) cookies: Option<String>,
     pub(crate) body: Option<&'a [u8]>,
     /// Whether to open a new connection instead of using one that is open.
@@ -110,12 +108,7 @@ pub(crate) struct Broken {
 }
 
 impl Http {
-    pub(crate) fn new(config: &Config, roots: Option<RootCerts>) -> Result<Self, InvalidConfig> {
-        let bytes: usize =
-            config.headers.iter().map(|header| header.name.as_str().len() + header.value.len() + 4).sum();
-        if bytes > MAX_HEADERS {
-            return Err(InvalidConfig::new("the headers are longer than 8 KiB in total"));
-        }
+    pub(crate) fn new(config: &Config, roots: Option<RootCerts>) -> Self {
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -124,7 +117,7 @@ impl Http {
             .accept_encoding("identity")
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER + bytes)
+            .output_buffer_size(OUTPUT_BUFFER + config.headers_length())
             .max_idle_connections(1)
             .max_idle_age(MAX_IDLE)
             .proxy(None);
@@ -143,7 +136,7 @@ impl Http {
                 resolver.proxy = leads_to_proxy;
                 dialer.socks = Some(proxy.clone());
             } else if config.server.is_https() {
-                agent = agent.proxy(Some(tunnel(proxy)?));
+                agent = agent.proxy(Some(proxy.for_ureq()));
                 wire.tunneled = true;
             } else {
                 resolver.proxy = leads_to_proxy;
@@ -161,18 +154,18 @@ impl Http {
                 .chain(dialer)
                 .chain(RustlsConnector::default())
                 .chain(WireConnector(wire.clone()));
-        Ok(Self {
+        Self {
             agent: Agent::with_parts(agent.build(), connector, resolver),
             wire,
             server: config.server.clone(),
             proxy: config.proxy.clone(),
             proxy_authorization,
-            key_header: match config.headers.iter().any(|header| header.name == header::AUTHORIZATION) {
+            key_header: match config.has_authorization() {
                 true => HeaderName::from_static("x-rsc-authorization"),
                 false => header::AUTHORIZATION,
             },
             headers: config.headers.clone(),
-        })
+        }
     }
 
     /// Sends a request and reads the complete reply. A sink receives the body of a successful one as it arrives.
@@ -257,7 +250,9 @@ impl Http {
         for Header { name, value } in &self.headers {
             headers.append(name.clone(), value.clone());
         }
-        headers.append(self.key_header.clone(), outgoing.authorization.clone());
+        if let Some(authorization) = outgoing.authorization {
+            headers.append(self.key_header.clone(), authorization.clone());
+        }
         if let Some(Ok(cookies)) =
             outgoing.cookies.as_ref().map(|cookies| HeaderValue::from_bytes(cookies.as_bytes()))
         {
@@ -421,20 +416,6 @@ fn is_closed(error: &io::Error) -> bool {
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
-/// Returns the proxy as a proxy of ureq, which opens tunnels by CONNECT.
-fn tunnel(proxy: &Proxy) -> Result<ureq::Proxy, InvalidConfig> {
-    let host = match proxy.host().contains(':') {
-        true => format!("[{}]", proxy.host()),
-        false => proxy.host().to_owned(),
-    };
-    let mut builder = ureq::Proxy::builder(ProxyProtocol::Http).host(&host).port(proxy.port());
-    if let Some((user, password)) = proxy.credentials() {
-        builder = builder.username(user).password(password);
-    }
-    let unusable = |_| InvalidConfig::new(format!("the proxy {proxy} has an invalid URL"));
-    builder.build().map_err(unusable)
-}
-
 #[cfg(test)]
 mod tests {
     use std::mem::discriminant;
@@ -444,7 +425,7 @@ mod tests {
     #[test]
     fn names_the_limit_that_was_exceeded() {
         let config = Config::new("http://host:1".parse().unwrap(), "key".parse().unwrap());
-        let http = Http::new(&config, None).unwrap();
+        let http = Http::new(&config, None);
         let [whole, connect, part] = [30, 10, 5].map(|seconds| Some(Duration::from_secs(seconds)));
         for (reason, limits, says) in [
             (Timeout::Connect, Limits { whole, connect, part }, "no reply within 10 s"),

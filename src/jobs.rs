@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
             if left.is_zero() {
                 return;
             }
-            match self.client.config().heartbeat {
+            match self.client.config().max_wait {
                 Some(heartbeat) => {
                     sleep(left.min(heartbeat));
                     self.report(cache, Progress::Waiting);

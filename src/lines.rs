@@ -122,7 +122,7 @@ mod tests {
     /// that remained.
     fn read(reply: &str, size: usize) -> (Vec<String>, Result<Vec<String>, String>) {
         let (id, key) = ("a".parse().unwrap(), "secret-key".parse().unwrap());
-        let secrets = Secrets::new(&key, None, &[]);
+        let secrets = Secrets::new(Some(&key), None, &[]);
         let mut lines = Lines::new(&id, &secrets);
         let mut passed_on = Vec::new();
         for part in reply.as_bytes().chunks(size) {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn limits_what_is_kept() {
         let (id, key) = ("a".parse().unwrap(), "secret-key".parse().unwrap());
-        let secrets = Secrets::new(&key, None, &[]);
+        let secrets = Secrets::new(Some(&key), None, &[]);
         let mut lines = Lines::new(&id, &secrets);
         let mut bytes = 0;
         assert!(lines.take(br#"{"id":"a","output":["#, &mut |_| {}));

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::InvalidConfig;
+use crate::config::InvalidConfig;
 use crate::json::{Fields, Json};
 
 /// A runtime cache, as `GET v1/system/caches/runtime` lists it and `DELETE` identifies it.
@@ -65,7 +65,7 @@ impl FromStr for TaskId {
         // The ID becomes part of a path; 256 is far beyond the 16 characters that Connect uses.
         let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > 256 || !text.bytes().all(valid) {
-            return Err(InvalidConfig::new("invalid task ID: expected letters, digits, '-' and '_'"));
+            return Err(InvalidConfig::TaskId);
         }
         Ok(Self(text.to_owned()))
     }

@@ -16,7 +16,7 @@ pub enum Progress<'a> {
     SentAgain,
     /// The task's end could not be observed, so a dry run checks whether the cache is still there.
     Resolving,
-    /// Time has passed; see [`Config::heartbeat`](crate::Config::heartbeat).
+    /// Time has passed; see [`Config::max_wait`](crate::Config::max_wait).
     Waiting,
     /// The deletion of this cache, one of several, has ended.
     Ended(&'a Outcome),

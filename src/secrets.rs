@@ -10,8 +10,8 @@ const MASK: &[u8] = b"***";
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(crate) fn new(key: &ApiKey, proxy: Option<&Proxy>, headers: &[Header]) -> Self {
-        let mut secrets = vec![key.text().to_owned()];
+    pub(crate) fn new(key: Option<&ApiKey>, proxy: Option<&Proxy>, headers: &[Header]) -> Self {
+        let mut secrets: Vec<String> = key.iter().map(|key| key.text().to_owned()).collect();
         if let Some(proxy) = proxy {
             if let (Some((_, password)), Some(basic)) = (proxy.credentials(), proxy.authorization()) {
                 secrets.push(password.to_owned());
@@ -96,7 +96,7 @@ mod tests {
         let proxy = Proxy::for_server(&"http://host".parse().unwrap(), &proxy).unwrap();
         let headers =
             ["X-Gate: g4te-secret", "Authorization: Bearer t0ken-x"].map(|line| line.parse().unwrap());
-        Secrets::new(&key.parse().unwrap(), proxy.as_ref(), &headers)
+        Secrets::new(Some(&key.parse().unwrap()), proxy.as_ref(), &headers)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
 use super::files::{read_file, read_stdin, text};
 use super::options::Common;
@@ -97,7 +97,7 @@ pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Setting
         Some(text) => Some(count("--retries", text, 0, MAX_RETRIES)?),
         None => None,
     };
-    config.heartbeat = interactive.then_some(HEARTBEAT);
+    config.max_wait = interactive.then_some(HEARTBEAT);
     Ok(Settings { config, note, warnings })
 }
 
@@ -228,10 +228,10 @@ fn trust(common: &Common, variables: bool, saved: Option<&SavedServer>) -> Resul
     }
     Ok(match saved {
         Some(saved) if saved.insecure => Trust::Insecure,
-        Some(saved) if !saved.ca_cert.trim().is_empty() => Trust::Certificates {
-            source: "the CA saved with the server".to_owned(),
-            pem: saved.ca_cert.as_bytes().to_vec(),
-        },
+        Some(saved) if !saved.ca_cert.trim().is_empty() => Trust::Certificates(
+            CaCertificates::from_pem("the CA saved with the server", saved.ca_cert.as_bytes())
+                .map_err(String::from)?,
+        ),
         _ => Trust::Store,
     })
 }

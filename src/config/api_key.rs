@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ureq::http::HeaderValue;
 
-use crate::InvalidConfig;
+use super::invalid::InvalidConfig;
 
 /// Longer than any key that Connect makes (32 characters), and short enough for one header line.
 const MAX_BYTES: usize = 4096;
@@ -40,7 +40,7 @@ impl FromStr for ApiKey {
     /// Parses printable ASCII without whitespace, after dropping a byte order mark, quotes, `Key ` and
     /// `NAME_OF_THE_KEY=` around it. The error never shows the key.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        let invalid = |problem| Err(InvalidConfig::new(format!("the API key {problem}; copy it again")));
+        let invalid = |problem| Err(InvalidConfig::ApiKey { problem });
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.contains(['\r', '\n']) {
             return invalid("contains a line break");

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ureq::http::{HeaderName, HeaderValue};
 
-use crate::InvalidConfig;
+use super::invalid::InvalidConfig;
 
 /// Headers that only this client may set, in lower case.
 const RESERVED: [&str; 14] = [
@@ -52,10 +52,10 @@ impl FromStr for Header {
         let (Ok(name), true, Ok(mut value)) =
             (HeaderName::try_from(name), is_line, HeaderValue::try_from(value))
         else {
-            return Err(InvalidConfig::new("invalid header: expected 'NAME: VALUE' in printable ASCII"));
+            return Err(InvalidConfig::Header);
         };
         if RESERVED.contains(&name.as_str()) {
-            return Err(InvalidConfig::new(format!("invalid header: {name} cannot be set")));
+            return Err(InvalidConfig::ReservedHeader { name: name.to_string() });
         }
         value.set_sensitive(true);
         Ok(Self { name, value })

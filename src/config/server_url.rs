@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ureq::http::Uri;
 
-use crate::InvalidConfig;
+use super::invalid::InvalidConfig;
 
 /// A server's address: `http` or `https`, a host, perhaps a port and a path prefix.
 ///
@@ -43,12 +43,7 @@ impl ServerUrl {
 
     /// Returns the port: 80 or 443 if the address names none.
     pub fn port(&self) -> u16 {
-        self.port_or(if self.https { 443 } else { 80 })
-    }
-
-    /// Returns the port, or this one if the address names none.
-    pub(crate) fn port_or(&self, default: u16) -> u16 {
-        self.port.unwrap_or(default)
+        self.port.unwrap_or(if self.https { 443 } else { 80 })
     }
 
     /// Reports whether the host, as written, is this host's loopback, so that requests do not leave it.
@@ -101,10 +96,8 @@ impl FromStr for ServerUrl {
                 0 => true,
                 ats => ats == 1 && authority.is_some_and(|authority| authority.contains('@')),
             };
-            match is_clear && !instead.is_empty() {
-                true => InvalidConfig::new(format!("the server URL {problem}; use {instead}")),
-                false => InvalidConfig::new(format!("the server URL {problem}")),
-            }
+            let intended = Some(instead).filter(|instead| is_clear && !instead.is_empty());
+            InvalidConfig::ServerUrl { problem, intended }
         })
     }
 }

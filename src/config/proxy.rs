@@ -1,0 +1,289 @@
+//! Proxies, selected from the environment by the same rules as curl's.
+//!
+//! ureq's own selection ignores the server's scheme, silently skips an address that it cannot use, and does not match
+//! subdomains of the names in `NO_PROXY`.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use ureq::ProxyProtocol;
+
+use super::invalid::InvalidConfig;
+use super::no_proxy::is_excepted;
+use super::server_url::ServerUrl;
+
+/// The lengths of a user name and of a password that SOCKS5 can send (RFC 1929).
+const SOCKS_LENGTHS: RangeInclusive<usize> = 1..=255;
+
+/// An HTTP or SOCKS5 proxy. `Debug` and `Display` show no credentials.
+///
+/// ```
+/// use connect_cache::Proxy;
+///
+/// let proxy: Proxy = "socks5h://user:a-secret@gateway.example.com".parse()?;
+/// assert_eq!(proxy.to_string(), "socks5h://***@gateway.example.com:1080");
+/// # Ok::<(), connect_cache::InvalidConfig>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Proxy(ureq::Proxy);
+
+impl Proxy {
+    /// Returns the proxy that the environment names for `server`, if any.
+    ///
+    /// `var` returns the value of a variable. The proxy of an `https` server is the first of `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, that of an `http` server the first of
+    /// `http_proxy`, `HTTP_PROXY`, `all_proxy` and `ALL_PROXY`. There is no proxy if `no_proxy` or `NO_PROXY` names
+    /// the server, or if it is on loopback: a proxy would connect to its own host, and see the key.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::Proxy`] if the variable's value is not the address of an HTTP or SOCKS5 proxy: a direct
+    /// connection never replaces a proxy that is configured.
+    ///
+    /// ```
+    /// use connect_cache::Proxy;
+    ///
+    /// let server = "https://connect.example.com".parse()?;
+    /// let var = |name: &str| (name == "HTTPS_PROXY").then(|| "gateway:3128".to_owned());
+    /// assert_eq!(Proxy::for_server(&server, &var)?, Some("http://gateway:3128".parse()?));
+    /// # Ok::<(), connect_cache::InvalidConfig>(())
+    /// ```
+    pub fn for_server(
+        server: &ServerUrl,
+        var: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, InvalidConfig> {
+        let set =
+            |name: &&str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let exceptions = || ["no_proxy", "NO_PROXY"].iter().find_map(set);
+        if server.is_loopback() || exceptions().is_some_and(|list| is_excepted(server, &list)) {
+            return Ok(None);
+        }
+        let names = if server.is_https() {
+            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+        } else {
+            ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        };
+        let Some((name, value)) = names.iter().find_map(|name| Some((*name, set(name)?))) else {
+            return Ok(None);
+        };
+        let invalid = |problem| InvalidConfig::Proxy { variable: Some(name), problem };
+        Self::read(&value).map(Some).map_err(invalid)
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        const NO_ADDRESS: &str = "has an invalid URL";
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => "http",
+            "socks5" | "socks" => "socks5",
+            "socks5h" => "socks5h",
+            _ => return Err("has a scheme other than http://, socks5:// and socks5h://"),
+        };
+        let (user_info, address) = match rest.rsplit_once('@') {
+            Some((user_info, address)) => (format!("{}@", percent_encoded(user_info)), address),
+            None => (String::new(), rest),
+        };
+        // The rules for a host and a port are the same as a server's.
+        let server: ServerUrl =
+            format!("http://{}", address.trim_end_matches('/')).parse().map_err(|_| NO_ADDRESS)?;
+        if server.to_string() != server.origin() || !is_percent_encoded(&user_info) {
+            return Err(NO_ADDRESS);
+        }
+        let proxy = ureq::Proxy::new(&format!("{scheme}://{user_info}{address}"));
+        let proxy = Self(proxy.map_err(|_| NO_ADDRESS)?);
+        // A line break would end the header.
+        let is_unusable = |text: &str| {
+            text.contains(char::is_control) || proxy.is_socks() && !SOCKS_LENGTHS.contains(&text.len())
+        };
+        match proxy.credentials() {
+            // A proxy would refuse it, and refused credentials lock accounts.
+            Some((_, "")) => Err("has no password"),
+            Some((user, password)) if is_unusable(user) || is_unusable(password) => Err(NO_ADDRESS),
+            _ => Ok(proxy),
+        }
+    }
+
+    /// Returns the proxy as ureq takes it.
+    pub(crate) fn for_ureq(&self) -> ureq::Proxy {
+        self.0.clone()
+    }
+
+    pub(crate) fn protocol(&self) -> ProxyProtocol {
+        self.0.protocol()
+    }
+
+    pub(crate) fn is_socks(&self) -> bool {
+        self.protocol() != ProxyProtocol::Http
+    }
+
+    /// Returns the host's name or address, an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.0.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    /// Returns the user name and the password.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        self.0.username().map(|user| (user, self.0.password().unwrap_or_default()))
+    }
+
+    /// Returns the value of the `Proxy-Authorization` header, if there are credentials.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let (user, password) = self.credentials()?;
+        Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = InvalidConfig;
+
+    /// Parses `[SCHEME://][user:password@]host[:port][/]`. The scheme is `http`, which is the default, `socks5` or
+    /// `socks5h`. That of SOCKS says where the server's name is resolved: on this host (`socks5`) or by the proxy
+    /// (`socks5h`). A `%` in the user name or the password, and a `:` in the user name, must be percent-encoded.
+    fn from_str(text: &str) -> Result<Self, InvalidConfig> {
+        Self::read(text.trim()).map_err(|problem| InvalidConfig::Proxy { variable: None, problem })
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol() {
+            ProxyProtocol::Socks5 => "socks5",
+            ProxyProtocol::Socks5h => "socks5h",
+            _ => "http",
+        };
+        let masked = if self.credentials().is_some() { "***@" } else { "" };
+        write!(f, "{scheme}://{masked}{}:{}", self.0.host(), self.port())
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self})")
+    }
+}
+
+/// Returns user info in which only letters, digits, `:` and `%` are left as they are. People often forget to encode
+/// the rest, which a URI could not contain.
+fn percent_encoded(user_info: &str) -> String {
+    let encoded = user_info.bytes().map(|byte| match byte {
+        b':' | b'%' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
+/// Reports whether two hexadecimal digits follow each percent sign.
+fn is_percent_encoded(text: &str) -> bool {
+    let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    text.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(is_hex))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(group.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            if i <= group.len() {
+                text.push(char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(server: &str, vars: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let var = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let proxy = Proxy::for_server(&server.parse().unwrap(), &var);
+        proxy.map(|p| p.map(|p| p.to_string())).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn selects_by_scheme_and_prefers_lower_case_variables() {
+        let all = [
+            ("HTTP_PROXY", "up-http"),
+            ("http_proxy", "low-http:3128"),
+            ("HTTPS_PROXY", "http://up-https:1"),
+            ("ALL_PROXY", "http://all:2/"),
+        ];
+        for (server, vars, expected) in [
+            ("http://host", &all[..], Some("http://low-http:3128")),
+            ("https://host", &all[..], Some("http://up-https:1")),
+            ("https://host", &all[3..], Some("http://all:2")),
+            ("https://host", &all[..2], None),
+            ("http://host", &[("http_proxy", " "), ("HTTP_PROXY", "p")], Some("http://p:80")),
+            ("http://host", &[("http_proxy", "http://u:p%40ss@p:1")], Some("http://***@p:1")),
+            ("http://host", &[("http_proxy", "[::1]:3128")], Some("http://[::1]:3128")),
+            ("http://host", &[("http_proxy", "socks5h://p:80")], Some("socks5h://p:80")),
+            ("https://host", &[("ALL_PROXY", "SOCKS5://u:secret@[::1]")], Some("socks5://***@[::1]:1080")),
+            ("https://host", &[("ALL_PROXY", "socks://p/")], Some("socks5://p:1080")),
+            ("https://localhost", &all[..], None),
+            ("http://127.1.2.3:3939", &all[..], None),
+            ("http://[::1]:3939", &all[..], None),
+        ] {
+            assert_eq!(chosen(server, vars).unwrap().as_deref(), expected, "{server} {vars:?}");
+        }
+    }
+
+    #[test]
+    fn limits_credentials_for_socks_to_255_bytes() {
+        let accepts = |scheme: &str, user: usize, password: usize| {
+            format!("{scheme}://{}:{}@p", "u".repeat(user), "p".repeat(password)).parse::<Proxy>().is_ok()
+        };
+        assert!(accepts("socks5", 255, 255));
+        assert!(!accepts("socks5", 256, 1) && !accepts("socks5h", 1, 256));
+        assert!(accepts("http", 256, 256));
+    }
+
+    #[test]
+    fn names_the_variable_of_an_unusable_proxy() {
+        for (value, says) in [
+            ("socks4://p:1080", "a scheme other than http://, socks5:// and socks5h://"),
+            ("https://p:443", "a scheme other than"),
+            ("socks5://p:1/secret", "an invalid URL"),
+            (&format!("socks5://u:{}secret@p", "x".repeat(250)), "an invalid URL"),
+            ("http://user:secret@", "an invalid URL"),
+            ("http://secret@p:99999", "an invalid URL"),
+            ("http://p:1/secret", "an invalid URL"),
+            ("http://u:secret%0d%0ax@p:1", "an invalid URL"),
+            ("http://u:secret%zz@p:1", "an invalid URL"),
+            ("http://u:secret%f@p:1", "an invalid URL"),
+            ("socks5://:secret@p:1", "an invalid URL"),
+            ("http://user@p:1", "has no password"),
+            ("http://user:@p:1", "has no password"),
+            ("socks5h://user:@p", "has no password"),
+            ("@p", "has no password"),
+        ] {
+            let error = chosen("https://host", &[("ALL_PROXY", value)]).unwrap_err();
+            assert!(error.contains(says) && error.contains("ALL_PROXY"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sends_decoded_credentials_as_basic() {
+        let sent = |url: &str| url.parse::<Proxy>().unwrap().authorization();
+        assert_eq!(
+            sent("http://Aladdin:open%20sesame@p").as_deref(),
+            Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+        assert_eq!(sent("http://p"), None);
+        assert_eq!(sent("http://u:a%2fb@p"), sent("http://u:a/b@p"));
+        assert_eq!(sent("http://u:a@b#c?d\u{e9}@p"), sent("http://u:a%40b%23c%3Fd%c3%A9@p/"));
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+}

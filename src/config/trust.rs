@@ -1,0 +1,273 @@
+//! The certificates that are trusted, and where they are read from.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::{env, fmt};
+
+use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+
+use super::invalid::InvalidConfig;
+
+/// Where Linux distributions, the BSDs and macOS keep the certificates that the system trusts, in one file.
+const BUNDLES: [&str; 8] = [
+    "etc/ssl/certs/ca-certificates.crt", // Debian, Arch, Alpine, OpenWrt
+    "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Red Hat
+    "etc/pki/tls/certs/ca-bundle.crt",   // Red Hat, older
+    "etc/ssl/certs/ca-bundle.crt",       // NixOS
+    "etc/ssl/ca-bundle.pem",             // SUSE
+    "var/lib/ca-certificates/ca-bundle.pem", // SUSE, newer
+    "etc/ssl/cert.pem",                  // Alpine, OpenBSD, macOS
+    "usr/local/share/certs/ca-root-nss.crt", // FreeBSD
+];
+/// Where OpenSSL looks for a certificate by the hash of its subject, beside a bundle or without one.
+const HASHED_FILES: &str = "etc/ssl/certs";
+
+/// The largest file that is read.
+const MAX_FILE: u64 = 16 << 20;
+
+/// The certificates to trust.
+///
+/// ```no_run
+/// use connect_cache::{Config, Trust};
+///
+/// let mut config = Config::new("https://connect.example.com".parse()?, "a-secret".parse()?);
+/// config.trust = Trust::file("/etc/ssl/our-ca.pem")?;
+/// # Ok::<(), connect_cache::InvalidConfig>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The files and directories that `SSL_CERT_FILE` and `SSL_CERT_DIR` name; if neither is set, the system's
+    /// store; if there is none, the Mozilla roots built into the program.
+    ///
+    /// They are read by [`Client::new`](crate::Client::new).
+    #[default]
+    Store,
+    /// Only these CA certificates.
+    Certificates(CaCertificates),
+    /// Any certificate. Any server that answers gets the API key.
+    Insecure,
+}
+
+impl Trust {
+    /// Trusts only the CA certificates in the PEM file at `path`.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if the file cannot be read or exceeds 16 MiB, if it contains no certificate, or if one of
+    /// its certificates cannot be read.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, InvalidConfig> {
+        let path = path.as_ref();
+        let place = format!("the CA file {}", path.display());
+        let roots = read_all(path, &place)?.into();
+        Ok(Self::Certificates(CaCertificates { roots, place }))
+    }
+
+    /// Returns the roots for ureq, and where they came from, for messages.
+    pub(crate) fn load(&self) -> Result<(RootCerts, String), InvalidConfig> {
+        match self {
+            Self::Certificates(CaCertificates { roots, place }) => Ok((roots.clone(), place.clone())),
+            Self::Insecure => Ok((RootCerts::WebPki, "any certificate: not verified".to_owned())),
+            Self::Store => {
+                let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+                let store = match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
+                    (None, None) => system_store(Path::new("/"))?,
+                    (file, dirs) => Some(named_store(file, dirs)?),
+                };
+                Ok(match store {
+                    Some(store) => (store.certificates.into(), store.place),
+                    None => (RootCerts::WebPki, "the Mozilla roots built into connect-cache".to_owned()),
+                })
+            }
+        }
+    }
+}
+
+/// CA certificates, at least one, and where they came from.
+///
+/// ```
+/// use connect_cache::CaCertificates;
+///
+/// let error = CaCertificates::from_pem("the CA of the vault", "no PEM").unwrap_err();
+/// assert!(error.to_string().starts_with("the CA of the vault contains no certificate"));
+/// ```
+#[derive(Clone)]
+pub struct CaCertificates {
+    roots: RootCerts,
+    place: String,
+}
+
+impl CaCertificates {
+    /// Reads PEM text: UTF-8 with or without a byte order mark, or UTF-16 with one. `place` says in messages where it
+    /// came from.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if the text contains no certificate, or one that cannot be read.
+    pub fn from_pem(place: impl Into<String>, pem: impl Into<Vec<u8>>) -> Result<Self, InvalidConfig> {
+        let place = place.into();
+        let certificates = all_certificates(&place, pem.into())?;
+        Ok(Self { roots: certificates.into(), place })
+    }
+}
+
+impl fmt::Debug for CaCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CaCertificates({})", self.place)
+    }
+}
+
+/// The certificates of a store.
+struct Store {
+    certificates: Vec<Certificate<'static>>,
+    place: String,
+}
+
+/// Reads the store of the system whose files are in `root`; `None` if it has none.
+fn system_store(root: &Path) -> Result<Option<Store>, InvalidConfig> {
+    let mut store = Store { certificates: Vec::new(), place: "the system's store".to_owned() };
+    for path in BUNDLES.map(|bundle| root.join(bundle)) {
+        match read_file(&path) {
+            Ok(pem) => store.add(&without_mark(pem)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            // Do not use other roots instead: they may include a CA that the system's administrator removed.
+            Err(error) => {
+                let file = format!("the system's store {}", path.display());
+                return Err(InvalidConfig::Unreadable { file, error });
+            }
+        }
+        if !store.certificates.is_empty() {
+            store.place = format!("{} {}", store.place, path.display());
+            break;
+        }
+    }
+    let in_bundle = store.certificates.len();
+    let hashed = root.join(HASHED_FILES);
+    store.add_directory(&hashed, is_hashed);
+    if store.certificates.len() > in_bundle {
+        let and = if in_bundle > 0 { " and" } else { "" };
+        store.place = format!("{}{and} {}", store.place, hashed.display());
+    }
+    Ok(Some(store).filter(|store| !store.certificates.is_empty()))
+}
+
+/// Reads the store that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<Store, InvalidConfig> {
+    let mut store = Store { certificates: Vec::new(), place: String::new() };
+    if let Some(file) = &file {
+        let path = Path::new(file);
+        store.place = format!("the CA file {} (SSL_CERT_FILE)", path.display());
+        store.certificates = read_all(path, &store.place)?;
+    }
+    if let Some(dirs) = &dirs {
+        env::split_paths(dirs).for_each(|dir| store.add_directory(&dir, |_| true));
+        let and = if file.is_some() { " and " } else { "" };
+        store.place += &format!("{and}the directory {} (SSL_CERT_DIR)", Path::new(dirs).display());
+    }
+    if store.certificates.is_empty() {
+        return Err(InvalidConfig::NoCertificate { place: store.place });
+    }
+    Ok(store)
+}
+
+impl Store {
+    /// Adds the certificates in PEM text that can be read and are not there yet.
+    fn add(&mut self, pem: &[u8]) {
+        for certificate in certificates(pem) {
+            if !self.certificates.iter().any(|known| known.der() == certificate.der()) {
+                self.certificates.push(certificate);
+            }
+        }
+    }
+
+    /// Adds the certificates in the files of a directory whose names are wanted. A directory of certificates holds
+    /// other files too: anything else is skipped.
+    fn add_directory(&mut self, dir: &Path, is_wanted: fn(&str) -> bool) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // Opening a pipe would wait for a writer.
+            if !entry.file_name().to_str().is_some_and(is_wanted) || !path.is_file() {
+                continue;
+            }
+            if let Ok(pem) = read_file(&path) {
+                self.add(&without_mark(pem));
+            }
+        }
+    }
+}
+
+/// Reports whether a file's name is that of a certificate: the hash of its subject, and a number.
+fn is_hashed(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(hash, number)| {
+        let is_hash = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Returns the certificates of a file, which must be readable, as [`all_certificates`] does.
+fn read_all(path: &Path, place: &str) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
+    match read_file(path) {
+        Ok(pem) => all_certificates(place, pem),
+        Err(error) => {
+            let file = place.to_owned();
+            let quoted = ['"', '\''].iter().any(|&quote| path.to_string_lossy().starts_with(quote));
+            Err(match error.kind() {
+                ErrorKind::NotFound if quoted => InvalidConfig::QuotedPath { file },
+                _ => InvalidConfig::Unreadable { file, error },
+            })
+        }
+    }
+}
+
+/// Returns the certificates in PEM text, of which there must be at least one, and each of which must be readable.
+fn all_certificates(place: &str, pem: Vec<u8>) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
+    let (place, pem) = (place.to_owned(), without_mark(pem));
+    let certificates: Vec<_> = certificates(&pem).collect();
+    match (certificates.len(), markers(&pem)) {
+        (readable, markers) if readable < markers => {
+            Err(InvalidConfig::DamagedCertificates { place, readable, markers })
+        }
+        (0, _) => Err(InvalidConfig::NoCertificate { place }),
+        _ => Ok(certificates),
+    }
+}
+
+/// Returns the certificates in PEM text that can be read.
+fn certificates(pem: &[u8]) -> impl Iterator<Item = Certificate<'static>> {
+    parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    })
+}
+
+/// Counts the `BEGIN … CERTIFICATE` markers in PEM text, wherever in a line they are.
+fn markers(pem: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(pem);
+    let labels = text.split("-----BEGIN ").skip(1).filter_map(|section| section.split_once("-----"));
+    labels.filter(|(label, _)| label.ends_with("CERTIFICATE")).count()
+}
+
+/// Returns text without its byte order mark. Of text in UTF-16, as PowerShell writes it, the ASCII characters are
+/// kept.
+fn without_mark(mut text: Vec<u8>) -> Vec<u8> {
+    let mark = match text[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            text.retain(|&byte| byte != 0);
+            2
+        }
+        [0xef, 0xbb, 0xbf, ..] => 3,
+        _ => 0,
+    };
+    text.drain(..mark);
+    text
+}
+
+/// Reads a file of at most 16 MiB.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_FILE {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is larger than 16 MiB"));
+    }
+    Ok(content)
+}
