@@ -186,9 +186,12 @@ fn rejects_unsendable_keys_without_showing_them() {
 fn suggests_the_intended_url() {
     let server = Server::start(Config::default());
     for (address, says) in [
-        ("\"https://host:3939\"", "has quotes around it; use https://host:3939"),
-        ("https:\\\\host\\x", "contains backslashes; use https://host/x"),
-        ("https://b\u{fc}cher.example/rsc", "international host name; use https://xn--bcher-kva.example/rsc"),
+        ("\"https://host:3939\"", "contains quotes; remove them"),
+        ("https:\\\\host\\x", "contains backslashes instead of slashes"),
+        (
+            "https://b\u{fc}cher.example/rsc",
+            "has a host name that is not ASCII; write it in its ASCII form, xn--\u{2026}",
+        ),
         ("https://host:3939/connect/#/content/1", "a query or a fragment; use https://host:3939"),
     ] {
         let ran = connect_cache(&server).env("CONNECT_SERVER", address).words("list").run();
