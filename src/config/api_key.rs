@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 4096;
 /// assert_eq!(format!("{key:?}"), "ApiKey(***)");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
@@ -37,45 +37,42 @@ impl ApiKey {
 impl FromStr for ApiKey {
     type Err = InvalidConfig;
 
-    /// Parses printable ASCII without whitespace, after dropping a byte order mark, quotes, `Key ` and
-    /// `NAME_OF_THE_KEY=` around it. The error never shows the key.
+    /// Parses printable ASCII without whitespace, after dropping what people copy with a key: blanks and line ends, a
+    /// byte order mark, quotes, `Key ` and `NAME_OF_THE_KEY=` around it. The error never shows the key.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        let invalid = |problem| Err(InvalidConfig::ApiKey { problem });
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.contains(['\r', '\n']) {
-            return invalid("contains a line break");
-        }
-        if text.trim() != text {
-            return invalid("has whitespace around it");
-        }
-        let text = bare(text);
-        if text.is_empty() {
-            return invalid("is empty");
-        }
-        if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return invalid("contains characters that no key has");
-        }
-        if text.contains(' ') {
-            return invalid("contains a space");
-        }
-        if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
-            return invalid("has a quote on only one side");
-        }
-        // Base64 may end in equals signs.
-        if text.trim_end_matches('=').contains('=') {
-            return invalid("contains an equals sign, as after a name");
-        }
-        if text.len() > MAX_BYTES {
-            return invalid("is too long");
-        }
-        match HeaderValue::try_from(format!("Key {text}")) {
-            Ok(mut header) => {
-                header.set_sensitive(true);
-                Ok(Self(header))
-            }
-            Err(_) => invalid("cannot be sent in a header"),
-        }
+        let text = text.trim();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+        // More than one line is more than a key.
+        let result =
+            if text.contains(['\r', '\n']) { Err("contains a line break") } else { header(bare(text)) };
+        result.map(Self).map_err(|problem| InvalidConfig::ApiKey { problem })
     }
+}
+
+/// Returns the header's value for a key, or the problem with the key.
+fn header(key: &str) -> Result<HeaderValue, &'static str> {
+    if key.is_empty() {
+        return Err("is empty");
+    }
+    if !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err("contains characters that no key has");
+    }
+    if key.contains(' ') {
+        return Err("contains a space");
+    }
+    if key.starts_with(QUOTES) || key.ends_with(QUOTES) {
+        return Err("has a quote on only one side");
+    }
+    // Base64 may end in equals signs.
+    if key.trim_end_matches('=').contains('=') {
+        return Err("contains an equals sign, as after a name");
+    }
+    if key.len() > MAX_BYTES {
+        return Err("is too long");
+    }
+    let mut value = HeaderValue::try_from(format!("Key {key}")).map_err(|_| "cannot be sent in a header")?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
@@ -115,6 +112,10 @@ mod tests {
     fn drops_text_copied_with_a_key() {
         for text in [
             "k3y",
+            " k3y\t",
+            "k3y\r\n",
+            "\r\n\u{feff}\r\n k3y \r\n",
+            "\"k3y\"\r\n",
             "\u{feff}k3y",
             "\"k3y\"",
             "'k3y'",
@@ -136,6 +137,8 @@ mod tests {
     fn rejects_text_that_may_be_more_than_a_key() {
         for (text, says) in [
             ("CONNECT_API_KEY=", "is empty"),
+            ("CONNECT_API_KEY=\nk3y", "a line break"),
+            ("k3y\nk3y", "a line break"),
             ("\"\"", "is empty"),
             ("\"k3y", "quote on only one side"),
             ("k3y'", "quote on only one side"),
@@ -152,9 +155,7 @@ mod tests {
 
     #[test]
     fn rejects_keys_that_cannot_be_a_header_without_showing_them() {
-        for key in
-            ["", "sec\nret", "secret\r\n", " secret", "secret ", "sec\tret", "s\u{e9}cret", "\u{7f}secret"]
-        {
+        for key in ["", " \n", "sec\nret", "sec\r\nret\r\n", "sec\tret", "s\u{e9}cret", "\u{7f}secret"] {
             let error = key.parse::<ApiKey>().unwrap_err().to_string();
             assert!(!error.contains("cret"), "{error}");
         }

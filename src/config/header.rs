@@ -35,7 +35,7 @@ const RESERVED: [&str; 14] = [
 /// assert_eq!(format!("{header:?}"), "Header(cf-access-client-secret: ***)");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Header {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
@@ -49,11 +49,12 @@ impl FromStr for Header {
         let (name, value) = text.split_once(':').unwrap_or_default();
         let (name, value) = (name.trim(), value.trim());
         let is_line = !value.is_empty() && value.bytes().all(|b| (b' '..=b'~').contains(&b));
-        let (Ok(name), true, Ok(mut value)) =
-            (HeaderName::try_from(name), is_line, HeaderValue::try_from(value))
-        else {
+        let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
             return Err(InvalidConfig::Header);
         };
+        if !is_line {
+            return Err(InvalidConfig::Header);
+        }
         if RESERVED.contains(&name.as_str()) {
             return Err(InvalidConfig::ReservedHeader { name: name.to_string() });
         }

@@ -159,7 +159,7 @@ fn takes_the_key_from_flag_file_and_variables_in_this_order() {
 #[test]
 fn rejects_unsendable_keys_without_showing_them() {
     let server = Server::start(Config::default());
-    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", " secret", ""] {
+    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", "sec ret", ""] {
         let ran = connect_cache(&server).words("list -k").arg(key).run();
         ran.exits(2).fails_with("the API key").never_says("ret").never_says("\u{e9}");
     }

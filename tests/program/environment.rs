@@ -9,7 +9,7 @@ use std::time::Duration;
 use connect_test_server::pki::Ca;
 use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 
-use crate::support::{Ran, binary, caches, server_over_tls, server_with_tasks_of};
+use crate::support::{Ran, binary, caches, connect_cache, server_over_tls, server_with_tasks_of};
 
 /// The exit status of a script if the system does not allow the environment that it needs.
 const NOT_ALLOWED: i32 = 99;
@@ -52,6 +52,26 @@ fn needs_no_home_and_no_path() {
     run(&server, "unset PATH; exec \"$0\" list").exits(0).prints(LIST).says_nothing();
     let ran = run(&server, "unset CONNECT_SERVER; exec \"$0\" list").exits(2);
     ran.fails_with("no server specified");
+}
+
+#[test]
+fn drops_line_ends_that_an_env_file_left_around_values() {
+    let server = Server::start(Config::default());
+    let set = |end: &str| {
+        let program = connect_cache(&server).env("CONNECT_SERVER", format!("{}{end}", server.url()));
+        program.env("CONNECT_API_KEY", format!("admin-key{end}")).words("list")
+    };
+    for end in ["\r", "\r\n", "\n", " \t"] {
+        set(end).run().exits(0).prints(LIST).says_nothing();
+    }
+    let padded = format!(" {} ", server.url());
+    connect_cache(&server).words("list -k").arg(" admin-key\r\n").arg("-s").arg(padded).run().exits(0);
+    assert!(server.requests().iter().all(|request| request.header("authorization") == Some("Key admin-key")));
+    // More than one line is more than a key or a URL.
+    let ran = set("\r\nhunter2").run().exits(2).fails_with("the server URL").never_says("hunter2");
+    ran.prints("");
+    let program = connect_cache(&server).env("CONNECT_API_KEY", "admin-key\r\nhunter2");
+    program.words("list").run().exits(2).fails_with("contains a line break").never_says("hunter2");
 }
 
 #[test]

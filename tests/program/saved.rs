@@ -204,9 +204,9 @@ fn rejects_a_malformed_file_without_showing_it() {
         with_saved(&[entry("ours", url, json!(key), false, None)]).words("list -n ours").run().exits(2)
     };
     run("http://me:hunter2@host", "x").fails_with("contains user info").never_says("hunter2");
-    run("http://127.0.0.1:1", "hunter2\n")
+    run("http://127.0.0.1:1", "hunter\n2")
         .fails_with("the API key contains a line break")
-        .never_says("hunter2");
+        .never_says("hunter");
 }
 
 #[test]
