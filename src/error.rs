@@ -1,9 +1,8 @@
-//! Errors of requests.
+//! Failed requests: what was attempted, why it failed, and one classification of it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
-
-use crate::ExitStatus;
 
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -18,16 +17,171 @@ pub struct Error {
     pub attempt: Attempt,
     /// The cause.
     pub kind: ErrorKind,
+    class: Class,
+    pub(crate) context: Box<Context>,
+}
+
+/// What is known of a failed request beside its cause.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
     /// The pause that the server asked for in `Retry-After`.
-    pub retry_after: Option<Duration>,
-    /// Whether any of the request was sent, as observed at the transport.
-    pub(crate) sent: bool,
-    /// Whether sending the request twice does no more than sending it once.
-    pub(crate) repeatable: bool,
+    pub(crate) retry_after: Option<Duration>,
     /// Whether a kept connection failed as soon as it was reused: the server had just closed it.
     pub(crate) stale: bool,
     /// The proxy that the request went through, without credentials. The proxy may have caused the failure.
-    pub(crate) proxy: Option<Box<str>>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A longer pause in `Retry-After` ends the retries.
+    pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+    /// Returns the error of an attempt. `sent` says whether any of the request was sent, as observed at the transport.
+    pub(crate) fn new(attempt: Attempt, kind: ErrorKind, sent: bool) -> Self {
+        let class = Class::of(attempt, &kind, sent);
+        Self { attempt, kind, class, context: Box::default() }
+    }
+
+    /// Returns what the failure means for the request.
+    pub fn verdict(&self) -> Verdict {
+        self.class.verdict
+    }
+
+    /// Returns the pause that the server asked for in `Retry-After`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.context.retry_after
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Reports whether sending the request twice does no more than sending it once.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.attempt.is_repeatable()
+    }
+
+    /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
+    pub(crate) fn is_no_such_cache(&self) -> bool {
+        self.class.verdict == Verdict::NotFound && self.attempt != Attempt::PollTask
+    }
+}
+
+/// What a failure means for the request. Exit statuses and outcomes are decided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The request did not reach the server.
+    NotSent,
+    /// The key was refused, or its user lacks permission.
+    Denied,
+    /// There is no such cache or task.
+    NotFound,
+    /// Connect refused the request for another reason.
+    Refused,
+    /// Something in front of Connect refused the request.
+    RefusedByGateway,
+    /// The request may have had its effect, but nothing says so.
+    InDoubt,
+    /// There is no usable answer to a request that changes nothing.
+    NoAnswer,
+}
+
+/// Whether a request may be sent again after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    Never,
+    /// After the backoff.
+    Later,
+    /// After the backoff, if Connect has answered in this run: one odd reply does not decide it.
+    IfConnectAnswered,
+    /// Once, if the key has been accepted in this run.
+    OnceIfKeyAccepted,
+    /// At other nodes of the cluster.
+    AtOtherNodes,
+}
+
+/// The classification of a failure, by this table. A request is repeatable unless it is a DELETE that is no dry run.
+///
+/// | failure | verdict | sent again |
+/// | --- | --- | --- |
+/// | not sent: certificate, fatal TLS alert, credentials refused by a proxy, no time left | not sent | never |
+/// | not sent for another reason | not sent | later |
+/// | sent, but the TLS alert `CertificateRequired` proves that nothing was processed | not sent | never |
+/// | 404 with code 4 to a DELETE or a dry run | not found | never |
+/// | 404 with code 4 or 141 to a poll | not found | at other nodes |
+/// | 401 | denied | once if the key was accepted, if repeatable |
+/// | 403 | denied | never |
+/// | 429, which says that nothing was processed (RFC 6585) | refused by Connect or a gateway | later |
+/// | another 4xx but 408, in Connect's form | refused by Connect | never |
+/// | 501, a redirect, another 3xx or 4xx but 408 | refused by a gateway | never |
+/// | 408, another 5xx, a reply that was lost or late | no answer; in doubt unless repeatable | later, if repeatable |
+/// | a success that cannot be used | no answer; in doubt unless repeatable | if Connect answered, if repeatable |
+/// | a dry run that started a deletion | in doubt | never |
+/// | anything else: not HTTP, a fatal TLS alert, a reply that is too large | no answer; in doubt unless repeatable | never |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    pub(crate) verdict: Verdict,
+    pub(crate) retry: Retry,
+    /// Whether the server asks for less load: 429 and 503.
+    pub(crate) overloaded: bool,
+    /// Whether a gateway may have timed out while the server held the request.
+    pub(crate) lost_while_held: bool,
+}
+
+impl Class {
+    fn of(attempt: Attempt, kind: &ErrorKind, sent: bool) -> Self {
+        let status = kind.status();
+        let (verdict, retry) = if sent { Self::sent(attempt, kind) } else { Self::not_sent(kind) };
+        Self {
+            verdict,
+            retry,
+            overloaded: matches!(status, Some(429 | 503)),
+            lost_while_held: sent && (kind.is_lost() || matches!(status, Some(502 | 504))),
+        }
+    }
+
+    fn not_sent(kind: &ErrorKind) -> (Verdict, Retry) {
+        let is_final = matches!(
+            kind,
+            ErrorKind::Certificate(_)
+                | ErrorKind::ClientCertificateRequired(_)
+                | ErrorKind::TlsAlert(_)
+                | ErrorKind::ProxyAuthentication { .. }
+                | ErrorKind::OutOfTime
+        );
+        (Verdict::NotSent, if is_final { Retry::Never } else { Retry::Later })
+    }
+
+    fn sent(attempt: Attempt, kind: &ErrorKind) -> (Verdict, Retry) {
+        let repeatable = attempt.is_repeatable();
+        let unanswered = |retry| {
+            if repeatable { (Verdict::NoAnswer, retry) } else { (Verdict::InDoubt, Retry::Never) }
+        };
+        match (kind, kind.status()) {
+            (ErrorKind::ClientCertificateRequired(_), _) => (Verdict::NotSent, Retry::Never),
+            (ErrorKind::Api { status: 404, code: 4 | 141, .. }, _) if attempt == Attempt::PollTask => {
+                (Verdict::NotFound, Retry::AtOtherNodes)
+            }
+            (ErrorKind::Api { status: 404, code: 4, .. }, _) if attempt.is_of_cache() => {
+                (Verdict::NotFound, Retry::Never)
+            }
+            (_, Some(401)) if repeatable => (Verdict::Denied, Retry::OnceIfKeyAccepted),
+            (_, Some(401 | 403)) => (Verdict::Denied, Retry::Never),
+            (ErrorKind::Api { .. }, Some(429)) => (Verdict::Refused, Retry::Later),
+            (_, Some(429)) => (Verdict::RefusedByGateway, Retry::Later),
+            (_, Some(408)) => unanswered(Retry::Later),
+            (ErrorKind::Api { .. }, Some(400..=499)) => (Verdict::Refused, Retry::Never),
+            (_, Some(300..=499 | 501)) => (Verdict::RefusedByGateway, Retry::Never),
+            (_, Some(500..)) | (ErrorKind::Lost(_) | ErrorKind::TimedOut(_), _) => unanswered(Retry::Later),
+            (ErrorKind::Malformed { .. } | ErrorKind::Encoded { .. }, _) => {
+                unanswered(Retry::IfConnectAnswered)
+            }
+            (ErrorKind::DryRunStarted { .. }, _) => (Verdict::InDoubt, Retry::Never),
+            _ => unanswered(Retry::Never),
+        }
+    }
 }
 
 /// The purpose of a request. `Display` completes the sentence "cannot …".
@@ -52,6 +206,23 @@ pub enum Attempt {
     ListPythonInstallations,
     /// `GET v1/content`
     ListContent,
+}
+
+impl Attempt {
+    /// Reports whether sending the request twice does no more than sending it once.
+    fn is_repeatable(self) -> bool {
+        self != Self::DeleteRuntimeCache
+    }
+
+    /// Reports whether Connect answers the request only with a valid key.
+    pub(crate) fn needs_key(self) -> bool {
+        self != Self::GetServerSettings
+    }
+
+    /// Reports whether the request names a cache.
+    fn is_of_cache(self) -> bool {
+        matches!(self, Self::DeleteRuntimeCache | Self::CheckRuntimeCache)
+    }
 }
 
 impl fmt::Display for Attempt {
@@ -95,10 +266,12 @@ pub enum ErrorKind {
         /// The proxy's or the system's message.
         problem: String,
     },
-    /// The proxy requires credentials, or other ones (407).
+    /// The proxy requires credentials, or other ones: HTTP 407, or the same by SOCKS.
     ProxyAuthentication {
         /// The proxy's address, without credentials.
         proxy: String,
+        /// What the proxy replied.
+        problem: String,
         /// Whether it accepts Basic credentials, the only ones that can be sent.
         basic: bool,
         /// Whether it has refused the credentials in its address.
@@ -106,11 +279,9 @@ pub enum ErrorKind {
     },
     /// The server's certificate was rejected.
     Certificate(CertificateProblem),
-    /// The server requires a client certificate. In TLS 1.3 that is known only after the request was sent; the
-    /// server has not processed it.
+    /// The server requires a client certificate, which is not supported. In TLS 1.3 that is known only after the
+    /// request was sent; the server has not processed it.
     ClientCertificateRequired(String),
-    /// The server rejected the client certificate, before it processed any request.
-    ClientCertificateRejected(String),
     /// The server answered the TLS handshake with something else, such as plain HTTP.
     NotTls(String),
     /// The connection was closed during the TLS handshake.
@@ -179,8 +350,33 @@ pub enum ErrorKind {
         /// The start of the body.
         start: String,
     },
+    /// The reply to a dry run names a task: the dry run has started a deletion.
+    DryRunStarted {
+        /// The task's ID.
+        task: String,
+    },
     /// The head or the body of the reply exceeds its limit.
     TooLarge,
+}
+
+impl ErrorKind {
+    /// Returns the HTTP status of a reply that was an error.
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Api { status, .. }
+            | Self::Foreign { status, .. }
+            | Self::Redirect { status, .. }
+            | Self::Encoded { status, .. }
+            | Self::HttpsRequired { status, .. } => Some(*status),
+            Self::ProxyAuthentication { .. } => Some(407),
+            _ => None,
+        }
+    }
+
+    /// Reports whether the reply did not arrive whole.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::TimedOut(_))
+    }
 }
 
 /// Why a server's certificate was rejected.
@@ -209,172 +405,47 @@ pub enum CertificateProblem {
     CriticalExtension,
     /// Its signature algorithm is not supported, such as SHA-1.
     Algorithm,
+    /// Its signature algorithm is not supported with the key that made the signature, such as P-256 with SHA-512.
+    KeyAndSignature,
     /// Its signature is wrong, or a key is too short.
     Signature,
     /// A certificate in the chain may not issue others.
     Chain,
+    /// Its chain is longer than a certificate in it allows.
+    ChainTooLong,
     /// It cannot be parsed.
     Encoding,
     /// Anything else, in the TLS library's words.
     Other(String),
 }
 
-/// The classification of errors that determines exit statuses and outcomes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The request did not reach the server.
-    NotSent,
-    /// The key was refused, or its user lacks permission.
-    Denied,
-    /// There is no such cache or task.
-    NotFound,
-    /// Connect refused the request for another reason.
-    Refused,
-    /// Something in front of Connect refused the request.
-    RefusedByGateway,
-    /// There is no usable answer.
-    NoAnswer,
-}
-
-impl Error {
-    /// A longer pause in `Retry-After` ends the retries.
-    pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-    pub(crate) fn verdict(&self) -> Verdict {
-        if !self.sent {
-            return Verdict::NotSent;
-        }
-        match &self.kind {
-            ErrorKind::ClientCertificateRequired(_) | ErrorKind::ClientCertificateRejected(_) => {
-                Verdict::NotSent
-            }
-            ErrorKind::Redirect { .. } => Verdict::RefusedByGateway,
-            ErrorKind::Api { status: 404, code: 4, .. } => Verdict::NotFound,
-            // Code 141 says nothing about a cache.
-            _ if self.is_task_lost() => Verdict::NotFound,
-            kind => match kind.status() {
-                Some(401 | 403) => Verdict::Denied,
-                Some(501) => Verdict::RefusedByGateway,
-                Some(..=499) if matches!(kind, ErrorKind::Api { .. }) => Verdict::Refused,
-                Some(408 | 429) => Verdict::NoAnswer,
-                Some(300..=499) => Verdict::RefusedByGateway,
-                _ => Verdict::NoAnswer,
-            },
-        }
-    }
-
-    /// Returns the program's exit status for this error.
-    pub fn exit_status(&self) -> ExitStatus {
-        match self.verdict() {
-            Verdict::Denied => ExitStatus::Denied,
-            Verdict::NotFound => ExitStatus::NotFound,
-            Verdict::Refused => ExitStatus::Refused,
-            Verdict::NotSent | Verdict::RefusedByGateway | Verdict::NoAnswer => ExitStatus::NoAnswer,
-        }
-    }
-
-    /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
-    pub fn is_no_such_cache(&self) -> bool {
-        let of_cache = matches!(self.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
-        of_cache && matches!(self.kind, ErrorKind::Api { status: 404, code: 4, .. })
-    }
-
-    /// Reports whether the node that answered does not know the task (404 with Connect's code 141, or code 4
-    /// from some versions).
-    pub fn is_task_lost(&self) -> bool {
-        let of_task = self.attempt == Attempt::PollTask;
-        of_task && matches!(self.kind, ErrorKind::Api { status: 404, code: 4 | 141, .. })
-    }
-
-    /// Reports whether a DELETE that failed this way is in doubt: it may have started the deletion.
-    pub fn is_in_doubt(&self) -> bool {
-        if self.repeatable || !self.sent {
-            return false;
-        }
-        match self.kind {
-            ErrorKind::Redirect { .. }
-            | ErrorKind::ClientCertificateRequired(_)
-            | ErrorKind::ClientCertificateRejected(_) => false,
-            _ => self.kind.status().is_none_or(|status| match status {
-                501 => false,
-                status => matches!(status, 408 | 429 | 200..=299 | 500..),
-            }),
-        }
-    }
-
-    /// Reports whether the same request may succeed a little later, and does no harm.
-    pub fn is_worth_a_retry(&self) -> bool {
-        if !self.sent {
-            return !matches!(
-                self.kind,
-                ErrorKind::Certificate(_)
-                    | ErrorKind::ClientCertificateRequired(_)
-                    | ErrorKind::ClientCertificateRejected(_)
-                    | ErrorKind::TlsAlert(_)
-                    | ErrorKind::OutOfTime
-            );
-        }
-        self.repeatable
-            && match self.kind.status() {
-                Some(status) => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-                None => self.kind.is_lost(),
-            }
-    }
-
-    /// Reports whether a gateway may have timed out while the server held a request.
-    pub(crate) fn is_lost_while_held(&self) -> bool {
-        self.sent && self.kind.status().map_or(self.kind.is_lost(), |status| matches!(status, 502 | 504))
-    }
-}
-
-impl ErrorKind {
-    /// Returns the HTTP status of a reply that was an error.
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Api { status, .. }
-            | Self::Foreign { status, .. }
-            | Self::Encoded { status, .. }
-            | Self::HttpsRequired { status, .. } => Some(*status),
-            Self::ProxyAuthentication { .. } => Some(407),
-            _ => None,
-        }
-    }
-
-    /// Reports whether the reply did not arrive whole.
-    pub(crate) fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::TimedOut(_))
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.attempt)?;
-        if let Some(proxy) = &self.proxy {
+        if let Some(proxy) = &self.context.proxy {
             write!(f, " through proxy {proxy}")?;
         }
         write!(f, ": {}", self.kind)
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.context.source.as_deref().map(|source| source as _)
+    }
+}
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { host, problem } => write!(f, "cannot resolve host {host}: {problem}"),
             Self::Connect { to, problem } => write!(f, "connection to {to} failed: {problem}"),
-            Self::Proxy { proxy, problem } => {
+            Self::Proxy { proxy, problem } | Self::ProxyAuthentication { proxy, problem, .. } => {
                 write!(f, "connection through proxy {proxy} failed: {problem}")
-            }
-            Self::ProxyAuthentication { proxy, .. } => {
-                write!(f, "connection through proxy {proxy} failed: HTTP 407")
             }
             Self::Certificate(problem) => write!(f, "server certificate rejected: {problem}"),
             Self::ClientCertificateRequired(problem) => {
                 write!(f, "the server requires a client certificate: {problem}")
-            }
-            Self::ClientCertificateRejected(problem) => {
-                write!(f, "the server rejected the client certificate: {problem}")
             }
             Self::NotTls(problem) | Self::TlsAlert(problem) | Self::Tls(problem) => {
                 write!(f, "TLS failed: {problem}")
@@ -405,6 +476,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "expected {expected}, but {problem}")?;
                 starting(f, start)
             }
+            Self::DryRunStarted { task } => write!(f, "the dry run started task {task}"),
             Self::TooLarge => f.write_str("the reply is too large"),
         }
     }
@@ -431,15 +503,17 @@ impl fmt::Display for CertificateProblem {
             Self::NameConstraint => "its CA is not allowed to issue certificates for this name",
             Self::CriticalExtension => "it has an unknown critical extension",
             Self::Algorithm => "its signature algorithm is weak or unknown",
+            Self::KeyAndSignature => "its signature algorithm does not fit the key of its issuer",
             Self::Signature => "its signature is wrong, or a key is too short",
             Self::Chain => "its issuer is not allowed to issue certificates",
+            Self::ChainTooLong => "its chain of issuers is too long",
             Self::Encoding => "it is malformed",
             Self::Other(text) => text,
         })
     }
 }
 
-/// Returns a limit for people: `30 s` or `0.25 s`. `Debug` of a duration takes 2 KB.
+/// Returns a limit for people: `30 s` or `0.25 s`.
 pub(crate) fn seconds(limit: Duration) -> String {
     let text = format!("{}.{:03}", limit.as_secs(), limit.subsec_millis());
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
@@ -448,11 +522,6 @@ pub(crate) fn seconds(limit: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn error(kind: ErrorKind, sent: bool, repeatable: bool) -> Error {
-        let attempt = if repeatable { Attempt::PollTask } else { Attempt::DeleteRuntimeCache };
-        Error { attempt, kind, retry_after: None, sent, repeatable, stale: false, proxy: None }
-    }
 
     fn foreign(status: u16) -> ErrorKind {
         ErrorKind::Foreign { status, start: String::new() }
@@ -466,95 +535,128 @@ mod tests {
         ErrorKind::Api { status, code, message: String::new() }
     }
 
-    #[test]
-    fn requires_connects_own_error_object_for_statuses_4_and_5() {
-        for (kind, code) in [
-            (api(401, 24), 3),
-            (api(403, 22), 3),
-            (foreign(401), 3),
-            (foreign(403), 3),
-            (api(404, 4), 4),
-            (api(404, 141), 4),
-            (api(404, 2), 5),
-            (api(400, 194), 5),
-            (api(429, 0), 5),
-            (api(500, 1), 6),
-            (foreign(404), 6),
-            (foreign(400), 6),
-            (foreign(503), 6),
-            (ErrorKind::Lost(String::new()), 6),
-            (ErrorKind::TooLarge, 6),
-        ] {
-            assert_eq!(error(kind, true, true).exit_status().code(), code);
-        }
+    fn text<T>(kind: impl Fn(String) -> T) -> T {
+        kind(String::new())
     }
 
+    fn malformed() -> ErrorKind {
+        let (problem, start) = (String::new(), String::new());
+        ErrorKind::Malformed { expected: "", is_json: true, problem, start }
+    }
+
+    fn class(attempt: Attempt, kind: ErrorKind, sent: bool) -> (Verdict, Retry) {
+        let Class { verdict, retry, .. } = Error::new(attempt, kind, sent).class();
+        (verdict, retry)
+    }
+
+    const DELETE: Attempt = Attempt::DeleteRuntimeCache;
+    const DRY_RUN: Attempt = Attempt::CheckRuntimeCache;
+    const POLL: Attempt = Attempt::PollTask;
+
     #[test]
-    fn takes_deletions_in_doubt_once_sent_unless_plainly_refused() {
-        for (kind, in_doubt) in [
-            (foreign(408), true),
-            (foreign(429), true),
-            (api(500, 1), true),
-            (foreign(502), true),
-            (foreign(200), true),
-            (ErrorKind::Lost(String::new()), true),
-            (ErrorKind::TimedOut(Duration::ZERO), true),
-            (ErrorKind::TooLarge, true),
-            (
-                ErrorKind::Malformed {
-                    expected: "",
-                    is_json: true,
+    fn classifies_requests_that_were_not_sent() {
+        for attempt in [DELETE, DRY_RUN, POLL] {
+            for kind in [
+                ErrorKind::Certificate(CertificateProblem::Expired),
+                text(ErrorKind::ClientCertificateRequired),
+                text(ErrorKind::TlsAlert),
+                ErrorKind::ProxyAuthentication {
+                    proxy: String::new(),
                     problem: String::new(),
-                    start: String::new(),
+                    basic: true,
+                    refused: true,
                 },
-                true,
-            ),
-            (ErrorKind::NotHttp(String::new()), true),
-            (ErrorKind::InvalidHttp(String::new()), true),
-            (encoded(200), true),
-            (encoded(502), true),
-            (encoded(405), false),
-            (ErrorKind::Redirect { status: 302, location: String::new(), instead: None }, false),
-            (api(404, 4), false),
-            (api(403, 22), false),
-            (foreign(404), false),
-            (foreign(413), false),
-            (foreign(405), false),
-            (foreign(501), false),
-            (ErrorKind::ClientCertificateRequired(String::new()), false),
-            (ErrorKind::ClientCertificateRejected(String::new()), false),
-            (ErrorKind::TlsAlert(String::new()), true),
-        ] {
-            let sent = error(kind, true, false);
-            assert_eq!(sent.is_in_doubt(), in_doubt, "{sent}");
-            assert!(!sent.is_worth_a_retry(), "{sent}");
-            assert!(!error(sent.kind, false, false).is_in_doubt());
+                ErrorKind::OutOfTime,
+            ] {
+                assert_eq!(class(attempt, kind, false), (Verdict::NotSent, Retry::Never));
+            }
+            for kind in [
+                ErrorKind::Connect { to: String::new(), problem: String::new() },
+                ErrorKind::Name { host: String::new(), problem: String::new() },
+                ErrorKind::Proxy { proxy: String::new(), problem: String::new() },
+                text(ErrorKind::Tls),
+                text(ErrorKind::NotTls),
+                text(ErrorKind::TlsClosed),
+            ] {
+                assert_eq!(class(attempt, kind, false), (Verdict::NotSent, Retry::Later));
+            }
+            let alert = text(ErrorKind::ClientCertificateRequired);
+            assert_eq!(class(attempt, alert, true), (Verdict::NotSent, Retry::Never));
         }
     }
 
     #[test]
-    fn retries_unsent_and_read_only_requests() {
-        let lost = || ErrorKind::Lost(String::new());
-        let connect = ErrorKind::Connect { to: String::new(), problem: String::new() };
-        assert!(error(connect, false, false).is_worth_a_retry());
-        assert!(error(lost(), true, true).is_worth_a_retry());
-        for kind in [
-            ErrorKind::Certificate(CertificateProblem::Expired),
-            ErrorKind::ClientCertificateRequired(String::new()),
-            ErrorKind::TlsAlert(String::new()),
+    fn classifies_refusals() {
+        let redirect = || ErrorKind::Redirect { status: 302, location: String::new(), instead: None };
+        for (kind, verdict, retry) in [
+            (api(403, 22), Verdict::Denied, Retry::Never),
+            (foreign(403), Verdict::Denied, Retry::Never),
+            (api(404, 4), Verdict::NotFound, Retry::Never),
+            (api(404, 141), Verdict::Refused, Retry::Never),
+            (api(404, 2), Verdict::Refused, Retry::Never),
+            (api(400, 194), Verdict::Refused, Retry::Never),
+            (api(429, 277), Verdict::Refused, Retry::Later),
+            (foreign(429), Verdict::RefusedByGateway, Retry::Later),
+            (foreign(400), Verdict::RefusedByGateway, Retry::Never),
+            (foreign(404), Verdict::RefusedByGateway, Retry::Never),
+            (foreign(413), Verdict::RefusedByGateway, Retry::Never),
+            (foreign(300), Verdict::RefusedByGateway, Retry::Never),
+            (foreign(501), Verdict::RefusedByGateway, Retry::Never),
+            (api(501, 1), Verdict::RefusedByGateway, Retry::Never),
+            (encoded(405), Verdict::RefusedByGateway, Retry::Never),
+            (redirect(), Verdict::RefusedByGateway, Retry::Never),
         ] {
-            assert!(!error(kind, false, true).is_worth_a_retry());
+            let shown = kind.to_string();
+            assert_eq!(class(DELETE, kind, true), (verdict, retry), "{shown}");
         }
-        for status in [408, 429, 500, 502, 503, 504] {
-            assert!(error(foreign(status), true, true).is_worth_a_retry());
+        for kind in [api(401, 30), foreign(401)] {
+            assert_eq!(class(POLL, kind, true), (Verdict::Denied, Retry::OnceIfKeyAccepted));
         }
-        for status in [400, 404, 413, 501, 505] {
-            assert!(!error(foreign(status), true, true).is_worth_a_retry());
+        assert_eq!(class(DELETE, api(401, 30), true), (Verdict::Denied, Retry::Never));
+        for code in [4, 141] {
+            assert_eq!(class(POLL, api(404, code), true), (Verdict::NotFound, Retry::AtOtherNodes));
         }
-        assert!(error(encoded(502), true, true).is_worth_a_retry());
-        assert!(!error(ErrorKind::TlsAlert(String::new()), true, true).is_worth_a_retry());
-        for kind in [ErrorKind::NotHttp(String::new()), ErrorKind::InvalidHttp(String::new()), encoded(200)] {
-            assert!(!error(kind, true, true).is_worth_a_retry());
+        assert_eq!(class(Attempt::GetUser, api(404, 4), true), (Verdict::Refused, Retry::Never));
+    }
+
+    #[test]
+    fn classifies_requests_without_a_usable_answer() {
+        let timed_out = || ErrorKind::TimedOut(Duration::ZERO);
+        type Kind = fn() -> ErrorKind;
+        let rows: [(Kind, Retry); 14] = [
+            (|| foreign(408), Retry::Later),
+            (|| api(500, 1), Retry::Later),
+            (|| foreign(502), Retry::Later),
+            (|| foreign(505), Retry::Later),
+            (|| foreign(530), Retry::Later),
+            (|| encoded(503), Retry::Later),
+            (|| text(ErrorKind::Lost), Retry::Later),
+            (|| ErrorKind::TimedOut(Duration::ZERO), Retry::Later),
+            (malformed, Retry::IfConnectAnswered),
+            (|| encoded(200), Retry::IfConnectAnswered),
+            (|| text(ErrorKind::NotHttp), Retry::Never),
+            (|| text(ErrorKind::InvalidHttp), Retry::Never),
+            (|| text(ErrorKind::TlsAlert), Retry::Never),
+            (|| ErrorKind::TooLarge, Retry::Never),
+        ];
+        for (kind, retry) in rows {
+            assert_eq!(class(POLL, kind(), true), (Verdict::NoAnswer, retry), "{}", kind());
+            assert_eq!(class(DRY_RUN, kind(), true), (Verdict::NoAnswer, retry), "{}", kind());
+            assert_eq!(class(DELETE, kind(), true), (Verdict::InDoubt, Retry::Never), "{}", kind());
+        }
+        let started = ErrorKind::DryRunStarted { task: String::new() };
+        assert_eq!(class(DRY_RUN, started, true), (Verdict::InDoubt, Retry::Never));
+        assert!(Error::new(POLL, timed_out(), true).class().lost_while_held);
+        assert!(!Error::new(POLL, timed_out(), false).class().lost_while_held);
+        for (status, overloaded, lost_while_held) in [
+            (429, true, false),
+            (503, true, false),
+            (502, false, true),
+            (504, false, true),
+            (500, false, false),
+        ] {
+            let class = Error::new(POLL, foreign(status), true).class();
+            assert_eq!((class.overloaded, class.lost_while_held), (overloaded, lost_while_held), "{status}");
         }
     }
 }

@@ -10,12 +10,12 @@
 //! # let (address, key) = (server.url(), "admin-key");
 //! let client = Client::new(Config::new(address.parse()?, key.parse()?))?;
 //! let cache = RuntimeCache::new("R", "4.3.0", "Local");
-//! let outcome = client.delete(&cache, Mode::Wait, |progress| {
+//! let deletion = client.delete(&cache, Mode::Wait, |progress| {
 //!     if let Progress::Line(line) = progress {
 //!         println!("{line}");
 //!     }
 //! });
-//! println!("{cache}: {}", outcome.status.as_str());
+//! println!("{deletion}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -34,40 +34,18 @@
 //! [`InvalidConfig`] precedes any request. [`Error`] says what a request attempted and why it failed;
 //! [`Outcome`] says what happened to a cache, even if replies were lost.
 
+mod api;
 mod client;
 mod config;
-mod content;
-mod cookies;
 mod deletion;
-mod dial;
-mod endpoints;
 mod error;
-mod event;
-mod exit_status;
-mod follow;
-mod head;
 mod http;
-mod jobs;
-mod json;
-mod lines;
-mod objects;
-mod outcome;
-mod presence;
-mod progress;
-mod request;
-mod resolver;
-mod retry;
-mod secrets;
-mod transport;
 
-pub use client::Client;
+pub use api::{ContentUsage, Installation, InvalidTaskId, RuntimeCache, ServerSettings, Task, TaskId, User};
+pub use client::{Client, Event};
 pub use config::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
-pub use content::ContentUsage;
-pub use deletion::Mode;
-pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Result};
-pub use event::Event;
-pub use exit_status::ExitStatus;
-pub use json::{Fields, Json, Unreadable};
-pub use objects::{Installation, RuntimeCache, ServerSettings, Task, TaskId, User};
-pub use outcome::{Outcome, Status};
-pub use progress::Progress;
+pub use deletion::{
+    Absence, Cause, Deletion, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
+    TaskFailure, in_words,
+};
+pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Result, Verdict};

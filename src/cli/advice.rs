@@ -4,17 +4,13 @@ use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
 
 const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
-/// Returns an error and the next step, on one line. `command` completes the words of a command to print.
-pub(crate) fn explained(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> String {
-    match next_step(error, server, command) {
-        Some(step) => format!("{error}; {step}"),
-        None => error.to_string(),
-    }
-}
-
-/// Returns the next step, if there is one.
-fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String) -> Option<String> {
-    if let Some(pause) = error.retry_after.filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
+/// Returns the next step after an error, if one is known. `command` completes the words of a command to print.
+pub(crate) fn next_step(
+    error: &Error,
+    server: &ServerUrl,
+    command: &dyn Fn(&str) -> String,
+) -> Option<String> {
+    if let Some(pause) = error.retry_after().filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
         return Some(format!("the server asks to retry in {} s", pause.as_secs()));
     }
     let other_scheme = |scheme: &str, does: &str| {
@@ -36,7 +32,7 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
             "the proxy rejected the user name and password in its URL"
         }
         ErrorKind::ProxyAuthentication { .. } | ErrorKind::Foreign { status: 407, .. } => {
-            "the proxy requires credentials: http://USER:PASSWORD@HOST:PORT"
+            "the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT"
         }
         ErrorKind::Proxy { .. } => {
             "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
@@ -47,8 +43,9 @@ fn next_step(error: &Error, server: &ServerUrl, command: &dyn Fn(&str) -> String
             "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
-        ErrorKind::ClientCertificateRejected(_) => {
-            "check that it is valid, that the server trusts its CA, and that its file includes intermediate certificates"
+        ErrorKind::TlsAlert(alert) if alert.ends_with("BadCertificate") => {
+            "the server may require a client certificate, which is not supported; connect through stunnel, which \
+             sends one"
         }
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognisedName") => {
             "the server does not know this host name; check the server URL"
@@ -144,6 +141,12 @@ fn certificate(problem: &CertificateProblem) -> &'static str {
         }
         CertificateProblem::CriticalExtension => "have it reissued with that extension not critical",
         CertificateProblem::Chain => "have it reissued by a certificate with CA:TRUE that permits it",
+        CertificateProblem::ChainTooLong => {
+            "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs"
+        }
+        CertificateProblem::KeyAndSignature => {
+            "have it reissued with the hash that fits the key of its CA: SHA-256 for P-256, SHA-384 for P-384"
+        }
         _ => "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature",
     }
 }

@@ -1,8 +1,8 @@
 //! Help, made from the definitions of the options.
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
-use connect_cache::ExitStatus;
 
+use super::exit_status::ExitStatus;
 use super::options;
 
 /// The column in which descriptions begin, and the one before which they end.

@@ -8,22 +8,22 @@ mod advice;
 mod arguments;
 mod commands;
 mod escape;
+mod exit_status;
 mod files;
+mod filters;
 mod glob;
 mod help;
 mod named;
 mod options;
 mod output;
 mod saved_servers;
-mod selection;
 mod session;
 mod settings;
 
 use std::ffi::OsString;
 
-use connect_cache::ExitStatus;
-
 use arguments::{Invocation, Misused};
+use exit_status::ExitStatus;
 use options::{Command, Common};
 use output::Output;
 use session::Session;

@@ -2,59 +2,53 @@
 
 use std::path::Path;
 
-use connect_cache::{Fields, Json, RuntimeCache};
+use connect_cache::RuntimeCache;
+use serde_json::{Deserializer, Value};
 
-use super::files::{read_file, read_stdin};
+use super::files::{read_file, read_stdin, text};
 
 /// Reads the caches that a file names, `-` for standard input: lines as `list` prints them, `list --json`, or JSON
-/// objects that each have a cache's three members, also in an array.
+/// objects that each have a cache's three members, also in an array. Blank lines and lines that begin with `#` are
+/// skipped.
 pub(crate) fn read(file: &str) -> Result<Vec<RuntimeCache>, String> {
     let content = if file == "-" { read_stdin() } else { read_file(Path::new(file)) };
-    let caches = content.map_err(|e| e.to_string()).and_then(|content| parse(&content));
+    let caches = content.map_err(|e| e.to_string()).and_then(|content| parse(content));
     caches.map_err(|problem| format!("cannot read the caches in {file}: {problem}"))
 }
 
-fn parse(content: &[u8]) -> Result<Vec<RuntimeCache>, String> {
-    let text = std::str::from_utf8(content).unwrap_or("?").trim_start_matches('\u{feff}').trim();
-    let named = match text.starts_with(['{', '[']) {
-        true => from_json(text),
-        false => from_lines(text),
-    };
-    let has_empty = |cache: &RuntimeCache| {
-        [&cache.language, &cache.version, &cache.image_name].iter().any(|word| word.is_empty())
-    };
-    match named {
-        Ok(caches) if caches.is_empty() || caches.iter().any(has_empty) => {
-            Err("it contains no caches".to_owned())
-        }
-        Ok(caches) => Ok(caches),
-        // The entry is not shown: the file may hold something else, such as a key.
-        Err(entry) => Err(format!(
-            "invalid entry {entry}; use the output of list or list --json, or one JSON object per line"
-        )),
-    }
+fn parse(content: Vec<u8>) -> Result<Vec<RuntimeCache>, String> {
+    let text = text(content).ok_or("it is not text")?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let text = lines.join("\n");
+    let named = if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_lines(&text) };
+    // The entry is not shown: the file may hold something else, such as a key.
+    named.map_err(|entry| {
+        format!("invalid entry {entry}; use the output of list or list --json, or one JSON object per line")
+    })
 }
 
-/// Reads JSON: caches, lists of caches, and objects as `list --json` prints them; the error is the number of the
-/// first that is none of these.
+/// Reads JSON values that follow each other; the error is the number of the first that names no cache.
 fn from_json(text: &str) -> Result<Vec<RuntimeCache>, usize> {
     let mut caches = Vec::new();
-    for (number, json) in (1_usize..).zip(Json::read_all(text.as_bytes())?) {
-        add(json, &mut caches).map_err(|_| number)?;
+    for (number, value) in (1_usize..).zip(Deserializer::from_str(text).into_iter()) {
+        value.and_then(|value| add(value, &mut caches)).map_err(|_| number)?;
     }
     Ok(caches)
 }
 
-fn add(json: Json, caches: &mut Vec<RuntimeCache>) -> Result<(), String> {
-    if let Json::List(list) = json {
-        return list.into_iter().try_for_each(|json| add(json, caches));
-    }
-    let mut fields = Fields::try_from(json)?;
-    match fields.take("caches")? {
-        Some(list @ Json::List(_)) => add(list, caches),
-        Some(Json::Null) => Ok(()),
-        Some(_) => Err("`caches` is not a list".to_owned()),
-        None => fields.try_into().map(|cache| caches.push(cache)),
+/// Adds the caches that a value names: it is one, an array of them, or an object as `list --json` prints it.
+fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
+    match value {
+        Value::Null => Ok(()),
+        Value::Array(values) => values.into_iter().try_for_each(|value| add(value, caches)),
+        Value::Object(mut members) if members.contains_key("caches") => {
+            add(members.remove("caches").unwrap_or_default(), caches)
+        }
+        value @ Value::Object(_) => {
+            caches.push(serde_json::from_value(value)?);
+            Ok(())
+        }
+        _ => Err(serde::de::Error::custom("not a cache")),
     }
 }
 

@@ -1,13 +1,17 @@
 //! The output for people and scripts. Results go to standard output, everything else to standard error.
 
 use std::env;
+use std::fs::File;
 use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use connect_cache::{Event, ExitStatus, Json};
+use connect_cache::{Event, in_words};
+use serde::Serialize;
 
 use super::escape::escape;
+use super::exit_status::ExitStatus;
 
 /// The two streams of a run. Clones share them.
 #[derive(Clone)]
@@ -27,13 +31,16 @@ struct State {
     started_at: Instant,
     live_line_shown: bool,
     stdout: Stdout,
+    /// Lines that are not written yet.
+    lines: String,
     /// The deprecated endpoints that were reported.
     deprecated: Vec<String>,
 }
 
 /// Standard output. Nothing is written after a failure, so that no result is missing between others.
 enum Stdout {
-    Open,
+    /// A file, since Rust's own standard output hides that the descriptor may not be open for writing.
+    Open(File),
     /// Its reader has closed it. Later results are dropped without a message.
     Closed,
     Failed(io::Error),
@@ -44,10 +51,12 @@ impl Output {
         let terminal = io::stderr().is_terminal();
         let controls = terminal && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let colors = controls && env::var_os("NO_COLOR").unwrap_or_default().is_empty();
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
         let state = State {
             started_at: Instant::now(),
             live_line_shown: false,
-            stdout: Stdout::Open,
+            stdout: stdout.map_or_else(Stdout::Failed, |stdout| Stdout::Open(stdout.into())),
+            lines: String::new(),
             deprecated: Vec::new(),
         };
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
@@ -76,25 +85,27 @@ impl Output {
     /// Writes text to standard output as it is.
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.state();
-        state.clear_live_line();
-        if let Stdout::Open = state.stdout {
-            let mut out = io::stdout().lock();
-            state.stdout = match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-                Ok(()) => Stdout::Open,
-                Err(error) if error.kind() == BrokenPipe => Stdout::Closed,
-                Err(error) => Stdout::Failed(error),
-            };
-        }
+        state.lines.push_str(text);
+        state.flush();
     }
 
-    /// Writes a line for people to standard output.
+    /// Writes a line for people to standard output, at the latest before anything else is written.
     pub(crate) fn line(&self, text: &str) {
-        self.print(&format!("{}\n", escape(text)));
+        let mut state = self.state();
+        state.lines.push_str(&escape(text));
+        state.lines.push('\n');
     }
 
-    /// Writes a JSON value to one line of standard output.
-    pub(crate) fn json(&self, value: &Json) {
-        self.print(&format!("{value}\n"));
+    /// Writes the lines to standard output that are not written yet.
+    pub(crate) fn flush(&self) {
+        self.state().flush();
+    }
+
+    /// Writes JSON to one line of standard output.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        // The program's records have no maps whose keys could not be written.
+        let json = serde_json::to_string(value).unwrap_or_default();
+        self.print(&format!("{json}\n"));
     }
 
     /// Prints a note unless --quiet is set.
@@ -115,9 +126,14 @@ impl Output {
         self.say(if self.colors { "\x1b[31merror:\x1b[0m " } else { "error: " }, text);
     }
 
+    /// Prints the end of a run, even if --quiet is set.
+    pub(crate) fn conclude(&self, text: &str) {
+        self.say("", text);
+    }
+
     /// Prints a question to standard error; the answer is typed after it.
     pub(crate) fn ask(&self, question: &str) {
-        self.state().clear_live_line();
+        self.state().prepare();
         let _ = io::stderr().write_all(question.as_bytes());
     }
 
@@ -125,6 +141,7 @@ impl Output {
     pub(crate) fn live(&self, text: &str) {
         if self.controls && !self.quiet {
             let mut state = self.state();
+            state.flush();
             let time = in_words(state.started_at.elapsed());
             // Line wrap is off around it: a narrow window cuts the line, and the next one replaces all of it.
             let line = format!("\x1b[?7l\r\x1b[K{}, {time}\x1b[?7h", escape(text));
@@ -156,7 +173,6 @@ impl Output {
                     for (name, value) in *headers {
                         self.note(&format!("< {name}: {}", without_credentials(name, value)));
                     }
-                    let body = String::from_utf8_lossy(&body[..body.len().min(8192)]);
                     let start: String = body.chars().take(1000).collect();
                     self.note(&format!("< {start}"));
                 }
@@ -170,7 +186,7 @@ impl Output {
 
     /// Ends the run: a result that could not be written is never a success.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
-        self.state().clear_live_line();
+        self.state().prepare();
         let stdout = std::mem::replace(&mut self.state().stdout, Stdout::Closed);
         let Stdout::Failed(error) = stdout else {
             return status;
@@ -180,13 +196,34 @@ impl Output {
     }
 
     fn say(&self, label: &str, text: &str) {
-        self.state().clear_live_line();
+        self.state().prepare();
         // Ignore write errors: there is nowhere left to report them.
         let _ = io::stderr().write_all(format!("{label}{}\n", escape(text)).as_bytes());
     }
 }
 
 impl State {
+    /// Makes room for text on standard error.
+    fn prepare(&mut self) {
+        self.flush();
+        self.clear_live_line();
+    }
+
+    fn flush(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        self.clear_live_line();
+        let lines = std::mem::take(&mut self.lines);
+        if let Stdout::Open(out) = &mut self.stdout {
+            match out.write_all(lines.as_bytes()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == BrokenPipe => self.stdout = Stdout::Closed,
+                Err(error) => self.stdout = Stdout::Failed(error),
+            }
+        }
+    }
+
     fn clear_live_line(&mut self) {
         if std::mem::take(&mut self.live_line_shown) {
             let _ = io::stderr().write_all(b"\r\x1b[K");
@@ -203,28 +240,9 @@ fn without_credentials(name: &str, value: &str) -> String {
     }
 }
 
-/// Returns a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
-pub(crate) fn in_words(time: Duration) -> String {
-    match time.as_secs() {
-        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
-        s @ 10..=59 => format!("{s} s"),
-        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
-        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn writes_times_in_words() {
-        for (seconds, words) in
-            [(0.44, "0.4 s"), (12.9, "12 s"), (200.0, "3 min 20 s"), (3600.0 + 300.0, "1 h 5 min")]
-        {
-            assert_eq!(in_words(Duration::from_secs_f64(seconds)), words);
-        }
-    }
 
     #[test]
     fn hides_cookies_and_queries_in_traces() {

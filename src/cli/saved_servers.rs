@@ -7,7 +7,8 @@ use std::env;
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
-use connect_cache::{ApiKey, Fields, Json, ServerUrl};
+use connect_cache::{ApiKey, ServerUrl};
+use serde_json::{Map, Value};
 
 use super::files::read_file;
 
@@ -116,7 +117,7 @@ fn read(path: &Path) -> Result<Vec<SavedServer>, String> {
         Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("cannot read saved servers from {shown}: {error}")),
     };
-    let Ok(Json::Object(Fields(entries))) = Json::read(&content) else {
+    let Ok(entries) = serde_json::from_slice::<Map<String, Value>>(&content) else {
         return Err(format!("cannot read saved servers from {shown}: not in rsconnect's format"));
     };
     let mut servers = Vec::new();
@@ -129,20 +130,20 @@ fn read(path: &Path) -> Result<Vec<SavedServer>, String> {
 }
 
 /// Reads one entry; `None` if it does not have the shape that rsconnect writes.
-fn entry_of(json: Json) -> Option<SavedServer> {
-    let Json::Object(Fields(fields)) = json else { return None };
+fn entry_of(json: Value) -> Option<SavedServer> {
+    let Value::Object(fields) = json else { return None };
     let mut server = SavedServer::default();
     for (name, value) in fields {
         match (name.as_str(), value) {
-            (_, Json::Null) => {}
-            ("url", Json::Text(text)) => server.url = text,
-            ("api_key", Json::Text(text)) => server.api_key = text,
-            ("ca_cert", Json::Text(text)) => server.ca_cert = text,
-            ("insecure", Json::Bool(value)) => server.insecure = value,
+            (_, Value::Null) => {}
+            ("url", Value::String(text)) => server.url = text,
+            ("api_key", Value::String(text)) => server.api_key = text,
+            ("ca_cert", Value::String(text)) => server.ca_cert = text,
+            ("insecure", Value::Bool(value)) => server.insecure = value,
             ("url" | "api_key" | "ca_cert" | "insecure", _) => return None,
-            ("default", value) => server.is_default = value == Json::Bool(true),
+            ("default", value) => server.is_default = value == Value::Bool(true),
             ("oauth_client_id", _) => server.is_oauth = true,
-            ("snowflake_connection_name", value) if value != Json::from("") => server.problem = SNOWFLAKE,
+            ("snowflake_connection_name", value) if value != Value::from("") => server.problem = SNOWFLAKE,
             ("account_name" | "connect_cloud_account_name", _) => server.problem = CLOUD,
             _ => {}
         }

@@ -1,8 +1,11 @@
 //! The client and the output of a command.
 
-use connect_cache::{Client, Error, ExitStatus, ServerUrl};
+use std::time::Duration;
 
-use super::advice::explained;
+use connect_cache::{Client, Error, RuntimeCache, ServerUrl, in_words};
+
+use super::advice;
+use super::exit_status::ExitStatus;
 use super::options::Common;
 use super::output::Output;
 use super::settings;
@@ -47,20 +50,60 @@ impl Session {
         self.output.restart_clock();
     }
 
+    /// Prints a line for people to standard output. As in every text that may come from the server, the key is masked.
+    pub(crate) fn line(&self, text: &str) {
+        self.output.line(&self.client.mask_key(text));
+    }
+
+    /// Prints a note unless --quiet is set.
+    pub(crate) fn note(&self, text: &str) {
+        self.output.note(&self.client.mask_key(text));
+    }
+
+    /// Prints a warning unless --quiet is set.
+    pub(crate) fn warn(&self, text: &str) {
+        self.output.warn(&self.client.mask_key(text));
+    }
+
+    pub(crate) fn error(&self, text: &str) {
+        self.output.error(&self.client.mask_key(text));
+    }
+
+    /// Prints that a request is sent again.
+    pub(crate) fn retrying(&self, what: &str, error: &Error, delay: Duration) {
+        self.note(&format!("{what}: {error}; retrying in {}", in_words(delay)));
+    }
+
+    /// Returns a cache as it may be shown.
+    pub(crate) fn shown(&self, cache: &RuntimeCache) -> RuntimeCache {
+        let RuntimeCache { language, version, image_name, .. } = cache;
+        let [language, version, image_name] =
+            [language, version, image_name].map(|name| self.client.mask_key(name));
+        RuntimeCache::new(language, version, image_name)
+    }
+
+    /// Returns the next step after an error, if one is known.
+    pub(crate) fn next_step(&self, error: &Error) -> Option<String> {
+        advice::next_step(error, self.server(), &|words| self.command(words))
+    }
+
     /// Returns an error and the next step, on one line.
     pub(crate) fn explained(&self, error: &Error) -> String {
-        explained(error, self.server(), &|words| self.command(words))
+        match self.next_step(error) {
+            Some(step) => format!("{error}; {step}"),
+            None => error.to_string(),
+        }
     }
 
     /// Prints a failed request with the next step, and returns its exit status.
     pub(crate) fn fail(&self, error: &Error) -> ExitStatus {
-        self.output.error(&self.explained(error));
-        error.exit_status()
+        self.error(&self.explained(error));
+        ExitStatus::from(error)
     }
 
     /// Prints a usage error, and returns its exit status.
     pub(crate) fn misused(&self, problem: &str) -> ExitStatus {
-        self.output.error(problem);
+        self.error(problem);
         ExitStatus::Usage
     }
 }

@@ -79,8 +79,6 @@ pub enum InvalidConfig {
         /// How many `BEGIN … CERTIFICATE` markers there are.
         markers: usize,
     },
-    /// The text is not a task's ID.
-    TaskId,
 }
 
 impl fmt::Display for InvalidConfig {
@@ -113,7 +111,6 @@ impl fmt::Display for InvalidConfig {
                 "only {readable} of {markers} certificates in {place} can be read; usual causes are DER, PKCS #7 or \
                  TRUSTED CERTIFICATE instead of plain PEM, indentation, and a lost line break"
             ),
-            Self::TaskId => f.write_str("invalid task ID: expected letters, digits, '-' and '_'"),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `connect-cache check`
 
-use connect_cache::{Error, ErrorKind, ExitStatus, Json, RuntimeCache, User};
+use connect_cache::{Error, ErrorKind, RuntimeCache, User, Verdict};
+use serde::Serialize;
 
+use crate::cli::exit_status::ExitStatus;
+use crate::cli::filters::Filters;
 use crate::cli::options::Check;
-use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 
-/// The findings before the first failure.
-#[derive(Default)]
+/// The findings before the first failure, as `check --json` prints them.
+#[derive(Default, Serialize)]
 struct Findings {
     ok: bool,
     server: String,
@@ -33,7 +35,7 @@ pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
     let mut findings = Findings { server: session.server().to_string(), ..Findings::default() };
     let passed = |line: &str| {
         if !check.json {
-            session.output.line(&format!("ok    {line}"));
+            session.line(&format!("ok    {line}"));
         }
     };
     let result = examine(session, &mut findings, &passed);
@@ -41,35 +43,18 @@ pub(crate) fn run(check: &Check, session: &Session) -> ExitStatus {
         Ok(()) => ExitStatus::Success,
         Err(Failure { check: what, explanation, status }) => {
             if !check.json {
-                session.output.line(&format!("FAIL  {what}"));
+                session.line(&format!("FAIL  {what}"));
             }
-            session.output.error(&explanation);
+            session.error(&explanation);
             findings.error = Some(explanation);
             status
         }
     };
     if check.json {
         findings.ok = status == ExitStatus::Success;
-        session.output.json(&findings.into());
+        session.output.json(&findings);
     }
     status
-}
-
-impl From<Findings> for Json {
-    fn from(findings: Findings) -> Self {
-        let text = |text: Option<String>| text.map_or(Self::Null, Self::Text);
-        let Findings { ok, server, trust, version, user, role, caches, error } = findings;
-        Self::object(vec![
-            ("ok", ok.into()),
-            ("server", Self::Text(server)),
-            ("trust", text(trust)),
-            ("version", text(version)),
-            ("user", text(user)),
-            ("role", text(role)),
-            ("caches", caches.map(|caches| caches as i64).into()),
-            ("error", text(error)),
-        ])
-    }
 }
 
 fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(), Failure> {
@@ -78,14 +63,14 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         move |error: Error| Failure {
             check,
             explanation: session.explained(&error),
-            status: error.exit_status(),
+            status: ExitStatus::from(&error),
         }
     };
 
     findings.trust = client.trust_source().map(str::to_owned);
     let settings = client.server_settings().map_err(|error| match &error.kind {
         // A server that refuses the key is reachable.
-        _ if error.exit_status() == ExitStatus::Denied => failed("the key is accepted")(error),
+        _ if error.verdict() == Verdict::Denied => failed("the key is accepted")(error),
         ErrorKind::Certificate(_) => {
             let trust = findings.trust.as_deref().unwrap_or_default();
             let Failure { explanation, status, check } = failed("the server is reachable")(error);
@@ -107,7 +92,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     }
 
     match client.current_user() {
-        Ok(user) => role(&user, findings, passed)?,
+        Ok(user) => role(&user, findings, passed, session)?,
         // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
         Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
             passed("the key is accepted: it may belong to a service principal");
@@ -125,13 +110,15 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     }
 
     let caches = client.runtime_caches().map_err(failed("runtime caches can be managed"))?;
-    let number = Selection::default().of(caches).len();
+    let number = Filters::default().select(caches).len();
     findings.caches = Some(number);
     passed(&format!("runtime caches can be managed: there are {number}"));
 
     // Some gateways block DELETE, or strip its body. This is a dry run, of a version that no cache has.
     match client.check_runtime_cache(&RuntimeCache::new("R", "0.0.0", "Local")) {
-        Err(error) if !error.is_no_such_cache() => Err(failed("DELETE requests get through")(error)),
+        Err(error) if error.verdict() != Verdict::NotFound => {
+            Err(failed("DELETE requests get through")(error))
+        }
         _ => {
             passed("DELETE requests get through");
             Ok(())
@@ -140,9 +127,14 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
 }
 
 /// Checks the role of the key's user.
-fn role(user: &User, findings: &mut Findings, passed: &dyn Fn(&str)) -> Result<(), Failure> {
+fn role(
+    user: &User,
+    findings: &mut Findings,
+    passed: &dyn Fn(&str),
+    session: &Session,
+) -> Result<(), Failure> {
     let User { username, user_role, .. } = user;
-    findings.user = Some(username.clone());
+    findings.user = Some(session.client.mask_key(username));
     match username.as_str() {
         "" => passed("the key is accepted"),
         name => passed(&format!("the key is accepted: it belongs to {name}")),

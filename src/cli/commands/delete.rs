@@ -1,9 +1,10 @@
 //! `connect-cache delete`
 
-use connect_cache::{ExitStatus, Mode, Progress, RuntimeCache, Status};
+use connect_cache::{Mode, Progress, RuntimeCache, Status};
 
-use crate::cli::commands::messages;
-use crate::cli::commands::record::record;
+use crate::cli::commands::record::Record;
+use crate::cli::commands::report;
+use crate::cli::exit_status::ExitStatus;
 use crate::cli::options::Delete;
 use crate::cli::session::Session;
 
@@ -12,41 +13,36 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     // The server accepts any case, and spells the languages like this.
     let known = ["Python", "R"].into_iter().find(|known| known.eq_ignore_ascii_case(&delete.language));
     let cache = RuntimeCache::new(known.unwrap_or(&delete.language), &delete.version, image_name);
-    for (name, word) in
-        [("language", &cache.language), ("version", &cache.version), ("image-name", &cache.image_name)]
-    {
-        if word.is_empty() {
-            return session.misused(&format!("--{name} is empty"));
-        }
-    }
-    let mode = match (delete.dry_run, delete.no_wait) {
-        (true, _) => Mode::DryRun,
-        (false, true) => Mode::NoWait,
-        (false, false) => Mode::Wait,
+    let mode = if delete.dry_run {
+        Mode::DryRun
+    } else if delete.no_wait {
+        Mode::NoWait
+    } else {
+        Mode::Wait
     };
 
     let doing = if delete.dry_run { "checking" } else { "deleting" };
-    session.output.note(&format!("{doing} {cache} on {}", session.server()));
+    session.note(&format!("{doing} {cache} on {}", session.server()));
     let mut lines = Vec::new();
-    let mut outcome = session.client.delete(&cache, mode, |progress| match progress {
+    let mut deletion = session.client.delete(&cache, mode, |progress| match progress {
         Progress::Line(line) if delete.json => lines.push(line.to_owned()),
         Progress::Line(line) => session.output.line(line),
+        Progress::Lines => session.output.flush(),
         Progress::Waiting => session.output.live(doing),
         Progress::Started(task) if mode == Mode::Wait && session.output.interactive() => {
-            let interrupt = messages::interrupt(task, session);
-            session.output.note(&format!("task {task} started; {interrupt}"));
+            session.note(&format!("{cache}: task {task} started; {}", report::interrupt(task, session)));
         }
-        other => messages::progress(None, &other, &session.output),
+        other => report::progress(&cache, &other, session),
     });
-    if outcome.status == Status::NotFound && delete.ignore_not_found {
-        outcome.status = Status::Absent;
+    if delete.ignore_not_found {
+        deletion.outcome = deletion.outcome.ignoring_missing();
     }
 
-    messages::outcome(&cache, &outcome, session);
+    report::outcome(&deletion, session);
     if delete.json {
-        session.output.json(&record(&cache, &outcome, lines));
-    } else if let (Status::Started, Some(task)) = (outcome.status, &outcome.task_id) {
+        session.output.json(&Record::new(&deletion, lines, session));
+    } else if let (Status::Started, Some(task)) = (deletion.outcome.status(), &deletion.task) {
         session.output.line(task.as_str());
     }
-    outcome.exit_status()
+    ExitStatus::from(&deletion.outcome)
 }

@@ -2,37 +2,50 @@
 
 use std::slice;
 
-use connect_cache::{ExitStatus, Fields, Json};
+use connect_cache::RuntimeCache;
+use serde::Serialize;
 
+use crate::cli::commands::selected::{self, Selected};
+use crate::cli::commands::table;
+use crate::cli::exit_status::ExitStatus;
+use crate::cli::filters::Filters;
 use crate::cli::options::List;
-use crate::cli::selection::Selection;
 use crate::cli::session::Session;
 
+/// What `list --json` prints, as the API does.
+#[derive(Serialize)]
+struct Listed {
+    caches: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    cache: RuntimeCache,
+    /// How many content items use the version, if that was asked for; null for an unknown language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Option<u64>>,
+}
+
 pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
-    let selection = Selection {
+    let filters = Filters {
         language: list.language.clone(),
         version: list.version.clone(),
         image_name: list.image_name.clone(),
         orphaned: list.orphaned,
         unused: list.unused,
     };
-    let (caches, usage) = match super::selected(&selection, list.usage, session) {
+    let Selected { caches, usage, .. } = match selected::by(&filters, list.usage, session) {
         Ok(selected) => selected,
         Err(status) => return status,
     };
     let usage = usage.as_ref().filter(|_| list.usage);
     if list.json {
-        let rows = caches.iter().map(|cache| {
-            let mut row = Json::from(cache);
-            if let (Some(usage), Json::Object(Fields(fields))) = (usage, &mut row) {
-                let items = usage.of(slice::from_ref(cache)).map(|items| items as i64);
-                fields.push(("content".to_owned(), items.into()));
-            }
-            row
-        });
-        session.output.json(&Json::object(vec![("caches", Json::List(rows.collect()))]));
-    } else if !caches.is_empty() {
-        session.output.print(&super::table(&caches, usage));
+        let content = |cache| usage.map(|usage| usage.of(slice::from_ref(cache)));
+        let row = |cache| Row { cache: session.shown(cache), content: content(cache) };
+        session.output.json(&Listed { caches: caches.iter().map(row).collect() });
+    } else {
+        session.output.print(&table::table(&caches, usage, session));
     }
     ExitStatus::Success
 }

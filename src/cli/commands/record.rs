@@ -1,17 +1,32 @@
 //! The JSON record of one cache's deletion, in `delete` and `purge`.
 
-use connect_cache::{Json, Outcome, RuntimeCache};
+use connect_cache::{Deletion, RuntimeCache, TaskId};
+use serde::Serialize;
 
-/// Returns what happened to one cache, with the lines of its task.
-pub(crate) fn record(cache: &RuntimeCache, outcome: &Outcome, lines: Vec<String>) -> Json {
-    Json::object(vec![
-        ("language", cache.language.as_str().into()),
-        ("version", cache.version.as_str().into()),
-        ("image_name", cache.image_name.as_str().into()),
-        ("task_id", outcome.task_id.as_ref().map(|id| id.as_str()).into()),
-        ("status", outcome.status.as_str().into()),
-        ("code", outcome.code.into()),
-        ("error", outcome.error.as_deref().into()),
-        ("output", lines.into()),
-    ])
+use crate::cli::session::Session;
+
+/// What happened to one cache, with the lines of its task.
+#[derive(Serialize)]
+pub(crate) struct Record<'a> {
+    #[serde(flatten)]
+    cache: RuntimeCache,
+    task_id: Option<&'a TaskId>,
+    status: &'static str,
+    code: Option<i64>,
+    error: Option<String>,
+    output: Vec<String>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn new(deletion: &'a Deletion, output: Vec<String>, session: &Session) -> Self {
+        let Deletion { cache, task, outcome, .. } = deletion;
+        Self {
+            cache: session.shown(cache),
+            task_id: task.as_ref(),
+            status: outcome.status().as_str(),
+            code: outcome.code(),
+            error: outcome.error(),
+            output,
+        }
+    }
 }

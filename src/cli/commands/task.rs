@@ -2,60 +2,82 @@
 
 use std::time::Duration;
 
-use connect_cache::{ExitStatus, Progress, Task, TaskId};
+use connect_cache::{Progress, Task, TaskId};
+use serde_json::Value;
 
-use crate::cli::commands::messages;
+use crate::cli::commands::report;
+use crate::cli::exit_status::ExitStatus;
 use crate::cli::options;
 use crate::cli::session::Session;
 
 pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
     let id: TaskId = match options.id.parse() {
         Ok(id) => id,
-        Err(problem) => return session.misused(&problem.to_string()),
+        Err(invalid) => return session.misused(&invalid.to_string()),
     };
-    if options.wait && session.output.interactive() {
-        session.output.note(&format!("following task {id}; Ctrl-C stops following, not the task"));
-    }
     let mut lines = Vec::new();
-    let mut on_line = |line: &str| match options.json {
-        true => lines.push(line.to_owned()),
-        false => session.output.line(line),
+    let mut on_line = |line: &str| {
+        if options.json {
+            lines.push(line.to_owned());
+        } else {
+            session.output.line(line);
+        }
     };
-    let task = match options.wait {
-        true => session.client.follow(&id, |progress| match progress {
+    let task = if options.wait {
+        if session.output.interactive() {
+            session.note(&format!("following task {id}; Ctrl-C stops following, not the task"));
+        }
+        session.client.follow(&id, |progress| match progress {
             Progress::Line(line) => on_line(line),
+            Progress::Lines => session.output.flush(),
             Progress::Waiting => session.output.live(&format!("following task {id}")),
+            Progress::Retrying { error, delay, .. } => session.retrying(&format!("task {id}"), error, delay),
             _ => {}
-        }),
-        false => session.client.task(&id, 0, Duration::ZERO, on_line),
+        })
+    } else {
+        let task = session.client.task(&id, 0, Duration::ZERO);
+        let output = task.iter().flat_map(|task| &task.output);
+        output.for_each(|line| on_line(&session.client.mask(line)));
+        task
     };
-    let task = match task {
+    let mut task = match task {
         Ok(task) => task,
         Err(error) => return session.fail(&error),
     };
+    task.error = session.client.mask(&task.error);
     let status = conclude(&task, session);
     if options.json {
-        session.output.json(&task.into_json(lines));
+        task.output = lines;
+        mask(&mut task.result, session);
+        session.output.json(&task);
     }
     status
 }
 
 /// Prints the state of the task, and returns the exit status. The cache that the task deletes is not known here, so an
 /// error of the task is a failure, whatever its code.
-fn conclude(Task { id, finished, code, error, .. }: &Task, session: &Session) -> ExitStatus {
-    let output = &session.output;
-    if !finished {
-        output.note(&format!(
-            "task {id} is still running; follow it with: {}",
-            messages::resume_command(id, session)
-        ));
-        ExitStatus::StillRunning
-    } else if *code == 0 && error.is_empty() {
-        output.note(&format!("task {id} succeeded"));
+fn conclude(task: &Task, session: &Session) -> ExitStatus {
+    let Task { id, finished, code, error, .. } = task;
+    if task.succeeded() {
+        session.note(&format!("task {id} succeeded"));
         ExitStatus::Success
-    } else {
+    } else if *finished {
         let words = if error.is_empty() { "no reason given" } else { error };
-        output.error(&format!("task {id} failed: {words} (code {code}); see the server log"));
+        session.error(&format!("task {id} failed: {words} (code {code}); see the server log"));
         ExitStatus::Failed
+    } else {
+        let command = report::resume_command(id, session);
+        session.note(&format!("task {id} is still running; follow it with: {command}"));
+        ExitStatus::StillRunning
+    }
+}
+
+/// Masks the secrets in a task's result, which may have any shape.
+fn mask(value: &mut Value, session: &Session) {
+    match value {
+        Value::String(text) => *text = session.client.mask(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, session)),
+        Value::Object(members) => members.values_mut().for_each(|value| mask(value, session)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

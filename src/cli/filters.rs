@@ -1,6 +1,4 @@
-//! Which caches a `list` shows and a `purge` deletes, and in which order.
-
-use std::cmp::Ordering;
+//! Which caches a `list` shows and a `purge` deletes.
 
 use connect_cache::{Client, Installation, Result, RuntimeCache};
 
@@ -8,7 +6,7 @@ use super::glob;
 
 /// The filters; `None` matches any cache.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Selection {
+pub(crate) struct Filters {
     /// A language, in any case.
     pub(crate) language: Option<String>,
     /// A glob.
@@ -21,37 +19,24 @@ pub(crate) struct Selection {
     pub(crate) unused: bool,
 }
 
-impl Selection {
+impl Filters {
     /// Returns the caches that match the filters, sorted. `orphaned` and `unused` need replies of the server, and are
     /// applied later.
-    pub(crate) fn of(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
-        caches.retain(|cache| self.selects(cache));
-        caches.sort_by(order);
+    pub(crate) fn select(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
+        caches.retain(|cache| self.match_cache(cache));
+        caches.sort();
         // A row that is listed twice is one cache.
         caches.dedup();
         caches
     }
 
-    fn selects(&self, cache: &RuntimeCache) -> bool {
+    fn match_cache(&self, cache: &RuntimeCache) -> bool {
         let matches =
             |glob: &Option<String>, text: &str| glob.as_ref().is_none_or(|glob| glob::matches(glob, text));
         self.language.as_ref().is_none_or(|language| language.eq_ignore_ascii_case(&cache.language))
             && matches(&self.version, &cache.version)
             && matches(&self.image_name, &cache.image_name)
     }
-}
-
-/// Compares caches by language, version and image.
-fn order(a: &RuntimeCache, b: &RuntimeCache) -> Ordering {
-    (a.language.cmp(&b.language))
-        .then_with(|| by_version(&a.version, &b.version))
-        .then_with(|| a.image_name.cmp(&b.image_name))
-}
-
-/// Compares versions part by part, and numbers as numbers: 3.9.1 comes before 3.10.0.
-fn by_version(a: &str, b: &str) -> Ordering {
-    let part = |text: &str| (text.parse::<u64>().map_or(u64::MAX, |number| number), text.to_owned());
-    a.split('.').map(part).cmp(b.split('.').map(part))
 }
 
 /// The orphaned caches, and notes on caches that do not count as orphaned.
@@ -100,9 +85,10 @@ pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orph
 fn may_use(installation: &Installation, cache: &RuntimeCache) -> bool {
     let Installation { version, cluster_name, image_name, .. } = installation;
     let may_be = |is_kind: fn(&str) -> bool| [cluster_name, image_name].iter().any(|name| is_kind(name));
-    let same_kind = match cache.image_name == LOCAL {
-        true => may_be(|name| name.is_empty() || name == LOCAL),
-        false => may_be(|name| name.is_empty() || name != LOCAL),
+    let same_kind = if cache.is_local() {
+        may_be(|name| name.is_empty() || name == LOCAL)
+    } else {
+        may_be(|name| name.is_empty() || name != LOCAL)
     };
     same_kind && (version.is_empty() || *version == cache.version)
 }
@@ -112,9 +98,6 @@ const LOCAL: &str = "Local";
 
 #[cfg(test)]
 mod tests {
-    use connect_cache::{Fields, Json};
-    use proptest::prelude::*;
-
     use super::*;
 
     fn cache(words: &str) -> RuntimeCache {
@@ -132,7 +115,7 @@ mod tests {
             "R 4.3.x Local",
         ];
         let shuffled = [4, 1, 3, 0, 1, 2].map(|i| cache(sorted[i]));
-        let selected = Selection::default().of(shuffled.to_vec());
+        let selected = Filters::default().select(shuffled.to_vec());
         assert_eq!(selected.iter().map(RuntimeCache::to_string).collect::<Vec<_>>(), sorted);
     }
 
@@ -151,13 +134,9 @@ mod tests {
             ("", "Local", "Local", true, false),
             ("", "", "", true, true),
         ] {
-            let field = |name: &str, text: &str| (name.to_owned(), Json::from(text));
-            let installation = Installation::try_from(Fields(vec![
-                field("version", version),
-                field("cluster_name", cluster),
-                field("image_name", image_name),
-            ]))
-            .unwrap();
+            let fields = [("version", version), ("cluster_name", cluster), ("image_name", image_name)];
+            let fields = serde_json::Value::from_iter(fields);
+            let installation: Installation = serde_json::from_value(fields).unwrap();
             assert_eq!(may_use(&installation, &cache(local)), may_use_local, "{installation:?}");
             assert_eq!(may_use(&installation, &cache(image)), may_use_image, "{installation:?}");
         }
@@ -166,34 +145,12 @@ mod tests {
     #[test]
     fn requires_all_filters_to_match() {
         let caches = ["R 4.1.0 Local", "R 4.1.0 jammy", "Python 4.1.0 jammy", "R 4.2.0 jammy"].map(cache);
-        let selection = Selection {
+        let filters = Filters {
             language: Some("r".into()),
             version: Some("4.1.*".into()),
             image_name: Some("jam?y".into()),
-            ..Selection::default()
+            ..Filters::default()
         };
-        assert_eq!(selection.of(caches.to_vec()), [cache("R 4.1.0 jammy")]);
-    }
-
-    proptest! {
-        #[test]
-        fn orders_versions_by_their_numbers(a: [u16; 3], b: [u16; 3]) {
-            let text = |[major, minor, patch]: [u16; 3]| format!("{major}.{minor}.{patch}");
-            prop_assert_eq!(by_version(&text(a), &text(b)), a.cmp(&b));
-        }
-
-        #[test]
-        fn orders_any_texts_consistently(
-            mut texts in proptest::collection::vec("[0-9a.]{0,6}|[0-9]{19,21}", 1..6),
-        ) {
-            texts.sort_by(|a, b| by_version(a, b));
-            for (at, a) in texts.iter().enumerate() {
-                for b in &texts[at..] {
-                    prop_assert_ne!(by_version(a, b), Ordering::Greater);
-                    prop_assert_eq!(by_version(b, a), by_version(a, b).reverse());
-                    prop_assert_eq!(by_version(a, b) == Ordering::Equal, a == b);
-                }
-            }
-        }
+        assert_eq!(filters.select(caches.to_vec()), [cache("R 4.1.0 jammy")]);
     }
 }

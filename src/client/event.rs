@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// An event that a [`Client`](crate::Client) reports to its observer.
 ///
-/// The API key and the proxy's credentials are masked. The headers of a reply may contain cookies, which give
+/// The API key, the proxy's credentials and the values of configured headers are masked. The headers of a reply may contain cookies, which give
 /// access to a session.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -29,8 +29,8 @@ pub enum Event<'a> {
         status: u16,
         /// Names, in lower case, and values.
         headers: &'a [(String, String)],
-        /// The body, but of the content list only the start, since the rest is not kept.
-        body: &'a [u8],
+        /// The start of the body, at most 4,096 characters.
+        body: &'a str,
         /// How many bytes of the body arrived.
         length: u64,
         /// From the start of the request to the end of the reply.
@@ -48,7 +48,8 @@ pub enum Event<'a> {
         /// From the start of the request.
         elapsed: Duration,
     },
-    /// A failed request will be retried.
+    /// A failed request will be retried. [`Progress::Retrying`](crate::Progress::Retrying) reports retries while a
+    /// task is followed or a cache is deleted.
     #[non_exhaustive]
     Retrying {
         /// Why it failed.

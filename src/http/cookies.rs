@@ -58,12 +58,20 @@ impl Jar {
         }
     }
 
-    /// Returns the value of the `Cookie` header; `None` if there are no cookies.
-    pub(crate) fn header(&self) -> Option<String> {
+    /// Returns the value of the only `Cookie` header of a request (RFC 6265, section 5.4); `None` if there are no
+    /// cookies. `own` is the value of a configured header: a cookie of the server replaces one of the same name, and
+    /// nothing else of it changes.
+    pub(crate) fn header(&self, own: Option<&str>) -> Option<String> {
         if self.0.is_empty() {
-            return None;
+            return own.map(str::to_owned);
         }
-        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let is_replaced = |pair: &str| {
+            let name = pair.split('=').next().unwrap_or_default().trim();
+            self.0.iter().any(|(known, _)| known == name)
+        };
+        let own = own.into_iter().flat_map(|own| own.split(';')).map(str::trim);
+        pairs.splice(0..0, own.filter(|pair| !pair.is_empty() && !is_replaced(pair)).map(str::to_owned));
         Some(pairs.join("; "))
     }
 
@@ -80,7 +88,7 @@ mod tests {
     fn sent_after(set: &[&str]) -> Option<String> {
         let mut jar = Jar::default();
         set.iter().for_each(|s| jar.store(s));
-        jar.header()
+        jar.header(None)
     }
 
     #[test]
@@ -103,6 +111,15 @@ mod tests {
         ] {
             assert_eq!(sent_after(set).as_deref(), sent, "{set:?}");
         }
+    }
+
+    #[test]
+    fn joins_configured_cookies_with_those_of_the_server() {
+        let mut jar = Jar::default();
+        assert_eq!(jar.header(Some("a=1;b = \"x y\" ;; c")).as_deref(), Some("a=1;b = \"x y\" ;; c"));
+        jar.store("b=2");
+        jar.store("d=4");
+        assert_eq!(jar.header(Some("a=1; b=x; bb=3; c")).as_deref(), Some("a=1; bb=3; c; b=2; d=4"));
     }
 
     #[test]

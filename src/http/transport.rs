@@ -8,7 +8,7 @@ use std::time::Instant;
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use crate::head::{self, Head, MAX_HEAD};
+use crate::http::head::{self, Head, MAX_HEAD};
 
 /// How many headers ureq reads in a reply, and in a proxy's reply to CONNECT.
 const MAX_HEADERS: usize = 128;
@@ -25,8 +25,11 @@ pub(crate) struct Wire {
     connections: AtomicU32,
     /// Whether the proxy has asked for credentials, but not for Basic.
     refuses_basic: AtomicBool,
-    /// Whether requests use a tunnel that a proxy opens on CONNECT.
-    pub(crate) tunneled: bool,
+    /// Whether a connection to the server, or to the proxy in front of it, was made for the current request. Until then,
+    /// an error is one of connecting.
+    connected: AtomicBool,
+    /// Whether ureq connects through a proxy, by CONNECT or SOCKS.
+    pub(crate) proxied: bool,
     /// The start of each target, for a proxy that takes requests in absolute form.
     pub(crate) origin: Option<String>,
 }
@@ -35,6 +38,7 @@ impl Wire {
     /// Prepares for the next request.
     pub(crate) fn start_request(&self) {
         self.sent.store(false, Relaxed);
+        self.connected.store(false, Relaxed);
         self.at_head.store(true, Relaxed);
     }
 
@@ -46,6 +50,16 @@ impl Wire {
     /// Reports whether the proxy has asked for credentials (407), but not for Basic.
     pub(crate) fn refuses_basic(&self) -> bool {
         self.refuses_basic.load(Relaxed)
+    }
+
+    /// Notes that a connection was made for the current request.
+    pub(crate) fn set_connected(&self) {
+        self.connected.store(true, Relaxed);
+    }
+
+    /// Reports whether a connection was made for the current request.
+    pub(crate) fn connected(&self) -> bool {
+        self.connected.load(Relaxed)
     }
 
     pub(crate) fn connections(&self) -> u32 {
@@ -67,7 +81,7 @@ impl<In: Transport> Connector<In> for WireConnector {
     ) -> Result<Option<Self::Out>, ureq::Error> {
         // The connection to a proxy, which carries only CONNECT, is made through this chain too, with a
         // configuration that names no proxy.
-        let carries_requests = details.config.proxy().is_some() == self.0.tunneled;
+        let carries_requests = details.config.proxy().is_some() == self.0.proxied;
         self.0.connections.fetch_add(1, Relaxed);
         let wire = self.0.clone();
         Ok(chained.map(|inner| WireTransport { inner, wire, carries_requests, at_reply: true }))

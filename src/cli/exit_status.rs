@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use connect_cache::{Error, Obstacle, Outcome, Status, Verdict};
+
 /// The exit status of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     /// 0: done. Deleted, listed, would be deleted, or was not there and that was fine.
     Success,
@@ -53,6 +54,33 @@ impl ExitStatus {
             Self::Refused => "the server refused the request for another reason",
             Self::NoAnswer => "no usable answer, or the outcome is unknown",
             Self::StillRunning => "stopped polling while the task is still running",
+        }
+    }
+}
+
+impl From<&Error> for ExitStatus {
+    fn from(error: &Error) -> Self {
+        match error.verdict() {
+            Verdict::Denied => Self::Denied,
+            Verdict::NotFound => Self::NotFound,
+            Verdict::Refused => Self::Refused,
+            _ => Self::NoAnswer,
+        }
+    }
+}
+
+impl From<&Outcome> for ExitStatus {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome.status() {
+            Status::Failed => Self::Failed,
+            Status::NotFound => Self::NotFound,
+            Status::Refused => outcome.request_error().map_or(Self::Refused, Self::from),
+            Status::Unknown => Self::NoAnswer,
+            Status::NotStarted if matches!(outcome, Outcome::NotStarted(Obstacle::Request(_))) => {
+                Self::NoAnswer
+            }
+            Status::Running | Status::NotStarted => Self::StillRunning,
+            _ => Self::Success,
         }
     }
 }

@@ -1,0 +1,27 @@
+//! Connect's objects and requests, as serde types.
+//!
+//! Source: the Connect API reference, sections "System", "Tasks", "Server settings", "Users" and "Content". Fields
+//! that nothing here uses are ignored.
+
+mod content;
+mod endpoint;
+mod error;
+mod object;
+mod runtime_cache;
+mod server_settings;
+mod task;
+mod user;
+
+pub use content::ContentUsage;
+pub use runtime_cache::RuntimeCache;
+pub use server_settings::{Installation, ServerSettings};
+pub use task::{InvalidTaskId, Task, TaskId};
+pub use user::User;
+
+pub(crate) use content::count;
+pub(crate) use endpoint::{
+    CheckRuntimeCache, DeleteRuntimeCache, Endpoint, GetServerSettings, GetUser, ListContent,
+    ListInstallations, ListRuntimeCaches, PollTask, Request, Unexpected,
+};
+pub(crate) use error::ApiError;
+pub(crate) use object::{Unreadable, read};

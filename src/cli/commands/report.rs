@@ -1,0 +1,73 @@
+//! What people read about a deletion: its progress and its outcome, as sentences with the next step.
+
+use connect_cache::{Cause, Deletion, Outcome, Progress, RuntimeCache, Status, TaskId, in_words};
+
+use crate::cli::session::Session;
+
+/// Returns the command that resumes a task.
+pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
+    // An ID may begin with a dash, as options do.
+    if id.as_str().starts_with('-') {
+        format!("{} -- {id}", session.command("task --wait"))
+    } else {
+        session.command(&format!("task {id} --wait"))
+    }
+}
+
+/// Prints how a deletion ended, on one line with the next step.
+pub(crate) fn outcome(deletion: &Deletion, session: &Session) {
+    match deletion.outcome.status() {
+        Status::Deleted | Status::WouldDelete | Status::Absent => session.note(&deletion.to_string()),
+        Status::Started => {
+            let command = deletion.task.as_ref().map(|id| resume_command(id, session));
+            session.note(&format!("follow it with: {}", command.unwrap_or_default()));
+        }
+        _ => {
+            let next_step = next_step(deletion, session).map(|step| format!("; {step}")).unwrap_or_default();
+            session.error(&format!("{deletion}{next_step}"));
+        }
+    }
+}
+
+/// Returns the next step after a deletion that did not succeed.
+fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
+    let resume = deletion.task.as_ref().map(|id| format!("resume with: {}", resume_command(id, session)));
+    match &deletion.outcome {
+        Outcome::Failed { .. } => Some("see the server log".to_owned()),
+        Outcome::Running => resume,
+        Outcome::NotFound(_) | Outcome::Unknown { cause: Cause::Namesake, .. } => {
+            Some(format!("see '{}'", session.command("list")))
+        }
+        Outcome::Unknown { cause, may_have_started, .. } => {
+            let advice = match cause {
+                Cause::Request(error) => session.next_step(error),
+                _ => None,
+            };
+            let list = || format!("a task may still be deleting it; see '{}'", session.command("list"));
+            let next = may_have_started.then(|| resume.unwrap_or_else(list));
+            let steps: Vec<String> = advice.into_iter().chain(next).collect();
+            (!steps.is_empty()).then(|| steps.join("; "))
+        }
+        other => other.request_error().and_then(|error| session.next_step(error)),
+    }
+}
+
+/// Returns the note on an interrupt for a person who waits for a task.
+pub(crate) fn interrupt(id: &TaskId, session: &Session) -> String {
+    format!("Ctrl-C stops following, not the task; resume with: {}", resume_command(id, session))
+}
+
+/// Prints the progress of a cache's deletion. Each line names the cache, so that a search finds its history.
+pub(crate) fn progress(cache: &RuntimeCache, progress: &Progress<'_>, session: &Session) {
+    let what = match progress {
+        Progress::Started(task) => format!("task {task} started"),
+        Progress::Retrying { error, delay, .. } => format!("{error}; retrying in {}", in_words(*delay)),
+        Progress::InDoubt(error) => {
+            format!("{error}; the deletion may have started; checking whether the cache is still there")
+        }
+        Progress::SentAgain => "the cache is still there; deleting it again".to_owned(),
+        Progress::Resolving => "checking whether the cache is still there".to_owned(),
+        _ => return,
+    };
+    session.note(&format!("{cache}: {what}"));
+}

@@ -1,0 +1,103 @@
+//! The caches that a command works on, by its filters.
+
+use connect_cache::{ContentUsage, Error, ErrorKind, RuntimeCache};
+
+use crate::cli::exit_status::ExitStatus;
+use crate::cli::filters::{self, Filters};
+use crate::cli::session::Session;
+
+/// The caches that match the filters.
+pub(crate) struct Selected {
+    /// The whole list, as the server sent it.
+    pub(crate) listed: Vec<RuntimeCache>,
+    pub(crate) caches: Vec<RuntimeCache>,
+    /// How many content items use the caches, if that was asked for or needed.
+    pub(crate) usage: Option<ContentUsage>,
+}
+
+/// Returns the caches that match the filters, in order, and their usage by content if it is `wanted` or needed; if they
+/// are not known, the exit status. Prints a note if there are none.
+pub(crate) fn by(filters: &Filters, wanted: bool, session: &Session) -> Result<Selected, ExitStatus> {
+    let usage = if wanted || filters.unused { Some(usage(filters.unused, session)?) } else { None };
+    let fail = |error: Error| session.fail(&error);
+    let listed = session.client.runtime_caches().map_err(fail)?;
+    if listed.is_empty() {
+        session.note(&format!("there are no runtime caches on {}", session.server()));
+        return Ok(Selected { listed, caches: Vec::new(), usage });
+    }
+    let mut caches = filters.select(listed.clone());
+    if let Some(usage) = usage.as_ref().filter(|_| filters.unused) {
+        caches.retain(|cache| usage.of(std::slice::from_ref(cache)) == Some(0));
+    }
+    if filters.orphaned {
+        let orphans = filters::orphans(&session.client, caches).map_err(fail)?;
+        for note in &orphans.notes {
+            session.note(note);
+        }
+        caches = orphans.caches;
+    }
+    if caches.is_empty() {
+        note_none_selected(filters, session);
+    }
+    Ok(Selected { listed, caches, usage })
+}
+
+/// Returns the usage of versions by content. To select unused caches it has to be of all content.
+fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
+    let client = &session.client;
+    let refuse = |problem: &str, status| {
+        session.error(&format!("cannot select unused caches: {problem}"));
+        Err(status)
+    };
+    if unused {
+        let role = match client.current_user() {
+            Ok(user) => user.user_role,
+            Err(Error { kind: ErrorKind::Api { status: 403, code: 22, .. }, .. }) => String::new(),
+            Err(error) => return Err(session.fail(&error)),
+        };
+        if role != "administrator" {
+            let role = if role.is_empty() { "unknown: it may belong to a service principal" } else { &role };
+            return refuse(
+                &format!(
+                    "only an administrator's key sees all content, and the role of this one is {role}; use an \
+                     administrator's API key"
+                ),
+                ExitStatus::Denied,
+            );
+        }
+    }
+    let progress = |items| session.output.live(&format!("reading the list of content: {items} items"));
+    let usage = client.content_usage(progress).map_err(|error| match session.fail(&error) {
+        ExitStatus::Denied => ExitStatus::Denied,
+        _ => ExitStatus::NoAnswer,
+    })?;
+    if !usage.names_versions() {
+        let items = usage.items();
+        let problem = format!("none of the {items} content items has a version of R or Python");
+        if unused {
+            return refuse(&format!("{problem}; select with other filters"), ExitStatus::NoAnswer);
+        }
+        session.warn(&format!("{problem}; the counts prove nothing"));
+    }
+    Ok(usage)
+}
+
+/// Prints that no cache is selected, and why that may be.
+fn note_none_selected(filters: &Filters, session: &Session) {
+    session.note("no runtime caches match");
+    let is_short = |version: &&str| {
+        version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
+    };
+    if let Some(version) = filters.version.as_deref().filter(is_short) {
+        let version = version.trim_end_matches('.');
+        session.note(&format!("versions have three parts; use a glob: -V '{version}.*'"));
+    }
+    // A literal name cannot match if the list spells it in another way.
+    let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
+    if let Some(image) = filters.image_name.as_deref().filter(is_literal) {
+        session.note(&format!(
+            "the server lists images in another spelling than '{image}'; use a glob: -I '*{}*'",
+            image.rsplit(['/', ':']).next().unwrap_or_default()
+        ));
+    }
+}

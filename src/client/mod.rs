@@ -1,0 +1,467 @@
+//! The blocking client, which sends every request.
+//!
+//! `call` sends a request once: it handles the key, cookies, tracing and the reply. `retrying` sends it until it works,
+//! as far as [`RetryPolicy`] allows. The methods for each endpoint are in `endpoints.rs`.
+
+mod clock;
+mod endpoints;
+mod event;
+mod pace;
+mod reply;
+mod retry;
+mod secrets;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::api::{ContentUsage, Endpoint, ListContent, Request, Unexpected, Unreadable, count, read};
+use crate::client::pace::Pace;
+use crate::client::secrets::Secrets;
+use crate::config::{Config, InvalidConfig, Trust};
+use crate::error::{Attempt, Error, ErrorKind, Result, Verdict};
+use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply, credentials_refused};
+
+pub use event::Event;
+
+pub(crate) use clock::Clock;
+use clock::SystemClock;
+pub(crate) use retry::{Again, Experience, Failures, RetryPolicy};
+
+/// Limit for a connection until the server has answered once: a wrong address should not cost minutes.
+const FIRST_CONNECT: Duration = Duration::from_secs(10);
+/// A server that closes a kept connection just as it is reused shows it within this time.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A blocking client of one Connect server, which works in the thread that calls it.
+///
+/// A client represents one run: its clock starts when it is created or [restarted](Self::restart_clock), and it
+/// sends the server's cookies back.
+///
+/// ```
+/// use connect_cache::{Client, Config};
+///
+/// # let server = connect_test_server::Server::start(Default::default());
+/// # let (address, key) = (server.url(), "admin-key");
+/// let client = Client::new(Config::new(address.parse()?, key.parse()?))?;
+/// for cache in client.runtime_caches()? {
+///     println!("{cache}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client {
+    config: Config,
+    exchange: Box<dyn Exchange + Send>,
+    clock: Box<dyn Clock + Send>,
+    trust_source: Option<String>,
+    secrets: Secrets,
+    key: Secrets,
+    observer: Box<dyn Fn(Event<'_>) + Send>,
+    started_at: Cell<Instant>,
+    cookies: RefCell<Jar>,
+    /// Whether the next request uses a new connection.
+    fresh_connection: Cell<bool>,
+    experience: Cell<Experience>,
+    pace: Cell<Pace>,
+}
+
+impl Client {
+    /// Creates a client, which makes no connection yet.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if the certificates to trust cannot be read, or there is neither a key nor a header
+    /// `Authorization`.
+    pub fn new(config: Config) -> std::result::Result<Self, InvalidConfig> {
+        config.check()?;
+        // Plain http needs no certificates, but those of a CA file must be valid.
+        let is_https = config.server.is_https();
+        let (roots, source) = if is_https || matches!(config.trust, Trust::Certificates { .. }) {
+            let (roots, source) = config.trust.load()?;
+            (Some(roots), Some(source))
+        } else {
+            (None, None)
+        };
+        let http = Http::new(&config, roots);
+        let client = Self::with_parts(config, Box::new(http), Box::new(SystemClock));
+        Ok(Self { trust_source: source.filter(|_| is_https), ..client })
+    }
+
+    /// Creates a client that sends its requests in this way, and waits by this clock.
+    pub(crate) fn with_parts(
+        config: Config,
+        exchange: Box<dyn Exchange + Send>,
+        clock: Box<dyn Clock + Send>,
+    ) -> Self {
+        Self {
+            secrets: Secrets::of(&config),
+            key: Secrets::of_key(config.key.as_ref()),
+            config,
+            exchange,
+            started_at: Cell::new(clock.now()),
+            clock,
+            trust_source: None,
+            observer: Box::new(|_| {}),
+            cookies: RefCell::default(),
+            fresh_connection: Cell::new(false),
+            experience: Cell::default(),
+            pace: Cell::default(),
+        }
+    }
+
+    /// Calls `observer` with every request, reply and retry from now on.
+    pub fn observe(&mut self, observer: impl Fn(Event<'_>) + Send + 'static) {
+        self.observer = Box::new(observer);
+    }
+
+    /// Restarts the clock of [`Config::timeout`], for example when a prompt has been answered.
+    pub fn restart_clock(&self) {
+        self.started_at.set(self.clock.now());
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Describes whose certificates are trusted; `None` over plain http.
+    pub fn trust_source(&self) -> Option<&str> {
+        self.trust_source.as_deref()
+    }
+
+    /// Returns text with the API key masked, for example a name in one of the API's objects, which are as they came.
+    pub fn mask_key(&self, text: &str) -> String {
+        self.key.mask(text).into_owned()
+    }
+
+    /// Returns text with the API key, the proxy's credentials and the values of headers masked, for example a line of
+    /// output in a [`Task`](crate::Task).
+    pub fn mask(&self, text: &str) -> String {
+        self.secrets.mask(text).into_owned()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn cookies(&self) -> Jar {
+        self.cookies.borrow().clone()
+    }
+
+    pub(crate) fn set_cookies(&self, cookies: Jar) {
+        self.cookies.replace(cookies);
+    }
+
+    /// Returns the time until [`Config::timeout`].
+    pub(crate) fn time_left(&self) -> Duration {
+        self.config.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.elapsed()))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.now().saturating_duration_since(self.started_at.get())
+    }
+
+    /// Returns the end of [`Config::timeout`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.started_at.get().checked_add(self.config.timeout?)
+    }
+
+    /// Returns the time before which no request should start, after the server was overloaded.
+    pub(crate) fn ready_at(&self) -> Option<Instant> {
+        self.pace.get().ready_at()
+    }
+
+    /// Returns the rules for retries, as of now.
+    pub(crate) fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy {
+            retries: self.config.retries,
+            experience: self.experience.get(),
+            time_left: self.time_left(),
+        }
+    }
+
+    /// Counts a failure, and returns when to send the request again; `None` if not.
+    ///
+    /// If the node does not know a task, its cookies are dropped and the next lookup uses a new connection, so
+    /// that the load balancer selects a node again.
+    pub(crate) fn next_try(&self, failures: &mut Failures, error: &Error) -> Option<Again> {
+        if error.attempt == Attempt::PollTask && error.verdict() == Verdict::NotFound {
+            self.cookies.borrow_mut().clear();
+            self.fresh_connection.set(true);
+        }
+        self.retry_policy().next(failures, error)
+    }
+
+    /// Sends a request until it works, as far as the configuration allows.
+    pub(crate) fn retrying<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut failures = Failures::default();
+        loop {
+            if let Some(ready_at) = self.ready_at() {
+                self.clock.sleep(ready_at.saturating_duration_since(self.clock.now()).min(self.time_left()));
+            }
+            let error = match call() {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let Some(Again { delay, is_retry }) = self.next_try(&mut failures, &error) else {
+                return Err(error);
+            };
+            if is_retry {
+                (self.observer)(Event::Retrying { error: &error, delay });
+            }
+            self.clock.sleep(delay);
+        }
+    }
+
+    /// Sends a request once.
+    pub(crate) fn call<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
+        let request = endpoint.request();
+        let reply = self.exchange(&request, None)?;
+        let unreadable = |problem| self.unreadable(&request, &reply, problem);
+        let object = read(&reply.body).map_err(unreadable)?;
+        match endpoint.reply(object) {
+            Ok(reply) => {
+                self.connect_answered(request.attempt.needs_key());
+                Ok(reply)
+            }
+            Err(Unexpected::Content(content)) => Err(unreadable(Unreadable::Unexpected(content))),
+            Err(Unexpected::Deletion(id)) => {
+                let task = self.mask(id.as_str());
+                Err(self.error(&request, ErrorKind::DryRunStarted { task }, true))
+            }
+        }
+    }
+
+    /// Counts content items as they arrive, once. `progress` is called with their number so far.
+    fn call_content(&self, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage> {
+        let request = ListContent.request();
+        let mut counted = Err(Unreadable::Cut);
+        progress(0);
+        let reply = self.exchange(&request, Some(&mut |body| counted = count(body, progress)))?;
+        let usage = counted.map_err(|problem| self.unreadable(&request, &reply, problem))?;
+        self.connect_answered(request.attempt.needs_key());
+        Ok(usage)
+    }
+
+    /// Sends a request once, and returns a complete, successful reply. `receive` reads its body as it arrives.
+    fn exchange(&self, request: &Request, receive: Option<Receive<'_>>) -> Result<Reply> {
+        let url = self.config.server.endpoint(&request.path);
+        let cookies = self.cookies();
+        let outgoing = Outgoing {
+            url: &url,
+            authorization: self.config.key.as_ref().map(|key| key.header()),
+            cookies: &cookies,
+            body: request.body.as_deref(),
+            fresh_connection: self.fresh_connection.take(),
+            limits: self.limits(request)?,
+        };
+        let method = outgoing.method();
+        (self.observer)(Event::Request { method, url: &url });
+        let sent_at = self.clock.now();
+        let result = self.exchange.exchange(&outgoing, receive);
+        let now = self.clock.now();
+        let elapsed = now.saturating_duration_since(sent_at);
+        let result = match result {
+            Ok(reply) => {
+                self.received(&reply, request);
+                self.report(&reply, &outgoing, elapsed);
+                if (200..300).contains(&reply.status) {
+                    Ok(reply)
+                } else {
+                    Err(self.refused(request, &reply, &url))
+                }
+            }
+            Err(broken) => {
+                let error = self.broken(request, broken, elapsed);
+                (self.observer)(Event::NoReply { method, url: &url, reason: &error.kind, elapsed });
+                Err(error)
+            }
+        };
+        self.pace.set(self.pace.get().after(result.as_ref().err(), sent_at, now));
+        result
+    }
+
+    /// Keeps what a reply says about the server.
+    fn received(&self, reply: &Reply, request: &Request) {
+        for (_, cookie) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            self.cookies.borrow_mut().store(cookie);
+        }
+        self.experience.set(Experience { answered: true, ..self.experience.get() });
+        if let Some(instead) = reply.header("x-deprecated-endpoint") {
+            let path = request.path.split('?').next().unwrap_or_default();
+            (self.observer)(Event::Deprecated { path, instead: &self.secrets.mask(instead) });
+        }
+    }
+
+    /// Notes that Connect itself has answered, and whether it thereby accepted the key.
+    fn connect_answered(&self, accepts_key: bool) {
+        let experience = self.experience.get();
+        let key_accepted = experience.key_accepted || accepts_key;
+        self.experience.set(Experience { connect_answered: true, key_accepted, ..experience });
+    }
+
+    /// Reports a reply to the observer.
+    fn report(&self, reply: &Reply, outgoing: &Outgoing<'_>, elapsed: Duration) {
+        let mask = |(name, value): &(String, String)| (name.clone(), self.mask(value));
+        let headers: Vec<(String, String)> = reply.headers.iter().map(mask).collect();
+        (self.observer)(Event::Reply {
+            method: outgoing.method(),
+            url: outgoing.url,
+            status: reply.status,
+            headers: &headers,
+            body: &reply::shown(&reply.body, &self.secrets),
+            length: reply.length,
+            elapsed,
+        });
+    }
+
+    /// Returns the error of a complete reply with any other status than success.
+    fn refused(&self, request: &Request, reply: &Reply, url: &str) -> Error {
+        let kind = match &self.config.proxy {
+            Some(proxy) if reply.status == 407 && !proxy.is_socks() => {
+                credentials_refused(proxy, "HTTP 407", !reply.refuses_basic)
+            }
+            _ => reply::refusal(reply, url, &self.secrets),
+        };
+        if let ErrorKind::Api { status, .. } = &kind {
+            self.connect_answered(request.attempt.needs_key() && !matches!(status, 401 | 403));
+        }
+        let mut error = self.error(request, kind, true);
+        error.context.retry_after = reply.header("retry-after").and_then(reply::retry_after);
+        error
+    }
+
+    /// Returns the error of a request without a complete reply.
+    fn broken(&self, request: &Request, broken: Broken, elapsed: Duration) -> Error {
+        let Broken { mut kind, sent, reused, source } = broken;
+        match &mut kind {
+            ErrorKind::NotHttp(line) | ErrorKind::InvalidHttp(line) => {
+                *line = reply::start_of(line.as_bytes(), &self.secrets);
+            }
+            // It may be a proxy's own text.
+            ErrorKind::Proxy { problem, .. } => *problem = self.mask(problem),
+            _ => {}
+        }
+        let stale = reused && matches!(kind, ErrorKind::Lost(_)) && elapsed < STALE_WITHIN;
+        let mut error = self.error(request, kind, sent);
+        error.context.stale = stale;
+        error.context.source = source;
+        error
+    }
+
+    /// Returns the error of a complete, successful reply that is not the expected one.
+    fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
+        let kind = reply::unreadable(reply, problem, request.expected, &self.secrets);
+        self.error(request, kind, true)
+    }
+
+    /// Returns an error. It names the proxy, which may have answered instead of Connect.
+    fn error(&self, request: &Request, kind: ErrorKind, sent: bool) -> Error {
+        let is_clear = matches!(
+            kind,
+            ErrorKind::Api { .. }
+                | ErrorKind::Proxy { .. }
+                | ErrorKind::ProxyAuthentication { .. }
+                | ErrorKind::OutOfTime
+        );
+        let mut error = Error::new(request.attempt, kind, sent);
+        error.context.proxy = self.config.proxy.as_ref().filter(|_| !is_clear).map(ToString::to_string);
+        error
+    }
+
+    fn limits(&self, request: &Request) -> Result<Limits> {
+        let whole = self.limit(request)?;
+        let experience = self.experience.get();
+        let connect = (!experience.answered && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        if request.attempt != Attempt::ListContent {
+            return Ok(Limits { whole, connect, part: None });
+        }
+        // It may take as long as the run, so that only its pauses are limited.
+        let all = self.deadline().and(whole).map(|limit| limit.saturating_add(self.time_left()));
+        Ok(Limits { whole: self.representable(all), connect: connect.or(whole), part: whole })
+    }
+
+    /// Returns the time limit of a request. After the timeout, all requests of the run together get one more
+    /// request timeout, to find out what happened to the caches.
+    fn limit(&self, request: &Request) -> Result<Option<Duration>> {
+        let Some(limit) = self.config.request_timeout else { return Ok(None) };
+        let all = self.representable(Some(limit.saturating_add(request.hold)));
+        let Some(timeout) = self.config.timeout else { return Ok(all) };
+        if !self.time_left().is_zero() {
+            return Ok(all);
+        }
+        match timeout.saturating_add(limit).checked_sub(self.elapsed()) {
+            Some(left) => Ok(self.representable(Some(left.min(limit)))),
+            None => Err(self.error(request, ErrorKind::OutOfTime, false)),
+        }
+    }
+
+    /// Returns a limit unless it is so far away that it cannot be represented, which counts as none. ureq adds it to
+    /// later times than now, so there has to be room for more.
+    fn representable(&self, limit: Option<Duration>) -> Option<Duration> {
+        limit.filter(|limit| limit.checked_mul(2).and_then(|far| self.clock.now().checked_add(far)).is_some())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{GetUser, PollTask};
+
+    fn config() -> Config {
+        Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap())
+    }
+
+    #[test]
+    fn adds_the_time_that_the_server_may_hold_a_reply_to_the_limit() {
+        let seconds = Duration::from_secs;
+        let mut config = config();
+        let id = "a".parse().unwrap();
+        let request = PollTask { id: &id, first: 0, wait: seconds(20) }.request();
+        for (limit, timeout, expected) in [
+            (Some(30), None, Some(50)),
+            (Some(30), Some(1000), Some(50)),
+            (None, Some(1000), None),
+            (Some(u64::MAX), Some(u64::MAX), None),
+        ] {
+            (config.request_timeout, config.timeout) = (limit.map(seconds), timeout.map(seconds));
+            let limits = Client::new(config.clone()).unwrap().limits(&request).unwrap();
+            assert_eq!((limits.whole, limits.part), (expected.map(seconds), None));
+        }
+    }
+
+    #[test]
+    fn limits_the_time_to_connect_until_the_server_has_answered() {
+        let mut config = config();
+        let half_a_minute = config.request_timeout;
+        for (retries, is_long, answered, expected) in [
+            (None, false, false, Some(FIRST_CONNECT)),
+            (None, true, false, Some(FIRST_CONNECT)),
+            (None, false, true, None),
+            (None, true, true, half_a_minute),
+            (Some(1), false, false, None),
+        ] {
+            config.retries = retries;
+            let request = if is_long { ListContent.request() } else { GetUser.request() };
+            let client = Client::new(config.clone()).unwrap();
+            client.experience.set(Experience { answered, ..Experience::default() });
+            let limits = client.limits(&request).unwrap();
+            assert_eq!(limits.connect, expected, "{retries:?} {is_long} {answered}");
+            assert_eq!(
+                (limits.whole, limits.part),
+                if is_long { (None, half_a_minute) } else { (half_a_minute, None) }
+            );
+        }
+    }
+
+    #[test]
+    fn can_be_sent_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Client>();
+    }
+}

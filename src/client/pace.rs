@@ -1,0 +1,78 @@
+//! The pace of requests, which an overloaded server slows down.
+
+use std::time::{Duration, Instant};
+
+use crate::client::retry::{backoff, random};
+use crate::error::Error;
+
+/// The time between the starts of requests after the server was overloaded.
+const SPACING: Duration = Duration::from_millis(500);
+
+/// When the next request of a run may start. It concerns all jobs of the run, since they share the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    ready_at: Option<Instant>,
+    /// Whether the server was overloaded in this run.
+    spaced: bool,
+    /// How many replies in a row reported an overload.
+    overloads: u32,
+}
+
+impl Pace {
+    /// Returns the earliest time for the next request.
+    pub(crate) fn ready_at(self) -> Option<Instant> {
+        self.ready_at
+    }
+
+    /// Records a request that started at `sent_at` and ended now: with an error, if there is one.
+    pub(crate) fn after(self, error: Option<&Error>, sent_at: Instant, now: Instant) -> Self {
+        match error.filter(|error| error.class().overloaded) {
+            Some(error) => {
+                let overloads = self.overloads + 1;
+                let pause = match error.retry_after() {
+                    Some(pause) => pause.min(Error::MAX_RETRY_AFTER),
+                    None => backoff(overloads, random()),
+                };
+                let pause_ends_at = now + pause.max(SPACING);
+                Self { ready_at: self.ready_at.max(Some(pause_ends_at)), spaced: true, overloads }
+            }
+            None if self.spaced => Self { ready_at: Some(sent_at + SPACING), overloads: 0, ..self },
+            None => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Attempt, ErrorKind};
+
+    fn refused(status: u16, retry_after: Option<u64>) -> Error {
+        let kind = ErrorKind::Foreign { status, start: String::new() };
+        let mut error = Error::new(Attempt::PollTask, kind, true);
+        error.context.retry_after = retry_after.map(Duration::from_secs);
+        error
+    }
+
+    #[test]
+    fn pauses_after_an_overload_and_spaces_the_requests_after_it() {
+        let now = Instant::now();
+        let pace = Pace::default();
+        assert_eq!(pace.after(None, now, now).ready_at(), None);
+        assert_eq!(pace.after(Some(&refused(502, Some(7))), now, now).ready_at(), None);
+        for status in [429, 503] {
+            let paused = pace.after(Some(&refused(status, Some(7))), now, now);
+            assert_eq!(paused.ready_at(), Some(now + Duration::from_secs(7)));
+            // A shorter pause does not end a longer one.
+            let still = paused.after(Some(&refused(status, Some(2))), now, now);
+            assert_eq!(still.ready_at(), Some(now + Duration::from_secs(7)));
+            let later = now + Duration::from_secs(8);
+            let spaced = paused.after(None, later, later + Duration::from_secs(1));
+            assert_eq!(spaced.ready_at(), Some(later + SPACING));
+        }
+        let long = pace.after(Some(&refused(503, Some(3600))), now, now);
+        assert_eq!(long.ready_at(), Some(now + Error::MAX_RETRY_AFTER));
+        let without = pace.after(Some(&refused(503, None)), now, now).ready_at().unwrap();
+        assert!(without >= now + Duration::from_millis(500) && without <= now + Duration::from_millis(625));
+    }
+}

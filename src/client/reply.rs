@@ -1,0 +1,149 @@
+//! What a complete reply means that is not the expected one.
+
+use std::time::Duration;
+
+use crate::api::{ApiError, Unreadable, read};
+use crate::client::secrets::Secrets;
+use crate::config::ServerUrl;
+use crate::error::ErrorKind;
+use crate::http::Reply;
+
+/// How much of a body may be shown. More of it is masked before it is cut, so that no part of a secret is left.
+const SHOWN: usize = 4096;
+const MASKED: usize = 32 << 10;
+/// How much of a body an error shows.
+const CHARS: usize = 100;
+/// Explains how a reply without its end was lost.
+const CUT: &str = "it ended early";
+
+/// Explains a reply with any other status than success to a request for `url`.
+pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind {
+    let status = reply.status;
+    if let (300..400, Some(location)) = (status, reply.header("location")) {
+        let (location, instead) = redirect(&secrets.mask(location), url);
+        return ErrorKind::Redirect { status, location, instead };
+    }
+    if let Ok(ApiError { code, error }) = read(&reply.body) {
+        return ErrorKind::Api { status, code, message: secrets.mask(&error).into_owned() };
+    }
+    if let Some(encoded) = encoded(reply, secrets) {
+        return encoded;
+    }
+    let start = start_of(&reply.body, secrets);
+    // Go's server and nginx reply so to plain http on an https port.
+    if status == 400 && url.starts_with("http:") && start.contains("HTTP request") && start.contains("HTTPS")
+    {
+        return ErrorKind::HttpsRequired { status, start };
+    }
+    ErrorKind::Foreign { status, start }
+}
+
+/// Explains a successful reply that could not be read as `expected`.
+pub(crate) fn unreadable(
+    reply: &Reply,
+    problem: Unreadable,
+    expected: &'static str,
+    secrets: &Secrets,
+) -> ErrorKind {
+    let (is_json, problem) = match problem {
+        // The head states no length, so that only the JSON shows that the end was lost.
+        Unreadable::Cut if !reply.is_framed() => return ErrorKind::Lost(CUT.to_owned()),
+        Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
+        Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
+    };
+    let start = start_of(&reply.body, secrets);
+    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+    encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
+}
+
+/// Explains a reply that cannot be read because its content is encoded.
+fn encoded(reply: &Reply, secrets: &Secrets) -> Option<ErrorKind> {
+    let encoding = start_of(reply.header("content-encoding")?.as_bytes(), secrets);
+    let is_encoded =
+        !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") && !reply.body.is_empty();
+    is_encoded.then_some(ErrorKind::Encoded { status: reply.status, encoding })
+}
+
+/// Returns the part of a body that a trace may show.
+pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
+    secrets.mask_bytes(&body[..body.len().min(MASKED)]).chars().take(SHOWN).collect()
+}
+
+/// Returns the start of a body, on one line.
+pub(crate) fn start_of(body: &[u8], secrets: &Secrets) -> String {
+    let words: Vec<String> = shown(body, secrets).split_whitespace().map(str::to_owned).collect();
+    words.join(" ").chars().take(CHARS).collect()
+}
+
+/// Reads the value of `Retry-After` if it is a number, however large; dates are ignored.
+pub(crate) fn retry_after(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
+}
+
+/// Returns the target of a redirect from `url`, without the query, and if that is the same endpoint elsewhere,
+/// the server URL to configure.
+fn redirect(location: &str, url: &str) -> (String, Option<String>) {
+    let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
+    let (mut location, url) = (strip(location), strip(url));
+    if location.starts_with('/') && !location.starts_with("//") {
+        // A location without a scheme and a host leads to the same host.
+        let authority = url.find("://").map_or(0, |at| at + 3);
+        let path = url[authority..].find('/').map_or(url.len(), |at| authority + at);
+        location.insert_str(0, &url[..path]);
+    }
+    let endpoint = url.rfind("/__api__/").map_or("", |at| &url[at..]);
+    let same = location.trim_end_matches('/').strip_suffix(endpoint);
+    // Never advise to configure a masked address.
+    let is_address = |address: &&str| !address.contains('*') && address.parse::<ServerUrl>().is_ok();
+    let instead = same.filter(is_address).map(str::to_owned);
+    (location, instead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_address_to_configure_only_if_a_redirect_leads_to_the_same_endpoint() {
+        let url = "http://host:3939/__api__/v1/user?a=b";
+        for (location, shown, instead) in [
+            ("https://host/__api__/v1/user?x=1", "https://host/__api__/v1/user", Some("https://host")),
+            ("/rsc/__api__/v1/user", "http://host:3939/rsc/__api__/v1/user", Some("http://host:3939/rsc")),
+            ("https://host/__login__?url=/__api__/v1/user", "https://host/__login__", None),
+            ("//evil/__api__/v1/user", "//evil/__api__/v1/user", None),
+            ("https://me:pw@host/__api__/v1/user", "https://me:pw@host/__api__/v1/user", None),
+        ] {
+            let (location, found) = redirect(location, url);
+            assert_eq!((location.as_str(), found.as_deref()), (shown, instead));
+        }
+        let (location, found) = redirect("/rsc/__api__/v1/user", "http://h/__api__/v1/user");
+        assert_eq!(
+            (location.as_str(), found.as_deref()),
+            ("http://h/rsc/__api__/v1/user", Some("http://h/rsc"))
+        );
+    }
+
+    #[test]
+    fn shows_the_start_of_a_body_as_one_short_line() {
+        assert_eq!(start_of(b"<html>\r\n  <body>\n", &Secrets::default()), "<html> <body>");
+        assert_eq!(start_of(&[b'x'; 1000], &Secrets::default()).len(), 100);
+        assert_eq!(start_of(b"\xff\xfe", &Secrets::default()), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn reads_retry_after_of_any_length() {
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("-1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(text), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+}

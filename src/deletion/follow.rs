@@ -1,0 +1,193 @@
+//! Following a task: polling it until it finishes.
+
+use std::time::{Duration, Instant};
+
+use crate::api::{PollTask, RuntimeCache, Task, TaskId};
+use crate::client::Failures;
+use crate::deletion::progress::Progress;
+use crate::deletion::run::{MAX_WAIT, Run, Step};
+use crate::error::{Error, ErrorKind};
+
+/// A lost poll that took at least this long was held, not refused.
+const HELD: Duration = Duration::from_secs(1);
+/// Minimum time between polls, whatever the configured interval.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A task being followed.
+pub(crate) struct Following<'a> {
+    id: TaskId,
+    /// The cache that the task deletes, for the report.
+    cache: Option<&'a RuntimeCache>,
+    /// The number of lines seen so far.
+    first: u64,
+    /// The number of polls answered so far.
+    polls: u32,
+    /// The task as the last answered poll showed it.
+    last: Option<Task>,
+    failures: Failures,
+}
+
+/// How following a task ended.
+pub(crate) enum Followed {
+    Finished(Task),
+    /// The time ran out; the task's last state.
+    TimedOut(Task),
+    /// Polls failed for good.
+    Lost(Error),
+}
+
+impl<'a> Following<'a> {
+    pub(crate) fn new(id: TaskId, cache: Option<&'a RuntimeCache>) -> Self {
+        Self { id, cache, first: 0, polls: 0, last: None, failures: Failures::default() }
+    }
+
+    /// Follows the task until it finishes.
+    pub(crate) fn complete(mut self, run: &mut Run<'_>) -> Followed {
+        loop {
+            match self.step(run) {
+                Step::Next(following, due) => {
+                    self = following;
+                    run.sleep_until(due, None);
+                }
+                Step::End(followed) => return followed,
+            }
+        }
+    }
+
+    /// Polls the task once.
+    pub(crate) fn step(self, run: &mut Run<'_>) -> Step<Self, Followed> {
+        let config = run.client.config();
+        let wait = if run.alone {
+            wait(&Limits {
+                polls: self.polls,
+                max_wait: config.max_wait,
+                interval: config.interval,
+                gateway: run.max_wait,
+                left: run.client.time_left(),
+            })
+        } else {
+            0
+        };
+        let polled_at = run.client.clock().now();
+        let poll = PollTask { id: &self.id, first: self.first, wait: Duration::from_secs(wait) };
+        match run.client.call(&poll) {
+            Ok(task) => self.answered(task, polled_at, run),
+            Err(error) => self.failed(error, polled_at, wait, run),
+        }
+    }
+
+    fn answered(mut self, task: Task, polled_at: Instant, run: &mut Run<'_>) -> Step<Self, Followed> {
+        self.failures = Failures::default();
+        self.polls += 1;
+        for line in &task.output {
+            let line = run.client.mask(line);
+            run.report(self.cache, Progress::Line(&line));
+        }
+        if !task.output.is_empty() {
+            run.report(self.cache, Progress::Lines);
+        }
+        // If the count and the lines disagree, no line is shown twice.
+        let seen = self.first.saturating_add(task.output.len() as u64);
+        self.first = seen.max(task.last);
+        run.report(self.cache, Progress::Waiting);
+        if task.finished {
+            return Step::End(Followed::Finished(task));
+        }
+        if run.client.time_left().is_zero() {
+            return Step::End(Followed::TimedOut(task));
+        }
+        // A server or proxy that ignores `wait` must not be flooded. The last poll is at the deadline.
+        let now = run.client.clock().now();
+        let interval = run.client.config().interval.max(MIN_INTERVAL);
+        let due = polled_at.checked_add(interval).unwrap_or(polled_at + MIN_INTERVAL).max(now);
+        let due = run.client.deadline().map_or(due, |deadline| due.min(deadline));
+        self.last = Some(task);
+        Step::Next(self, due)
+    }
+
+    fn failed(
+        mut self,
+        error: Error,
+        polled_at: Instant,
+        wait: u64,
+        run: &mut Run<'_>,
+    ) -> Step<Self, Followed> {
+        // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
+        // restarts, its gateway refuses each poll at once.
+        let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
+        let held = elapsed >= HELD || self.failures.is_empty();
+        if wait > 0 && held && error.class().lost_while_held {
+            run.max_wait = wait / 2;
+        }
+        if let Some(due) = run.retry_at(&mut self.failures, &error, self.cache) {
+            return Step::Next(self, due);
+        }
+        Step::End(match self.last {
+            // There was no time left for this poll, so the previous one was the last.
+            Some(last) if matches!(error.kind, ErrorKind::OutOfTime) => Followed::TimedOut(last),
+            _ => Followed::Lost(error),
+        })
+    }
+}
+
+/// What limits the time that the server is asked to hold a poll.
+struct Limits {
+    /// The number of answered polls.
+    polls: u32,
+    max_wait: Option<Duration>,
+    interval: Duration,
+    /// The longest that a gateway allows, in seconds.
+    gateway: u64,
+    left: Duration,
+}
+
+/// Returns how many seconds to let the server hold a poll.
+///
+/// It doubles from 1 to 16, so that an hour costs some 230 polls, unless the configuration limits it. It is not
+/// shorter than the interval, nor longer than the time left.
+fn wait(limits: &Limits) -> u64 {
+    let Limits { polls, max_wait, interval, gateway, left } = *limits;
+    let growing = (1 << polls.min(4)).min(max_wait.map_or(MAX_WAIT, |max_wait| max_wait.as_secs().max(1)));
+    let interval = interval.as_secs().saturating_add(u64::from(interval.subsec_nanos() > 0));
+    growing.max(interval.min(MAX_WAIT)).min(gateway).min(left.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn limits(polls: u32) -> Limits {
+        Limits { polls, max_wait: None, interval: secs(1.0), gateway: MAX_WAIT, left: Duration::MAX }
+    }
+
+    #[test]
+    fn doubles_wait_up_to_sixteen_seconds() {
+        let waits: Vec<u64> = (0..7).map(|polls| wait(&limits(polls))).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 16, 16]);
+    }
+
+    #[test]
+    fn limits_wait_by_configuration_interval_gateway_and_time_left() {
+        let second = Some(secs(1.0));
+        for (polls, max_wait, interval, gateway, left, expected) in [
+            (9, second, 1.0, 20, 1e6, 1),
+            (0, None, 5.0, 20, 1e6, 5),
+            (0, None, 2.5, 20, 1e6, 3),
+            (0, second, 30.0, 20, 1e6, 20),
+            (9, Some(secs(0.2)), 0.2, 20, 1e6, 1),
+            (9, None, 0.2, 20, 1e6, 16),
+            (9, None, 1.0, 4, 1e6, 4),
+            (9, None, 1.0, 0, 1e6, 0),
+            (9, None, 1.0, 20, 3.9, 3),
+            (0, None, 1.0, 20, 0.9, 0),
+        ] {
+            let (interval, left) = (secs(interval), secs(left));
+            assert_eq!(wait(&Limits { max_wait, interval, gateway, left, ..limits(polls) }), expected);
+        }
+        assert_eq!(wait(&Limits { interval: Duration::MAX, ..limits(0) }), MAX_WAIT);
+    }
+}

@@ -1,0 +1,449 @@
+//! The deletion of one cache, from the first request to the outcome.
+//!
+//! A [`Job`] goes from state to state by one request at a time:
+//!
+//! | state | request | leads to |
+//! | --- | --- | --- |
+//! | `Ask` | those of a [`Question`] | `Send`, or the outcome, by the reason for the question and its answer |
+//! | `DryRun` | the dry run of a cache that is listed | the outcome |
+//! | `Send` | DELETE | `Follow`; refused, not found, not started; in doubt: `Ask` |
+//! | `Follow` | poll of the task | deleted; timed out: running; failed, lost or not seen before: `Ask` |
+//!
+//! A DELETE is in doubt once any of it was sent and the reply is lost: it may or may not have started a task.
+//! It is never simply repeated. The rules for each reason to ask are with the functions that apply them. The run has
+//! *seen* the cache if a list of this run had its row, or if a dry run of it was accepted before the first DELETE and a
+//! later one is answered by 404 with code 4.
+
+use std::time::{Duration, Instant};
+
+use crate::api::{DeleteRuntimeCache, RuntimeCache, Task, TaskId};
+use crate::client::Failures;
+use crate::deletion::Mode;
+use crate::deletion::follow::{Followed, Following};
+use crate::deletion::outcome::{Absence, Cause, Deletion, Missing, Obstacle, Outcome, Proof, TaskFailure};
+use crate::deletion::presence::{Answer, Finding, Question, Uncertainty};
+use crate::deletion::progress::Progress;
+use crate::deletion::run::{DryRuns, Run, Step};
+use crate::error::{Error, ErrorKind, Verdict};
+
+/// The pauses before it is asked again whether a cache is there that a task may be deleting.
+const ASK_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// The deletion of one cache, as a state machine.
+pub(crate) struct Job<'a> {
+    history: History<'a>,
+    state: State<'a>,
+}
+
+/// What is known of a deletion, whatever its state.
+struct History<'a> {
+    cache: &'a RuntimeCache,
+    mode: Mode,
+    started_at: Instant,
+    /// Whether there was any time left at the start.
+    had_time: bool,
+    /// The DELETEs whose replies were lost.
+    doubts: Failures,
+    /// Whether a DELETE was ever in doubt.
+    in_doubt: bool,
+    /// The namesakes in the last list before the first DELETE; `None` until it is sent.
+    namesakes: Option<Vec<RuntimeCache>>,
+    /// Whether a dry run was accepted before the first DELETE.
+    accepted_before: bool,
+    /// Whether a dry run was answered by 404 with code 4 after it.
+    refused_later: bool,
+    task: Option<TaskId>,
+}
+
+enum State<'a> {
+    Ask { question: Question<'a>, because: Because },
+    DryRun { failures: Failures },
+    Send { failures: Failures, failed: Option<Error> },
+    Follow(Following<'a>),
+}
+
+/// The reason for asking whether the cache is there.
+enum Because {
+    /// No list has its row, and nothing was sent.
+    Unlisted,
+    /// The same, for a dry run.
+    DryRun,
+    /// A DELETE is in doubt, or was refused after another one was. Holds its error, how often it was asked, and whether
+    /// the DELETE may be sent again.
+    InDoubt {
+        error: Error,
+        asked: usize,
+        send_again: bool,
+    },
+    TaskFailed(TaskFailure),
+    TaskLost {
+        error: Error,
+        asked: usize,
+    },
+    /// The task succeeded, but the run has not seen the cache.
+    NotSeen,
+}
+
+impl<'a> Job<'a> {
+    /// Begins a deletion by the list that the run has read.
+    pub(crate) fn new(cache: &'a RuntimeCache, mode: Mode, run: &Run<'_>) -> Self {
+        let history = History {
+            cache,
+            mode,
+            started_at: run.client.clock().now(),
+            had_time: !run.client.time_left().is_zero(),
+            doubts: Failures::default(),
+            in_doubt: false,
+            namesakes: None,
+            accepted_before: false,
+            refused_later: false,
+            task: None,
+        };
+        let state = match (run.evidence.was_listed(cache), mode) {
+            (true, Mode::DryRun) => State::DryRun { failures: Failures::default() },
+            (true, _) => State::Send { failures: Failures::default(), failed: None },
+            (false, _) => {
+                let because = if mode == Mode::DryRun { Because::DryRun } else { Because::Unlisted };
+                State::Ask { question: Question::new(cache, run), because }
+            }
+        };
+        Self { history, state }
+    }
+
+    /// Completes the only deletion of a run.
+    pub(crate) fn complete(mut self, run: &mut Run<'_>) -> Deletion {
+        let cache = self.history.cache;
+        loop {
+            match self.step(run) {
+                Step::Next(job, due) => {
+                    self = job;
+                    run.sleep_until(due, Some(cache));
+                }
+                Step::End(deletion) => return deletion,
+            }
+        }
+    }
+
+    /// Sends the next request, and handles its result.
+    pub(crate) fn step(self, run: &mut Run<'_>) -> Step<Self, Deletion> {
+        let Self { history, state } = self;
+        match state {
+            State::Ask { question, because } => match question.step(run) {
+                Step::Next(question, due) => history.at(due, State::Ask { question, because }),
+                Step::End(finding) => history.found(finding, because, run),
+            },
+            State::DryRun { failures } => history.dry_run(failures, run),
+            State::Send { failures, failed } => history.send(failures, failed, run),
+            State::Follow(following) => match following.step(run) {
+                Step::Next(following, due) => history.at(due, State::Follow(following)),
+                Step::End(followed) => history.followed(followed, run),
+            },
+        }
+    }
+}
+
+type Next<'a> = Step<Job<'a>, Deletion>;
+
+impl<'a> History<'a> {
+    /// Sends the dry run of a cache that is listed: accepted means that the deletion would start.
+    fn dry_run(self, mut failures: Failures, run: &mut Run<'_>) -> Next<'a> {
+        if run.evidence.dry_run_deleted {
+            return self.end(Outcome::unknown(Cause::DryRunDeletes), run);
+        }
+        let Err(error) = run.dry_run(self.cache) else { return self.end(Outcome::WouldDelete, run) };
+        match run.retry_at(&mut failures, &error, Some(self.cache)) {
+            Some(due) => self.at(due, State::DryRun { failures }),
+            None => self.end(Outcome::of_request(error), run),
+        }
+    }
+
+    /// Sends the DELETE. `failed` is why the one before it failed, if there was one.
+    fn send(mut self, mut failures: Failures, failed: Option<Error>, run: &mut Run<'_>) -> Next<'a> {
+        // Another job's request may have delayed this one: no deletion starts after the timeout.
+        if self.had_time && run.client.time_left().is_zero() {
+            return match failed {
+                Some(error) => self.not_sent(error, run),
+                None => self.end(Outcome::NotStarted(Obstacle::TimedOut), run),
+            };
+        }
+        if self.namesakes.is_none() {
+            self.namesakes = Some(run.evidence.namesakes(self.cache));
+        }
+        run.evidence.add_delete(self.cache);
+        let error = match run.client.call(&DeleteRuntimeCache(self.cache)) {
+            Ok(task) => {
+                self.task = Some(task.clone());
+                run.report(Some(self.cache), Progress::Started(&task));
+                if self.mode == Mode::NoWait {
+                    return self.end(Outcome::Started, run);
+                }
+                let following = Following::new(task, Some(self.cache));
+                return self.now(State::Follow(following), run);
+            }
+            Err(error) => error,
+        };
+        match error.verdict() {
+            Verdict::InDoubt => {
+                self.in_doubt = true;
+                run.report(Some(self.cache), Progress::InDoubt(&error));
+                let send_again = run.client.retry_policy().allows_another(&mut self.doubts);
+                let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
+                let pause = error.retry_after().filter(|&pause| pause <= longest).unwrap_or_default();
+                self.ask(pause, Because::InDoubt { error, asked: 0, send_again }, run)
+            }
+            Verdict::NotFound => self.refused_as_missing(error, run),
+            _ => match run.retry_at(&mut failures, &error, Some(self.cache)) {
+                Some(due) => self.at(due, State::Send { failures, failed: Some(error) }),
+                None => self.not_sent(error, run),
+            },
+        }
+    }
+
+    /// Ends after a DELETE that was answered by 404 with code 4: `deleted` after a doubt if the cache was seen, else
+    /// `absent` if it was seen or in doubt, else `not-found`.
+    fn refused_as_missing(self, error: Error, run: &Run<'_>) -> Next<'a> {
+        let outcome = match (self.in_doubt, self.has_seen(run)) {
+            (true, true) => Outcome::Deleted(Proof::GoneAfterLostReply),
+            (true, false) => Outcome::Absent(Absence::Unproven),
+            (false, true) => Outcome::Absent(Absence::Vanished(error)),
+            (false, false) => Outcome::NotFound(Missing::Refused(error)),
+        };
+        self.end(outcome, run)
+    }
+
+    /// Continues without another DELETE. After a doubt, one that is refused or cannot be sent says nothing about the
+    /// first one.
+    fn not_sent(self, error: Error, run: &Run<'_>) -> Next<'a> {
+        if self.in_doubt {
+            self.ask(Duration::ZERO, Because::InDoubt { error, asked: 0, send_again: false }, run)
+        } else {
+            self.end(Outcome::of_request(error), run)
+        }
+    }
+
+    /// Decides after the last poll of the task. Success of a cache that the run has seen needs no other request.
+    fn followed(self, followed: Followed, run: &mut Run<'_>) -> Next<'a> {
+        let because = match followed {
+            Followed::Finished(task) if task.succeeded() => {
+                if self.has_seen(run) {
+                    return self.end(Outcome::Deleted(Proof::TaskSucceeded), run);
+                }
+                return self.ask(Duration::ZERO, Because::NotSeen, run);
+            }
+            Followed::TimedOut(_) => return self.end(Outcome::Running, run),
+            Followed::Finished(Task { code, error, .. }) => {
+                Because::TaskFailed(TaskFailure { code, error: run.client.mask(&error) })
+            }
+            Followed::Lost(error) => Because::TaskLost { error, asked: 0 },
+        };
+        run.report(Some(self.cache), Progress::Resolving);
+        self.ask(Duration::ZERO, because, run)
+    }
+
+    /// Decides by the answer to the question whether the cache is there.
+    fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Next<'a> {
+        let Finding { answer, accepted } = finding;
+        if self.namesakes.is_none() {
+            self.accepted_before |= accepted;
+        } else {
+            self.refused_later |= matches!(answer, Answer::Gone(Some(_)));
+        }
+        match because {
+            Because::Unlisted => match answer {
+                Answer::Gone(refusal) => self.end(Outcome::NotFound(missing(refusal)), run),
+                Answer::There | Answer::NotKnown(_) => {
+                    self.now(State::Send { failures: Failures::default(), failed: None }, run)
+                }
+            },
+            Because::DryRun => self.end(dry_run_outcome(answer), run),
+            Because::InDoubt { error, asked, send_again } => match answer {
+                Answer::Gone(_) => self.gone_after(Proof::GoneAfterLostReply, run),
+                Answer::There => self.there_in_doubt(error, asked, send_again, run),
+                Answer::NotKnown(why) => {
+                    let cause = Cause::Request(more_useful(why, error));
+                    self.end(unknown(cause), run)
+                }
+            },
+            Because::TaskFailed(failure) => self.after_failed_task(failure, answer, run),
+            Because::TaskLost { error, asked } => match answer {
+                Answer::Gone(_) => self.gone_after(Proof::GoneAfterLostTask, run),
+                Answer::There => match self.pause_before_asking_again(asked, run) {
+                    Some(pause) => self.ask(pause, Because::TaskLost { error, asked: asked + 1 }, run),
+                    None => self.end(unknown_but_there(Cause::Request(error)), run),
+                },
+                // The reason why the task's end was not seen is more useful than the reason why this has no answer.
+                Answer::NotKnown(_) => self.end(unknown(Cause::Request(error)), run),
+            },
+            Because::NotSeen => self.after_unseen_success(answer, run),
+        }
+    }
+
+    /// Ends with the cache gone after a lost reply or a lost task: `deleted` if it was seen, else `absent`.
+    fn gone_after(self, proof: Proof, run: &Run<'_>) -> Next<'a> {
+        let proof = if self.in_doubt { Proof::GoneAfterLostReply } else { proof };
+        let seen = self.has_seen(run);
+        self.end(if seen { Outcome::Deleted(proof) } else { Outcome::Absent(Absence::Unproven) }, run)
+    }
+
+    /// Waits for a cache in doubt to disappear, then sends the DELETE again if that is allowed.
+    fn there_in_doubt(self, error: Error, asked: usize, send_again: bool, run: &mut Run<'_>) -> Next<'a> {
+        if let Some(pause) = self.pause_before_asking_again(asked, run) {
+            return self.ask(pause, Because::InDoubt { error, asked: asked + 1, send_again }, run);
+        }
+        if send_again && !run.client.time_left().is_zero() {
+            run.report(Some(self.cache), Progress::SentAgain);
+            return self.now(State::Send { failures: Failures::default(), failed: Some(error) }, run);
+        }
+        self.end(unknown_but_there(Cause::Request(error)), run)
+    }
+
+    /// Decides after a task that failed.
+    ///
+    /// - Gone and seen: `absent`, since somebody else deleted it or the task failed late; after a doubt `deleted`.
+    /// - Gone and unseen: `not-found` if no DELETE was in doubt, the server's dry run does not tell and no namesake was
+    ///   listed before; else `absent`.
+    /// - There: `failed`.
+    /// - Not known: `unknown` if a namesake is missing or a DELETE was in doubt; else `failed`.
+    fn after_failed_task(self, failure: TaskFailure, answer: Answer, run: &Run<'_>) -> Next<'a> {
+        let outcome = match answer {
+            Answer::Gone(_) if self.has_seen(run) => {
+                if self.in_doubt {
+                    Outcome::Deleted(Proof::GoneAfterLostReply)
+                } else {
+                    Outcome::Absent(Absence::TaskFailed(failure))
+                }
+            }
+            Answer::Gone(_) => {
+                let had_namesake = self.namesakes.iter().flatten().next().is_some();
+                let never_there =
+                    !self.in_doubt && run.evidence.dry_runs == DryRuns::DoNotTell && !had_namesake;
+                if never_there {
+                    Outcome::NotFound(Missing::TaskFailed(failure))
+                } else {
+                    Outcome::Absent(Absence::TaskFailed(failure))
+                }
+            }
+            Answer::There => Outcome::Failed { failure, after_doubt: self.in_doubt, still_there: true },
+            Answer::NotKnown(_) if self.in_doubt || self.is_namesake_missing(run) => {
+                unknown(Cause::TaskFailed(failure))
+            }
+            Answer::NotKnown(_) => Outcome::Failed { failure, after_doubt: false, still_there: false },
+        };
+        self.end(outcome, run)
+    }
+
+    /// Decides after a task that succeeded, for a cache that no list had.
+    ///
+    /// - The dry run tells: 404 with code 4 is `deleted` if that makes the cache seen, else `absent`; anything else is
+    ///   `unknown`.
+    /// - It does not tell: the cache's row, a list that cannot be read, a doubt, or a DELETE of this run for another
+    ///   cache of the same language and version is `unknown`. Else a namesake that is missing now was the cache, spelled
+    ///   in another way: `deleted`. Else nothing was deleted: `not-found`.
+    fn after_unseen_success(self, answer: Answer, run: &Run<'_>) -> Next<'a> {
+        let outcome = match answer {
+            Answer::Gone(Some(_)) if self.has_seen(run) => Outcome::Deleted(Proof::TaskSucceeded),
+            Answer::Gone(Some(_)) => Outcome::Absent(Absence::Unproven),
+            Answer::Gone(None) | Answer::NotKnown(Uncertainty::Namesake)
+                if run.evidence.dry_runs == DryRuns::DoNotTell
+                    && !self.in_doubt
+                    && !run.evidence.deleted_namesake(self.cache) =>
+            {
+                if self.is_namesake_missing(run) {
+                    Outcome::Deleted(Proof::TaskSucceeded)
+                } else {
+                    Outcome::NotFound(Missing::NothingDeleted)
+                }
+            }
+            Answer::There => unknown_but_there(Cause::NotSeen),
+            Answer::Gone(None) | Answer::NotKnown(Uncertainty::Namesake | Uncertainty::DryRunDeletes) => {
+                unknown(Cause::NotSeen)
+            }
+            Answer::NotKnown(Uncertainty::DryRun(error) | Uncertainty::Request(error)) => {
+                unknown(Cause::Request(error))
+            }
+        };
+        self.end(outcome, run)
+    }
+
+    /// Reports whether this run has seen the cache.
+    fn has_seen(&self, run: &Run<'_>) -> bool {
+        run.evidence.was_listed(self.cache) || self.accepted_before && self.refused_later
+    }
+
+    /// Reports whether a namesake of the last list before the first DELETE is missing now. Equal rows count one by one.
+    fn is_namesake_missing(&self, run: &Run<'_>) -> bool {
+        let mut now = run.evidence.namesakes(self.cache);
+        self.namesakes.iter().flatten().any(|namesake| match now.iter().position(|row| row == namesake) {
+            Some(at) => {
+                now.swap_remove(at);
+                false
+            }
+            None => true,
+        })
+    }
+
+    /// Returns the pause before the question is asked again; `None` if it was asked often enough or the time is over.
+    fn pause_before_asking_again(&self, asked: usize, run: &Run<'_>) -> Option<Duration> {
+        let left = run.client.time_left();
+        ASK_AGAIN.get(asked).filter(|_| !left.is_zero()).map(|&pause| pause.min(left))
+    }
+
+    fn ask(self, delay: Duration, because: Because, run: &Run<'_>) -> Next<'a> {
+        let question = Question::new(self.cache, run);
+        let due = run.client.clock().now() + delay;
+        self.at(due, State::Ask { question, because })
+    }
+
+    fn now(self, state: State<'a>, run: &Run<'_>) -> Next<'a> {
+        let now = run.client.clock().now();
+        self.at(now, state)
+    }
+
+    fn at(self, due: Instant, state: State<'a>) -> Next<'a> {
+        Step::Next(Job { history: self, state }, due)
+    }
+
+    fn end(self, outcome: Outcome, run: &Run<'_>) -> Next<'a> {
+        let elapsed = run.client.clock().now().saturating_duration_since(self.started_at);
+        Step::End(Deletion { cache: self.cache.clone(), task: self.task, outcome, elapsed })
+    }
+}
+
+/// Returns the outcome of a deletion that may have started.
+fn unknown(cause: Cause) -> Outcome {
+    Outcome::Unknown { cause, still_there: false, may_have_started: true }
+}
+
+/// Returns the outcome of a deletion that may have started, of a cache that is still there.
+fn unknown_but_there(cause: Cause) -> Outcome {
+    Outcome::Unknown { cause, still_there: true, may_have_started: true }
+}
+
+/// Returns how a cache that is gone is known to be missing.
+fn missing(refusal: Option<Error>) -> Missing {
+    refusal.map_or(Missing::NotListed, Missing::Refused)
+}
+
+/// Decides a dry run of a cache that no list has.
+fn dry_run_outcome(answer: Answer) -> Outcome {
+    match answer {
+        Answer::There => Outcome::WouldDelete,
+        Answer::Gone(refusal) => Outcome::NotFound(missing(refusal)),
+        Answer::NotKnown(Uncertainty::DryRun(error)) => Outcome::of_request(error),
+        Answer::NotKnown(Uncertainty::Request(error)) => Outcome::unknown(Cause::Request(error)),
+        Answer::NotKnown(Uncertainty::DryRunDeletes) => Outcome::unknown(Cause::DryRunDeletes),
+        Answer::NotKnown(Uncertainty::Namesake) => Outcome::unknown(Cause::Namesake),
+    }
+}
+
+/// Returns the error that explains better why nothing is known of a DELETE in doubt.
+fn more_useful(why: Uncertainty, lost: Error) -> Error {
+    match why {
+        Uncertainty::DryRun(error) | Uncertainty::Request(error)
+            if !matches!(error.kind, ErrorKind::OutOfTime) =>
+        {
+            error
+        }
+        _ => lost,
+    }
+}

@@ -1,0 +1,424 @@
+//! How a deletion ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::api::{RuntimeCache, TaskId};
+use crate::error::{Error, ErrorKind, Verdict};
+
+/// The deletion of one cache, once it has ended. `Display` is the outcome as a sentence.
+#[derive(Debug)]
+#[must_use = "only the outcome says whether the cache is gone"]
+#[non_exhaustive]
+pub struct Deletion {
+    /// The cache.
+    pub cache: RuntimeCache,
+    /// The task that the server started last, if any.
+    pub task: Option<TaskId>,
+    /// What happened to the cache.
+    pub outcome: Outcome,
+    /// The time from the start of this deletion to its end.
+    pub elapsed: Duration,
+}
+
+/// What happened to a cache.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The cache was there, and this run deleted it.
+    Deleted(Proof),
+    /// The cache is there, and the server accepts its deletion (dry run).
+    WouldDelete,
+    /// The deletion started, and its task is not followed.
+    Started,
+    /// The cache is not there, and that is fine.
+    Absent(Absence),
+    /// The task failed.
+    Failed {
+        /// What the task reported.
+        failure: TaskFailure,
+        /// Whether an earlier DELETE was in doubt, whose task may still be running.
+        after_doubt: bool,
+        /// Whether the cache is known to be still there.
+        still_there: bool,
+    },
+    /// There is no such cache.
+    NotFound(Missing),
+    /// The server, or a gateway in front of it, refused the request. No deletion started.
+    Refused(Error),
+    /// No deletion started.
+    NotStarted(Obstacle),
+    /// What happened to the cache is not known.
+    Unknown {
+        /// Why not.
+        cause: Cause,
+        /// Whether the cache is known to be still there.
+        still_there: bool,
+        /// Whether a deletion may have been started.
+        may_have_started: bool,
+    },
+    /// The time ran out while the task was running.
+    Running,
+}
+
+/// Why a deletion counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// The task succeeded.
+    TaskSucceeded,
+    /// The cache is gone, although the reply to the DELETE was lost.
+    GoneAfterLostReply,
+    /// The cache is gone, although the task could not be followed until it finished.
+    GoneAfterLostTask,
+}
+
+/// Why a cache that is not there is fine.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Absence {
+    /// The cache is missing, and the caller ignores that.
+    Ignored(Missing),
+    /// The run saw the cache, and the server refused the DELETE because it was gone.
+    Vanished(Error),
+    /// The cache is gone, but the task failed: another client was faster, or the task failed late.
+    TaskFailed(TaskFailure),
+    /// The cache is gone, and it is not known whether this run deleted it.
+    Unproven,
+}
+
+/// How it is known that there is no such cache.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Missing {
+    /// The server said so.
+    Refused(Error),
+    /// The task failed, and the cache is not there.
+    TaskFailed(TaskFailure),
+    /// The list does not have it, and this server lists every cache.
+    NotListed,
+    /// The task succeeded, but the list shows that it deleted nothing.
+    NothingDeleted,
+}
+
+/// Why a deletion did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The server was not reached, or the list could not be read.
+    Request(Error),
+    /// The time ran out before.
+    TimedOut,
+    /// The key was refused before.
+    KeyRefused,
+}
+
+/// Why an outcome is not known.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// A request failed.
+    Request(Error),
+    /// The task failed, but the cache may be gone.
+    TaskFailed(TaskFailure),
+    /// The task succeeded, but no list had the cache, so that it may not have deleted anything.
+    NotSeen,
+    /// The server accepts dry runs of caches that do not exist, and its list may spell the image in another way.
+    Namesake,
+    /// A dry run has started a deletion, so no other was sent.
+    DryRunDeletes,
+}
+
+/// What a task that failed reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskFailure {
+    /// The task's code; 0 if only its error text says that it failed.
+    pub code: i64,
+    /// The task's error text, with secrets masked.
+    pub error: String,
+}
+
+/// The kind of an outcome, as JSON output spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Status {
+    /// `deleted`
+    Deleted,
+    /// `would-delete`
+    WouldDelete,
+    /// `started`
+    Started,
+    /// `absent`
+    Absent,
+    /// `not-found`
+    NotFound,
+    /// `failed`
+    Failed,
+    /// `refused`
+    Refused,
+    /// `unknown`
+    Unknown,
+    /// `running`
+    Running,
+    /// `not-started`
+    NotStarted,
+}
+
+impl Status {
+    /// Returns the status as JSON output spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::WouldDelete => "would-delete",
+            Self::Started => "started",
+            Self::Absent => "absent",
+            Self::Failed => "failed",
+            Self::NotFound => "not-found",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Running => "running",
+            Self::NotStarted => "not-started",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Outcome {
+    /// Returns the kind of the outcome.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Deleted(_) => Status::Deleted,
+            Self::WouldDelete => Status::WouldDelete,
+            Self::Started => Status::Started,
+            Self::Absent(_) => Status::Absent,
+            Self::Failed { .. } => Status::Failed,
+            Self::NotFound(_) => Status::NotFound,
+            Self::Refused(_) => Status::Refused,
+            Self::NotStarted(_) => Status::NotStarted,
+            Self::Unknown { .. } => Status::Unknown,
+            Self::Running => Status::Running,
+        }
+    }
+
+    /// Returns the outcome with a missing cache counted as fine.
+    pub fn ignoring_missing(self) -> Self {
+        match self {
+            Self::NotFound(missing) => Self::Absent(Absence::Ignored(missing)),
+            other => other,
+        }
+    }
+
+    /// Returns the failed request that led to this outcome, if any.
+    pub fn request_error(&self) -> Option<&Error> {
+        match self {
+            Self::Refused(error)
+            | Self::NotStarted(Obstacle::Request(error))
+            | Self::NotFound(Missing::Refused(error))
+            | Self::Absent(Absence::Vanished(error) | Absence::Ignored(Missing::Refused(error)))
+            | Self::Unknown { cause: Cause::Request(error), .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns what the task reported, if it failed.
+    pub fn task_failure(&self) -> Option<&TaskFailure> {
+        match self {
+            Self::Failed { failure, .. }
+            | Self::Absent(Absence::TaskFailed(failure) | Absence::Ignored(Missing::TaskFailed(failure)))
+            | Self::NotFound(Missing::TaskFailed(failure))
+            | Self::Unknown { cause: Cause::TaskFailed(failure), .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Returns the task's code if it finished, else Connect's error code, if there is one.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Self::Deleted(Proof::TaskSucceeded)
+            | Self::NotFound(Missing::NothingDeleted)
+            | Self::Absent(Absence::Ignored(Missing::NothingDeleted))
+            | Self::Unknown { cause: Cause::NotSeen, .. } => Some(0),
+            _ => match (self.task_failure(), self.request_error().map(|error| &error.kind)) {
+                (Some(failure), _) => Some(failure.code),
+                (None, Some(ErrorKind::Api { code, .. })) => Some(*code),
+                _ => None,
+            },
+        }
+    }
+
+    /// Returns the error in the server's words if it sent any, or the reason why the deletion was not started.
+    pub fn error(&self) -> Option<String> {
+        if let Some(failure) = self.task_failure() {
+            return Some(failure.error.clone());
+        }
+        match self {
+            Self::NotStarted(Obstacle::TimedOut) => Some("timed out".to_owned()),
+            Self::NotStarted(Obstacle::KeyRefused) => Some("the key was refused".to_owned()),
+            Self::Unknown { cause, .. } if self.request_error().is_none() => Some(cause.to_string()),
+            _ => self.request_error().map(|error| match &error.kind {
+                ErrorKind::Api { message, .. } => message.clone(),
+                _ => error.to_string(),
+            }),
+        }
+    }
+
+    /// Reports whether the key was refused, or its user lacks permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.verdict() == Verdict::Denied)
+    }
+
+    /// Returns the outcome of a DELETE or a dry run that failed for good.
+    pub(crate) fn of_request(error: Error) -> Self {
+        match error.verdict() {
+            Verdict::NotSent if matches!(error.kind, ErrorKind::OutOfTime) => {
+                Self::NotStarted(Obstacle::TimedOut)
+            }
+            Verdict::NotSent => Self::NotStarted(Obstacle::Request(error)),
+            Verdict::NotFound => Self::NotFound(Missing::Refused(error)),
+            Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Self::Refused(error),
+            Verdict::NoAnswer => Self::unknown(Cause::Request(error)),
+            Verdict::InDoubt => {
+                Self::Unknown { cause: Cause::Request(error), still_there: false, may_have_started: true }
+            }
+        }
+    }
+
+    /// Returns the outcome of a run whose list could not be read.
+    pub(crate) fn of_list(error: Error) -> Self {
+        match error.verdict() {
+            Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Self::Refused(error),
+            _ if matches!(error.kind, ErrorKind::OutOfTime) => Self::NotStarted(Obstacle::TimedOut),
+            _ => Self::NotStarted(Obstacle::Request(error)),
+        }
+    }
+
+    /// Returns the unknown outcome of a run that started nothing.
+    pub(crate) fn unknown(cause: Cause) -> Self {
+        Self::Unknown { cause, still_there: false, may_have_started: false }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::TaskFailed(failure) => write!(f, "its task failed: {failure}"),
+            Self::NotSeen => f.write_str("its task succeeded, but no list of this run had the cache"),
+            Self::Namesake => f.write_str(
+                "a dry run proves nothing on this server, and its list may spell the image differently",
+            ),
+            Self::DryRunDeletes => f.write_str("a dry run started a deletion on this server"),
+        }
+    }
+}
+
+impl fmt::Display for TaskFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = if self.error.is_empty() { "no reason given" } else { &self.error };
+        write!(f, "{words} (code {})", self.code)
+    }
+}
+
+impl Deletion {
+    /// Returns a deletion that ended at once.
+    pub(crate) fn new(cache: &RuntimeCache, outcome: Outcome) -> Self {
+        Self { cache: cache.clone(), task: None, outcome, elapsed: Duration::ZERO }
+    }
+}
+
+impl fmt::Display for Deletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cache, task, outcome, elapsed } = self;
+        match outcome {
+            Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache} in {}", in_words(*elapsed)),
+            Outcome::Deleted(Proof::GoneAfterLostReply) => {
+                write!(f, "deleted {cache}: a reply was lost, but the cache is gone")
+            }
+            Outcome::Deleted(Proof::GoneAfterLostTask) => {
+                write!(f, "deleted {cache}: its task could not be followed, but the cache is gone")
+            }
+            Outcome::WouldDelete => write!(f, "would delete {cache}: dry run, nothing was deleted"),
+            Outcome::Started => write!(f, "started the deletion of {cache}"),
+            Outcome::Absent(Absence::Ignored(_)) => write!(f, "{cache} does not exist"),
+            Outcome::Absent(Absence::Vanished(_)) => {
+                write!(f, "{cache} is already gone: another client deleted it")
+            }
+            Outcome::Absent(Absence::TaskFailed(failure)) => {
+                write!(f, "{cache} is gone, but not by this run's task, which failed: {failure}")
+            }
+            Outcome::Absent(Absence::Unproven) => {
+                write!(f, "{cache} is gone; this run may or may not have deleted it")
+            }
+            Outcome::Failed { failure, after_doubt, still_there } => {
+                write!(f, "deletion of {cache} failed: {}", failure.in_task(task.as_ref()))?;
+                if !still_there {
+                    f.write_str("; it is not known whether the cache exists")?;
+                }
+                if *after_doubt {
+                    f.write_str("; an earlier deletion, whose reply was lost, may still be running")?;
+                }
+                Ok(())
+            }
+            Outcome::NotFound(Missing::NothingDeleted) => {
+                write!(f, "no runtime cache {cache}: the task succeeded, but deleted nothing")
+            }
+            Outcome::NotFound(_) => write!(f, "no runtime cache {cache}"),
+            Outcome::Refused(error) | Outcome::NotStarted(Obstacle::Request(error)) => {
+                write!(f, "{cache}: {error}")
+            }
+            Outcome::NotStarted(Obstacle::TimedOut) => {
+                write!(f, "timed out: deletion of {cache} was not started")
+            }
+            Outcome::NotStarted(Obstacle::KeyRefused) => {
+                write!(f, "deletion of {cache} was not started: the key was refused")
+            }
+            Outcome::Unknown { cause, may_have_started: false, .. } => {
+                write!(f, "cannot tell whether {cache} exists: {cause}")
+            }
+            Outcome::Unknown { cause, still_there, .. } => {
+                let there = if *still_there { ", which still exists" } else { "" };
+                write!(f, "outcome unknown for {cache}{there}: {cause}")
+            }
+            Outcome::Running => write!(f, "timed out: deletion of {cache} is still running"),
+        }
+    }
+}
+
+impl TaskFailure {
+    /// Returns the failure with the task's ID.
+    fn in_task(&self, task: Option<&TaskId>) -> String {
+        let words = if self.error.is_empty() { "no reason given" } else { &self.error };
+        let task = task.map(|id| format!("task {id}, ")).unwrap_or_default();
+        format!("{words} ({task}code {})", self.code)
+    }
+}
+
+/// Returns a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
+pub fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
+        s @ 10..=59 => format!("{s} s"),
+        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_times_in_words() {
+        for (seconds, words) in
+            [(0.44, "0.4 s"), (12.9, "12 s"), (200.0, "3 min 20 s"), (3600.0 + 300.0, "1 h 5 min")]
+        {
+            assert_eq!(in_words(Duration::from_secs_f64(seconds)), words);
+        }
+    }
+}

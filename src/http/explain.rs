@@ -1,0 +1,264 @@
+//! What an error of ureq or rustls means. This module alone interprets their texts.
+
+use std::error::Error as StdError;
+use std::io;
+
+use ureq::Timeout;
+
+use crate::config::Proxy;
+use crate::error::{CertificateProblem, ErrorKind, seconds};
+use crate::http::head::BadHead;
+use crate::http::resolver::NameError;
+use crate::http::{Http, Limits};
+
+type Source = Option<Box<dyn StdError + Send + Sync>>;
+
+impl Http {
+    /// Explains an error of ureq. Whether the request was sent is not inferred from the error, since the
+    /// same errors occur in every phase.
+    pub(super) fn explain(&self, error: ureq::Error, limits: Limits) -> (ErrorKind, Source) {
+        let sent = self.wire.sent();
+        let kind = match error {
+            ureq::Error::Other(other) => return (self.explain_ours(other.as_ref()), None),
+            ureq::Error::Io(error) => {
+                let kind = self.explain_io(&error);
+                return (kind, Some(Box::new(error)));
+            }
+            // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
+            ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
+                Some(proxy) if problem.contains("407") => {
+                    credentials_refused(proxy, "HTTP 407", !self.wire.refuses_basic())
+                }
+                _ => self.connect_failed(problem),
+            },
+            ureq::Error::Timeout(reason) => {
+                let limit = match reason {
+                    Timeout::Connect => limits.connect,
+                    Timeout::PerRead => limits.part,
+                    _ => limits.whole,
+                };
+                let limit = limit.or(limits.whole).unwrap_or_default();
+                if sent {
+                    ErrorKind::TimedOut(limit)
+                } else {
+                    self.connect_failed(format!("no reply within {}", seconds(limit)))
+                }
+            }
+            ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => ErrorKind::TooLarge,
+            ureq::Error::Tls(problem) => ErrorKind::Tls(problem.to_owned()),
+            ureq::Error::Protocol(problem) => ErrorKind::InvalidHttp(problem.to_string()),
+            error if sent => ErrorKind::Lost(error.to_string()),
+            error => self.connect_failed(error.to_string()),
+        };
+        (kind, None)
+    }
+
+    /// Explains an error that a part of this library has passed through ureq.
+    fn explain_ours(&self, error: &(dyn StdError + 'static)) -> ErrorKind {
+        if let Some(error) = error.downcast_ref::<NameError>() {
+            return match &self.proxy {
+                Some(proxy) if error.host == proxy.host() => {
+                    self.connect_failed(format!("cannot resolve its host name: {error}"))
+                }
+                _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: error.to_string() },
+            };
+        }
+        match error.downcast_ref::<BadHead>() {
+            Some(BadHead { line, is_http: false, .. }) => {
+                ErrorKind::NotHttp(String::from_utf8_lossy(line).into_owned())
+            }
+            Some(BadHead { problem, line, .. }) => {
+                ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))
+            }
+            None if self.wire.sent() => ErrorKind::Lost(error.to_string()),
+            None => self.connect_failed(error.to_string()),
+        }
+    }
+
+    fn explain_io(&self, error: &io::Error) -> ErrorKind {
+        let sent = self.wire.sent();
+        let socks = self.proxy.as_ref().filter(|proxy| proxy.is_socks());
+        match socks {
+            Some(proxy) if !self.wire.connected() => return socks_problem(proxy, error),
+            _ => {}
+        }
+        // rustls' errors come wrapped in an I/O error of this kind, in each phase.
+        if error.kind() == io::ErrorKind::InvalidData {
+            return tls_problem(error.to_string(), sent);
+        }
+        // A connection that cannot be made is refused or times out, so this one was made and then closed.
+        let is_direct = self.proxy.is_none() || socks.is_some();
+        if !sent && is_closed(error) && self.server.is_https() && is_direct {
+            return ErrorKind::TlsClosed(error.to_string());
+        }
+        // rustls' own words for this lead to its documentation.
+        let problem = if error.kind() == io::ErrorKind::UnexpectedEof {
+            "the connection was closed".to_owned()
+        } else {
+            error.to_string()
+        };
+        if sent { ErrorKind::Lost(problem) } else { self.connect_failed(problem) }
+    }
+
+    fn connect_failed(&self, problem: String) -> ErrorKind {
+        match &self.proxy {
+            Some(proxy) => ErrorKind::Proxy { proxy: proxy.to_string(), problem },
+            None => ErrorKind::Connect {
+                to: format!("{} port {}", self.server.host(), self.server.port()),
+                problem,
+            },
+        }
+    }
+}
+
+/// Returns the error of a request whose credentials, or lack of them, a proxy refused.
+pub(crate) fn credentials_refused(proxy: &Proxy, problem: &str, basic: bool) -> ErrorKind {
+    let refused = proxy.credentials().is_some();
+    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem: problem.to_owned(), basic, refused }
+}
+
+/// Explains an error of ureq's SOCKS handshake, by its text.
+fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
+    let text = error.to_string();
+    let problem = match text.as_str() {
+        "password authentication failed" => {
+            return credentials_refused(proxy, "it rejected the user name and password", true);
+        }
+        "no acceptable auth methods" if proxy.credentials().is_some() => {
+            return credentials_refused(proxy, "it does not accept a user name and password", true);
+        }
+        "no acceptable auth methods" => {
+            return credentials_refused(proxy, "it requires a user name and password", true);
+        }
+        "invalid response version" => "it does not speak SOCKS5".to_owned(),
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        _ => text,
+    };
+    ErrorKind::Proxy { proxy: proxy.to_string(), problem }
+}
+
+/// Parts of rustls' texts about a server's certificate. The first that occurs decides.
+static CERTIFICATE_PROBLEMS: [(&str, CertificateProblem); 19] = [
+    ("UnknownIssuer", CertificateProblem::UnknownIssuer),
+    ("not valid for any names", CertificateProblem::NoSubjectAltName),
+    ("not valid for name", CertificateProblem::WrongName),
+    ("NotValidForName", CertificateProblem::WrongName),
+    ("CaUsedAsEndEntity", CertificateProblem::CaUsedAsServer),
+    ("not valid yet", CertificateProblem::NotYetValid),
+    ("NotValidYet", CertificateProblem::NotYetValid),
+    ("xpired", CertificateProblem::Expired),
+    ("UnsupportedCertVersion", CertificateProblem::Version),
+    ("extended key usage", CertificateProblem::Purpose),
+    ("NameConstraintViolation", CertificateProblem::NameConstraint),
+    ("CriticalExtension", CertificateProblem::CriticalExtension),
+    ("SignatureAlgorithmForPublicKey", CertificateProblem::KeyAndSignature),
+    ("SignatureAlgorithm", CertificateProblem::Algorithm),
+    ("BadSignature", CertificateProblem::Signature),
+    ("PathLenConstraint", CertificateProblem::ChainTooLong),
+    ("MaximumPathDepth", CertificateProblem::ChainTooLong),
+    ("EndEntityUsedAsCa", CertificateProblem::Chain),
+    ("BadEncoding", CertificateProblem::Encoding),
+];
+
+/// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
+/// is tested with real certificates.
+fn tls_problem(text: String, sent: bool) -> ErrorKind {
+    if text.contains("invalid peer certificate") {
+        let known = CERTIFICATE_PROBLEMS.iter().find(|(part, _)| text.contains(*part));
+        return ErrorKind::Certificate(match known {
+            Some((_, known)) => known.clone(),
+            None => CertificateProblem::Other(text),
+        });
+    }
+    if text.contains("fatal alert") {
+        // The server sends it before it processes a request, which in TLS 1.3 may have been sent already.
+        if text.ends_with("CertificateRequired") {
+            ErrorKind::ClientCertificateRequired(text)
+        } else {
+            ErrorKind::TlsAlert(text)
+        }
+    } else if sent {
+        ErrorKind::Lost(text)
+    } else if text.contains("corrupt message") {
+        ErrorKind::NotTls(text)
+    } else {
+        ErrorKind::Tls(text)
+    }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::discriminant;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn names_the_limit_that_was_exceeded() {
+        let config = Config::new("http://host:1".parse().unwrap(), "key".parse().unwrap());
+        let http = Http::new(&config, None);
+        let [whole, connect, part] = [30, 10, 5].map(|seconds| Some(Duration::from_secs(seconds)));
+        for (reason, limits, says) in [
+            (Timeout::Connect, Limits { whole, connect, part }, "no reply within 10 s"),
+            (Timeout::Connect, Limits { whole, connect: None, part: None }, "no reply within 30 s"),
+            (Timeout::PerRead, Limits { whole, connect, part }, "no reply within 5 s"),
+            (Timeout::Global, Limits { whole, connect, part }, "no reply within 30 s"),
+        ] {
+            let (kind, _) = http.explain(ureq::Error::Timeout(reason), limits);
+            assert!(matches!(&kind, ErrorKind::Connect { problem, .. } if problem == says), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn recognizes_alerts_wherever_they_occur() {
+        let problem = |alert: &str, sent| tls_problem(format!("received fatal alert: {alert}"), sent);
+        for sent in [false, true] {
+            assert!(matches!(problem("CertificateRequired", sent), ErrorKind::ClientCertificateRequired(_)));
+            for alert in ["HandshakeFailure", "BadCertificate", "UnrecognisedName", "InternalError"] {
+                assert!(matches!(problem(alert, sent), ErrorKind::TlsAlert(_)), "{alert}");
+            }
+        }
+        for (text, sent, expected) in [
+            ("cannot decrypt peer's message", true, ErrorKind::Lost as fn(String) -> ErrorKind),
+            ("cannot decrypt peer's message", false, ErrorKind::Tls),
+            ("received corrupt message of type InvalidContentType", true, ErrorKind::Lost),
+            ("received corrupt message of type InvalidContentType", false, ErrorKind::NotTls),
+        ] {
+            let kinds =
+                [tls_problem(text.to_owned(), sent), expected(String::new())].map(|kind| discriminant(&kind));
+            assert_eq!(kinds[0], kinds[1], "{text} {sent}");
+        }
+    }
+
+    #[test]
+    fn recognizes_problems_of_certificates() {
+        for (text, expected) in [
+            ("Other(OtherError(UnsupportedCertVersion))", CertificateProblem::Version),
+            ("Other(OtherError(PathLenConstraintViolated))", CertificateProblem::ChainTooLong),
+            ("Other(OtherError(MaximumPathDepthExceeded))", CertificateProblem::ChainTooLong),
+            ("Other(OtherError(EndEntityUsedAsCa))", CertificateProblem::Chain),
+            ("BadSignature", CertificateProblem::Signature),
+            ("BadEncoding", CertificateProblem::Encoding),
+            ("ExpiredContext { .. }", CertificateProblem::Expired),
+            (
+                "UnsupportedSignatureAlgorithmContext { signature_algorithm_id: [6, 9], .. }",
+                CertificateProblem::Algorithm,
+            ),
+            (
+                "UnsupportedSignatureAlgorithmForPublicKeyContext { signature_algorithm_id: [6, 8], .. }",
+                CertificateProblem::KeyAndSignature,
+            ),
+        ] {
+            match tls_problem(format!("invalid peer certificate: {text}"), false) {
+                ErrorKind::Certificate(problem) => assert_eq!(problem, expected, "{text}"),
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+}
