@@ -108,7 +108,7 @@ impl fmt::Display for InvalidConfig {
             ),
             Self::DamagedCertificates { place, readable, markers } => write!(
                 f,
-                "only {readable} of {markers} certificates in {place} can be read; usual causes are DER, PKCS #7 or \
+                "{readable} of {markers} certificates in {place} can be read; usual causes are DER, PKCS #7 or \
                  TRUSTED CERTIFICATE instead of plain PEM, indentation, and a lost line break"
             ),
         }

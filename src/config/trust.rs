@@ -271,3 +271,118 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     }
     Ok(content)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    /// Returns a certificate whose DER is these bytes, of which nothing here looks at the content.
+    fn pem(base64: &str) -> String {
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+    }
+
+    const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
+
+    /// Reads the store of a system with these files. Returns the number of certificates, and where they are from.
+    fn store(files: &[(&str, &str)]) -> Option<(usize, String)> {
+        let root = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let store = system_store(root.path()).unwrap()?;
+        Some((store.certificates.len(), store.place.replace(root.path().to_str().unwrap(), "")))
+    }
+
+    #[test]
+    fn finds_the_systems_store_as_openssl_does() {
+        let (a, b, c) = (pem("MAA="), pem("MAAA"), pem("MAAB"));
+        let both = format!("{a}{b}");
+        for (files, expected) in [
+            (&[][..], None),
+            (&[(BUNDLE, ""), ("etc/ssl/certs/README", "")], None),
+            (&[(BUNDLE, &both)], Some((2, "the system's store /etc/ssl/certs/ca-certificates.crt"))),
+            (
+                &[("etc/ssl/certs/ca-bundle.crt", &a)],
+                Some((1, "the system's store /etc/ssl/certs/ca-bundle.crt")),
+            ),
+            // An empty bundle is no store.
+            (&[(BUNDLE, "\n"), ("etc/ssl/cert.pem", &a)], Some((1, "the system's store /etc/ssl/cert.pem"))),
+            // The first bundle is the store.
+            (
+                &[(BUNDLE, &a), ("etc/ssl/cert.pem", &both)],
+                Some((1, "the system's store /etc/ssl/certs/ca-certificates.crt")),
+            ),
+            // OpenWrt has hashed files alone.
+            (
+                &[("etc/ssl/certs/002c0b4f.0", &a), ("etc/ssl/certs/002c0b4f.1", &b)],
+                Some((2, "the system's store /etc/ssl/certs")),
+            ),
+            // Debian has the certificates of the bundle as hashed files, too.
+            (
+                &[(BUNDLE, &both), ("etc/ssl/certs/002c0b4f.0", &a)],
+                Some((2, "the system's store /etc/ssl/certs/ca-certificates.crt")),
+            ),
+            (
+                &[(BUNDLE, &both), ("etc/ssl/certs/002C0B4F.10", &c)],
+                Some((3, "the system's store /etc/ssl/certs/ca-certificates.crt and /etc/ssl/certs")),
+            ),
+            // OpenSSL does not look at other names, such as those of revocation lists.
+            (
+                &[
+                    ("etc/ssl/certs/002c0b4f.r0", &a),
+                    ("etc/ssl/certs/002c0b4f.", &a),
+                    ("etc/ssl/certs/002c0b4f", &a),
+                    ("etc/ssl/certs/002c0b4.0", &a),
+                    ("etc/ssl/certs/002c0b4g.0", &a),
+                    ("etc/ssl/certs/ours.pem", &a),
+                    ("etc/ssl/certs/sub/002c0b4f.0", &a),
+                ],
+                None,
+            ),
+        ] {
+            let expected = expected.map(|(number, place)| (number, place.to_owned()));
+            assert_eq!(store(files), expected, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn rejects_a_bundle_that_cannot_be_read() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join(BUNDLE)).unwrap();
+        let error = system_store(root.path()).err().unwrap();
+        assert!(error.to_string().starts_with("cannot read the system's store "), "{error}");
+        assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());
+    }
+
+    #[test]
+    fn counts_certificates_and_their_markers() {
+        let (a, b) = (pem("MAA="), pem("MAAA"));
+        let key = a.replace("CERTIFICATE", "PRIVATE KEY");
+        for (text, expected) in [
+            (format!("{a}{b}"), Ok(2)),
+            (format!("{a}{a}"), Ok(2)),
+            (format!("# ours\n{key}\n{a}\n-----BEGIN X-----"), Ok(1)),
+            (a.replace('\n', "\r\n"), Ok(1)),
+            (a.replace('\n', "\r"), Ok(1)),
+            (a.replace("CERTIFICATE", "CERTIFICATE REQUEST"), Err((0, 0))),
+            (key, Err((0, 0))),
+            ("-----BEGIN CERTIFICATE".to_owned(), Err((0, 0))),
+            (a.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), Err((0, 1))),
+            (format!("{b}{}", a.replace("CERTIFICATE", "X509 CERTIFICATE")), Err((1, 2))),
+            (a.replace('\n', ""), Err((0, 1))),
+            (format!("{b}  {}", a.replace('\n', "\n  ")), Err((1, 2))),
+        ] {
+            let found = match all_certificates("the CA file x", text.clone().into()) {
+                Ok(certificates) => Ok(certificates.len()),
+                Err(InvalidConfig::DamagedCertificates { readable, markers, .. }) => Err((readable, markers)),
+                Err(InvalidConfig::NoCertificate { .. }) => Err((0, 0)),
+                Err(other) => panic!("{text}: {other}"),
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

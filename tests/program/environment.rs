@@ -179,10 +179,18 @@ fn trusts_the_store_of_the_system() {
     let folder = tempfile::tempdir().unwrap();
     let pem = folder.path().join("ca.pem");
     std::fs::write(&pem, ca.pem()).unwrap();
+    let other = folder.path().join("other.pem");
+    std::fs::write(&other, Ca::new().pem()).unwrap();
+    let (pem, other) = (pem.display(), other.display());
     let store = "/etc/ssl/certs/ca-certificates.crt";
     let unreadable = format!("cannot read the system's store {store}");
     for (prepare, status, says) in [
-        (format!("mkdir /etc/ssl/certs && cp {} {store}", pem.display()), 0, ""),
+        (format!("mkdir /etc/ssl/certs && cp {pem} {store}"), 0, ""),
+        (format!("mkdir /etc/ssl/certs && cp {pem} /etc/ssl/certs/ca-bundle.crt"), 0, ""),
+        // OpenWrt's store has no bundle.
+        (format!("mkdir /etc/ssl/certs && cp {pem} /etc/ssl/certs/5ed36f99.0"), 0, ""),
+        (format!("mkdir /etc/ssl/certs && cp {other} {store} && cp {pem} /etc/ssl/certs/5ed36f99.0"), 0, ""),
+        (format!("mkdir /etc/ssl/certs && cp {other} {store}"), 6, "no trusted CA issued it"),
         // Without a store, and with an empty one, the Mozilla roots are trusted.
         ("true".to_owned(), 6, "no trusted CA issued it"),
         (format!("mkdir /etc/ssl/certs && : >{store}"), 6, "no trusted CA issued it"),
