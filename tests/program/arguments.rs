@@ -210,7 +210,7 @@ fn drops_the_api_path_from_the_server_url() {
 
 #[test]
 fn suggests_the_url_without_the_dashboard() {
-    let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
+    let server = Server::builder().prefix("/connect").start();
     // A server may really be under the prefix /connect.
     connect_cache(&server).words("list -q").run().exits(0);
     let root = server.url().strip_suffix("/connect").unwrap().to_owned();

@@ -1,14 +1,16 @@
 //! `connect-cache check`
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, MissingCache, Role, Server, User};
+use connect_test_server::{
+    Action, Config, Endpoint, Fault, Management, MissingCache, Role, Server, Settings, User,
+};
 use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_over_tls};
 
 #[test]
 fn passes_all_checks_over_plain_http() {
-    let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let server = Server::builder().prefix("/rsc").start();
     let url = server.url();
     run(&server, "check").exits(0).says_nothing().prints(&format!(
         "ok    the server is reachable: {url}\n\
@@ -79,14 +81,15 @@ fn names_the_trusted_certificates_over_https() {
 
 #[test]
 fn accepts_a_hidden_version() {
-    let server = Server::start(Config { version: None, ..Config::default() });
+    let server = Server::builder().settings(Settings { version: None, ..Settings::default() }).start();
     let ran = run(&server, "check").exits(0).says_nothing();
     assert!(ran.stdout.contains("ok    the server is Connect, its version is hidden\n"), "{ran:#?}");
     let ran = run(&server, "check --json").exits(0);
     assert_eq!((&ran.json()["ok"], &ran.json()["version"]), (&json!(true), &json!(null)));
 
     // This server shows its version only to requests with a valid key.
-    let config = Config { hide_version_without_key: true, ..Config::default() };
+    let config =
+        Config::default().settings(Settings { hide_version_without_key: true, ..Settings::default() });
     let ran = run(&Server::start(config), "check --json").exits(0);
     assert_eq!(ran.json()["version"], "2026.09.0");
 }
@@ -94,7 +97,7 @@ fn accepts_a_hidden_version() {
 #[test]
 fn explains_the_first_failure() {
     let unknown_ca = server_over_tls(&Ca::new(), Config::default());
-    let web_server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let web_server = Server::builder().prefix("/rsc").start();
     let root = web_server.url().replace("/rsc", "");
     let with = |config: Config| Server::start(config);
     let plain = with(Config::default());
@@ -140,7 +143,7 @@ fn explains_the_first_failure() {
         ),
         (&plain, with_key("viewer-key"), 3, 4, "the role is administrator", "vic is a viewer"),
         (
-            &with(Config { management_disabled: true, ..Config::default() }),
+            &with(Config::default().management(Management::Disabled)),
             "check".to_owned(),
             5,
             5,
@@ -148,7 +151,7 @@ fn explains_the_first_failure() {
             "code 194); an administrator of the server can set Server.AllowRuntimeCacheManagement",
         ),
         (
-            &with(Config { old: true, ..Config::default() }),
+            &with(Config::default().management(Management::Missing)),
             "check".to_owned(),
             5,
             5,
@@ -187,7 +190,9 @@ fn rejects_servers_other_than_connect() {
 
 #[test]
 fn escapes_control_characters_from_the_server() {
-    let server = Server::start(Config { version: Some("\x1b[2J1\u{202e}".into()), ..Config::default() });
+    let server = Server::builder()
+        .settings(Settings { version: Some("\x1b[2J1\u{202e}".into()), ..Settings::default() })
+        .start();
     let ran = run(&server, "check").exits(0).never_says("\x1b").never_says("\u{202e}");
     assert!(ran.stdout.contains("Connect \\u{1b}[2J1\\u{202e}"), "{ran:#?}");
 }
@@ -207,7 +212,7 @@ fn lists_caches_if_the_role_is_unknown() {
 fn accepts_the_key_of_a_service_principal() {
     let robot = User::new("robot-key", "robot", Role::Administrator).service_principal();
     let publisher = User::new("pub-key", "pub", Role::Publisher).service_principal();
-    let server = Server::start(Config { users: vec![robot, publisher], ..Config::default() });
+    let server = Server::builder().users([robot, publisher]).start();
     let ran = run(&server, "check -k robot-key").exits(0).says_nothing();
     assert!(
         ran.stdout.contains("ok    the key is accepted: it may belong to a service principal\n"),
@@ -222,24 +227,26 @@ fn accepts_the_key_of_a_service_principal() {
 #[test]
 fn uses_the_settings_of_the_server() {
     let execution_type = Some("launcher-kubernetes".to_owned());
-    let server = Server::start(Config { execution_type, ..Config::default() });
+    let server = Server::builder().settings(Settings { execution_type, ..Settings::default() }).start();
     let ran = run(&server, "check").exits(0);
     let line = "ok    the server is Connect 2026.09.0 (execution: launcher-kubernetes)\n";
     assert!(ran.stdout.contains(line), "{ran:#?}");
 
-    let disabled = Config { enable_runtime_cache_management: Some(false), ..Config::default() };
+    let disabled = Config::default()
+        .settings(Settings { enable_runtime_cache_management: Some(false), ..Settings::default() });
     let ran = run(&Server::start(disabled), "check").exits(5);
     assert!(ran.stdout.ends_with("FAIL  runtime caches can be managed\n"), "{ran:#?}");
     ran.says("can set Server.AllowRuntimeCacheManagement");
-    let enabled = Config { enable_runtime_cache_management: Some(true), ..Config::default() };
+    let enabled = Config::default()
+        .settings(Settings { enable_runtime_cache_management: Some(true), ..Settings::default() });
     run(&Server::start(enabled), "check").exits(0).says_nothing();
 }
 
 #[test]
 fn reports_whether_delete_requests_get_through() {
     // Some servers accept the dry run of a cache that does not exist, and others refuse it.
-    for missing in [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds] {
-        let server = Server::start(Config { missing_cache: missing, ..Config::default() });
+    for missing in [MissingCache::NOT_FOUND, MissingCache::TASK_FAILS, MissingCache::TASK_SUCCEEDS] {
+        let server = Server::builder().missing_cache(missing).start();
         let ran = run(&server, "check").exits(0).says_nothing();
         assert!(ran.stdout.ends_with("ok    DELETE requests get through\n"), "{ran:#?}");
     }

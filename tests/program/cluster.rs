@@ -4,14 +4,14 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use connect_test_server::{Action, Cache, Config, Effect, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Cluster, Config, Effect, Endpoint, Fault, Plan, Server};
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
 const LOST: &str = "it may be running on another node, or have ended with a restart of the server";
 
 fn cluster(plan: Plan) -> Server {
-    Server::start(Config { nodes: 3, balancer: true, plan, ..Config::default() })
+    Server::builder().cluster(Cluster { nodes: 3, balancer: true }).plan(plan).start()
 }
 
 /// Starts a deletion, and returns the ID of its task.
@@ -154,17 +154,14 @@ fn reports_a_lost_task() {
 
 #[test]
 fn follows_the_tasks_of_other_nodes_after_a_restart() {
-    let versions: Vec<Cache> = (0..6).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
     let long = Plan::lasting(Duration::from_secs(60));
-    let plans = vec![(versions[0].clone(), long.clone()), (versions[1].clone(), long)];
-    let server = Server::start(Config {
-        nodes: 2,
-        balancer: true,
-        caches: versions,
-        plans,
-        plan: Plan::lasting(Duration::from_secs(1)),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .cluster(Cluster { nodes: 2, balancer: true })
+        .caches((0..6).map(|n| format!("R 4.{n}.0 Local")))
+        .plan(Plan::lasting(Duration::from_secs(1)))
+        .plan_for("R 4.0.0 Local", long.clone())
+        .plan_for("R 4.1.0 Local", long)
+        .start();
     let words = "purge --all -y --json --max-running 2 --interval 0.2";
     let (status, stdout, stderr) = finish(start_and_restart_node(&server, words));
     assert_eq!(status, 6, "{stderr}");

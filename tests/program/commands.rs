@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use connect_test_server::{Config, Plan, Server};
+use connect_test_server::{Plan, Server};
 
 use crate::support::{Program, Ran, binary, connect_cache, run, server_with_tasks_of};
 
@@ -55,7 +55,7 @@ fn prints_no_secret_in_a_command() {
 
 #[test]
 fn repeats_a_saved_server_and_a_ca() {
-    let server = Server::start(Config { plan: Plan::lasting(Duration::from_secs(60)), ..Config::default() });
+    let server = Server::builder().plan(Plan::lasting(Duration::from_secs(60))).start();
     let program = connect_cache(&server);
     let saved = format!(r#"{{"my server":{{"url":"{}","api_key":"admin-key"}}}}"#, server.url());
     program.file(".rsconnect-python/servers.json", &saved);

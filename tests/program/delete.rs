@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
 use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
@@ -43,13 +43,7 @@ fn prints_results_in_quiet_runs() {
 #[test]
 fn accepts_image_names_literally_or_as_listed() {
     for image in ["ghcr.io/Example/R:jammy", "ghcr-io-example-r-jammy"] {
-        let server = Server::start(Config {
-            caches: vec![
-                Cache::new("R", "4.3.0", "ghcr.io/Example/R:jammy"),
-                Cache::new("R", "4.3.0", "Local"),
-            ],
-            ..Config::default()
-        });
+        let server = Server::builder().caches(["R 4.3.0 ghcr.io/Example/R:jammy", "R 4.3.0 Local"]).start();
         run(&server, &format!("delete -l r -V 4.3.0 -I {image}")).exits(0);
         assert_eq!(caches(&server), ["R 4.3.0 Local"]);
     }
@@ -57,7 +51,7 @@ fn accepts_image_names_literally_or_as_listed() {
 
 #[test]
 fn exits_1_if_the_task_failed() {
-    let server = Server::start(Config { plan: Plan::failing(1, "disk on fire"), ..Config::default() });
+    let server = Server::builder().plan(Plan::failing(1, "disk on fire")).start();
     run(&server, "delete -l R -V 4.3.0")
         .exits(1)
         .prints("Deleting runtime cache...\nFailed to delete runtime cache\n")
@@ -178,8 +172,7 @@ fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
 
 #[test]
 fn prints_every_outcome_as_json() {
-    let fails = Cache::new("Python", "3.7.6", "Local");
-    let config = || Config { plans: vec![(fails.clone(), Plan::failing(7, "no"))], ..Config::default() };
+    let config = || Config::default().plan_for("Python 3.7.6 Local", Plan::failing(7, "no"));
     let server = Server::start(config());
     let lines = json!(["Deleting runtime cache...", "Successfully deleted runtime cache"]);
     let failed_lines = json!(["Deleting runtime cache...", "Failed to delete runtime cache"]);

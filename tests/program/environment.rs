@@ -121,7 +121,7 @@ fn prints_the_same_in_every_locale() {
 
 #[test]
 fn reaches_a_server_by_an_ipv6_literal() {
-    let Ok(server) = Server::try_start(Config { listen: "[::1]:0".into(), ..Config::default() }) else {
+    let Ok(server) = Server::builder().listen("[::1]:0").try_start() else {
         eprintln!("skipped: this system has no IPv6");
         return;
     };

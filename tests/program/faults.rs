@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, MissingCache, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, MissingCache, Plan, Server};
 use serde_json::{Value, json};
 
 use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of};
@@ -51,7 +51,7 @@ struct Point {
 
 /// The kinds of servers: versions of Connect differ in their replies about a missing cache.
 const SERVERS: [MissingCache; 3] =
-    [MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds];
+    [MissingCache::NOT_FOUND, MissingCache::TASK_FAILS, MissingCache::TASK_SUCCEEDS];
 
 const DELETE: &str = "-l R -V 4.3.0";
 const DELETED: [&str; 3] = ["deleted"; 3];
@@ -201,11 +201,7 @@ fn survives_each_fault_at_the_last_poll() {
 }
 
 fn test_fault(point: &Point, name: &str, action: Action, retry_helps: bool, kind: usize, purge: bool) {
-    let server = Server::start(Config {
-        missing_cache: SERVERS[kind],
-        plan: Plan::lasting(point.task),
-        ..Config::default()
-    });
+    let server = Server::builder().missing_cache(SERVERS[kind]).plan(Plan::lasting(point.task)).start();
     if point.in_doubt {
         server.fault(Fault::new(Endpoint::Delete, Action::html(502)).with_effect());
     }
@@ -399,7 +395,7 @@ fn succeeds_if_a_lost_task_deleted_the_cache_first() {
 #[test]
 fn reports_failed_after_a_delete_in_doubt_if_the_cache_still_exists() {
     let plan = Plan::failing(1, "disk on fire");
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(1);
     assert_eq!((&ran.json()["status"], &ran.json()["error"]), (&json!("failed"), &json!("disk on fire")));
@@ -469,8 +465,7 @@ fn retries_after_a_body_that_ends_early() {
 fn prints_each_line_once_through_many_faults() {
     let lines: Vec<String> = (1..=20).map(|n| format!("line {n}")).collect();
     let plan = Plan { lines: lines.clone(), ..Plan::lasting(Duration::from_secs(6)) };
-    let cache = Cache::new("R", "4.3.0", "Local");
-    let server = Server::start(Config { caches: vec![cache], plan, ..Config::default() });
+    let server = Server::builder().caches(["R 4.3.0 Local"]).plan(plan).start();
     for (at, action) in [Action::ResetInReply, Action::html(502), Action::CutChunked].into_iter().enumerate()
     {
         server.fault(Fault::new(Endpoint::Task, action).skip(2 * at));
@@ -482,7 +477,7 @@ fn prints_each_line_once_through_many_faults() {
 #[test]
 fn reports_unknown_after_a_delete_in_doubt_without_a_usable_dry_run() {
     let plan = Plan::failing(1, "disk on fire");
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
     // The dry runs before the second DELETE are answered, and those after its task are refused.
     server.fault(Fault::new(Endpoint::DryRun, Action::html(403)).skip(6).times(usize::MAX));
@@ -557,12 +552,10 @@ fn sends_no_unsent_deletion_at_the_deadline() {
 
 #[test]
 fn reports_the_last_known_state_if_no_time_is_left_for_a_retry() {
-    let versions = ["4.1.0", "4.2.0", "4.3.0"];
-    let server = Server::start(Config {
-        caches: versions.map(|version| Cache::new("R", version, "Local")).to_vec(),
-        plan: Plan::lasting(Duration::from_secs(60)),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .caches(["R 4.1.0 Local", "R 4.2.0 Local", "R 4.3.0 Local"])
+        .plan(Plan::lasting(Duration::from_secs(60)))
+        .start();
     // Each task is polled once. The next poll of each fails, and those after it take all the time.
     server.fault(Fault::new(Endpoint::Task, Action::html(502)).skip(3).times(3));
     server.fault(Fault::new(Endpoint::Task, Action::Stall).skip(6).times(usize::MAX));

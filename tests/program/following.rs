@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Polls, Server};
 
 use crate::support::{requests_to, run, server_with_tasks_of};
 
@@ -43,7 +43,7 @@ fn notices_the_end_within_one_round_trip() {
 #[test]
 fn polls_once_a_second_if_the_server_ignores_wait() {
     let plan = Plan::lasting(Duration::from_millis(3500));
-    let server = Server::start(Config { ignore_wait: true, plan, ..Config::default() });
+    let server = Server::builder().polls(Polls { ignore_wait: true, ..Polls::default() }).plan(plan).start();
     run(&server, "delete -l R -V 4.3.0").exits(0);
     let polls = requests_to(&server, Endpoint::Task);
     assert!(polls.len() <= 5, "{}", polls.len());
@@ -55,11 +55,12 @@ fn polls_once_a_second_if_the_server_ignores_wait() {
 #[test]
 fn keeps_the_interval_between_polls() {
     let plan = Plan::lasting(Duration::from_secs(1));
-    let server = Server::start(Config { ignore_wait: true, plan: plan.clone(), ..Config::default() });
+    let server =
+        Server::builder().polls(Polls { ignore_wait: true, ..Polls::default() }).plan(plan.clone()).start();
     run(&server, "delete -l R -V 4.3.0 --interval 0.2").exits(0);
     let polls = requests_to(&server, Endpoint::Task);
     assert!((3..=7).contains(&polls.len()), "{}", polls.len());
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     run(&server, "delete -l R -V 4.3.0 --interval 3").exits(0);
     assert_eq!(waits(&server), ["3"]);
 }
@@ -84,7 +85,7 @@ fn stops_following_at_the_timeout() {
 #[test]
 fn polls_once_more_at_the_deadline() {
     let plan = Plan::lasting(Duration::from_millis(1700));
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     // The second poll would be due after the timeout, so the program sends it at the timeout instead.
     run(&server, "delete -l R -V 4.3.0 --timeout 2 --interval 1.5").exits(0);
 }
@@ -92,7 +93,7 @@ fn polls_once_more_at_the_deadline() {
 #[test]
 fn does_not_flood_the_server_without_an_interval() {
     let plan = Plan::lasting(Duration::from_secs(60));
-    let server = Server::start(Config { ignore_wait: true, plan, ..Config::default() });
+    let server = Server::builder().polls(Polls { ignore_wait: true, ..Polls::default() }).plan(plan).start();
     run(&server, "delete -l R -V 4.3.0 --interval 0 --timeout 2").exits(7);
     assert!(waits(&server).len() <= 24, "{}", waits(&server).len());
 }
@@ -106,7 +107,7 @@ fn prints_each_line_once_if_replies_break_off() {
     let lines = numbered_lines(1000);
     for cut in [Action::CloseInReply, Action::ResetInReply, Action::CutChunked, Action::CutUnframed] {
         let plan = Plan { lines: lines.clone(), ..Plan::default() };
-        let server = Server::start(Config { plan, ..Config::default() });
+        let server = Server::builder().plan(plan).start();
         server.fault(Fault::new(Endpoint::Task, cut.clone()).times(2));
         run(&server, "delete -l R -V 4.3.0").exits(0).prints(&format!("{}\n", lines.join("\n")));
         let polls = requests_to(&server, Endpoint::Task);
@@ -116,10 +117,7 @@ fn prints_each_line_once_if_replies_break_off() {
         assert!(first.len() == 3 && first.is_sorted() && first[0] == 0, "{cut:?}: {first:?}");
         assert!(first[1] > 100 && first[2] > first[1] + 100, "{cut:?}: {first:?}");
 
-        let server = Server::start(Config {
-            plan: Plan { lines: lines.clone(), ..Plan::default() },
-            ..Config::default()
-        });
+        let server = Server::builder().plan(Plan { lines: lines.clone(), ..Plan::default() }).start();
         server.fault(Fault::new(Endpoint::Task, cut));
         assert_eq!(
             run(&server, "delete -l R -V 4.3.0 --json").exits(0).json()["output"],

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Cache, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Endpoint, Fault, Plan, Server};
 use serde_json::Value;
 
 use crate::support::{Ran, caches, connect_cache, requests_to, run};
 
-const JAMMY: &str = "ghcr-io-example-r-jammy";
-
 fn server() -> Server {
-    let rows = [
-        ("Python", "3.9.18", "Local"),
-        ("Python", "3.10.1", "Local"),
-        ("R", "4.1.0", "Local"),
-        ("R", "4.1.0", JAMMY),
-        ("R", "4.3.0", "my"),
+    let caches = [
+        "Python 3.9.18 Local",
+        "Python 3.10.1 Local",
+        "R 4.1.0 Local",
+        "R 4.1.0 ghcr-io-example-r-jammy",
+        "R 4.3.0 my",
     ];
-    let caches = rows.map(|(language, version, image)| Cache::new(language, version, image)).to_vec();
-    Server::start(Config { caches, ..Config::default() })
+    Server::builder().caches(caches).start()
 }
 
 /// Runs `purge --from -` with these arguments and this input.
@@ -188,7 +185,7 @@ fn reports_caches_that_are_not_listed() {
     assert!(ran.stdout.contains("\"status\":\"absent\""), "{ran:#?}");
     purge(&server, "-y", "R 8.0.0 x\n").exits(4).prints("").says("\n1 not found\n");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
-    let empty = Server::start(Config { caches: vec![], ..Config::default() });
+    let empty = Server::builder().without_caches().start();
     purge(&empty, "-y", "R 8.0.0 x\n")
         .exits(4)
         .says("there are no runtime caches on")
@@ -200,7 +197,7 @@ fn exits_4_only_if_nothing_worse_happened() {
     for (plan, status) in
         [(Plan::failing(1, "no"), 1), (Plan::lasting(Duration::from_secs(60)), 7), (Plan::default(), 4)]
     {
-        let server = Server::start(Config { plan, ..Config::default() });
+        let server = Server::builder().plan(plan).start();
         purge(&server, "-y --timeout 1", "R 4.3.0 Local\nR 9.9.9 Local\n").exits(status).says("1 not found");
     }
     let server = server();

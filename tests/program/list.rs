@@ -1,20 +1,17 @@
 //! `connect-cache list`
 
-use connect_test_server::{Cache, Config, Endpoint, Installations, Server};
+use connect_test_server::{Endpoint, Installation, Installations, List, Management, Server};
 
 use crate::support::{endpoints, requests_to, run};
 
 fn server() -> Server {
     let caches = [
-        ("R", "4.3.0", "Local"),
-        ("Python", "3.10.1", "Local"),
-        ("Python", "3.9.18", "ghcr-io-rstudio-content-jammy"),
-        ("Python", "3.9.18", "Local"),
+        "R 4.3.0 Local",
+        "Python 3.10.1 Local",
+        "Python 3.9.18 ghcr-io-rstudio-content-jammy",
+        "Python 3.9.18 Local",
     ];
-    Server::start(Config {
-        caches: caches.map(|(language, version, image)| Cache::new(language, version, image)).to_vec(),
-        ..Config::default()
-    })
+    Server::builder().caches(caches).start()
 }
 
 #[test]
@@ -58,7 +55,7 @@ fn exits_0_with_a_note_if_no_caches_match() {
 
 #[test]
 fn reports_a_server_without_runtime_caches() {
-    let server = Server::start(Config { caches: vec![], ..Config::default() });
+    let server = Server::builder().without_caches().start();
     let says = format!("there are no runtime caches on {}\n", server.url());
     for words in ["list", "list -l R", "list --orphaned"] {
         let ran = run(&server, words).exits(0).prints("");
@@ -88,7 +85,7 @@ fn sends_one_request_with_key_and_user_agent() {
 
 #[test]
 fn accepts_a_path_prefix_and_the_api_path() {
-    let server = Server::start(Config { prefix: "/connect".into(), ..Config::default() });
+    let server = Server::builder().prefix("/connect").start();
     for tail in ["", "/", "/__api__", "/__api__/"] {
         run(&server, &format!("list -q -s {}{tail}", server.url())).exits(0).says_nothing();
     }
@@ -106,24 +103,21 @@ fn explains_missing_permissions() {
 
 #[test]
 fn explains_that_the_server_is_too_old() {
-    let old = Server::start(Config { old: true, ..Config::default() });
+    let old = Server::builder().management(Management::Missing).start();
     run(&old, "list").exits(5).fails_with("runtime caches require Connect 2023.05 or later");
-    let disabled = Server::start(Config { management_disabled: true, ..Config::default() });
+    let disabled = Server::builder().management(Management::Disabled).start();
     run(&disabled, "list").exits(5).fails_with("Runtime cache management is disabled. (HTTP 400, code 194)");
 }
 
 #[test]
 fn selects_versions_that_the_server_no_longer_offers() {
-    let offered = Installations::Listed(vec![
-        ("3.10.1".into(), "Local".into(), "Local".into()),
-        ("3.9.18".into(), "Kubernetes".into(), "ghcr.io/rstudio/content:jammy".into()),
-    ]);
-    let server = Server::start(Config {
-        caches: server().caches(),
-        installations_python: offered,
-        installations_r: Installations::local("4.4.0"),
-        ..Config::default()
-    });
+    let offered =
+        [Installation::local("3.10.1"), Installation::in_image("3.9.18", "ghcr.io/rstudio/content:jammy")];
+    let server = Server::builder()
+        .caches(server().caches())
+        .installations_python(offered)
+        .installations_r(Installations::local("4.4.0"))
+        .start();
     run(&server, "list --orphaned").exits(0).says_nothing().prints(
         "Python  3.9.18  Local\n\
          R       4.3.0   Local\n",
@@ -135,20 +129,15 @@ fn selects_versions_that_the_server_no_longer_offers() {
 
 #[test]
 fn excludes_caches_that_may_be_in_use_from_orphaned_ones() {
-    let caches = vec![Cache::new("R", "4.3.0", "Local"), Cache::new("Quarto", "1.4.0", "Local")];
-    let server = Server::start(Config {
-        caches: caches.clone(),
-        installations_r: Installations::Listed(vec![]),
-        ..Config::default()
-    });
+    let caches = ["R 4.3.0 Local", "Quarto 1.4.0 Local"];
+    let server = Server::builder().caches(caches).installations_r([]).start();
     run(&server, "list --orphaned")
         .exits(0)
         .prints("")
         .says("no R cache counts as orphaned: the server reports no installation of it")
         .says("no Quarto cache counts as orphaned: the server reports only R and Python");
 
-    let server =
-        Server::start(Config { caches, installations_r: Installations::Missing, ..Config::default() });
+    let server = Server::builder().caches(caches).installations_r(Installations::Missing).start();
     let ran = run(&server, "list --orphaned").exits(5).prints("");
     ran.says("cannot list the server's R installations")
         .says("; this version of Connect does not support --orphaned");
@@ -171,7 +160,7 @@ fn explains_the_spelling_of_image_names() {
 
 #[test]
 fn counts_a_repeated_row_once() {
-    let server = Server::start(Config { list_twice: true, ..Config::default() });
+    let server = Server::builder().list(List { rows_twice: true, ..List::default() }).start();
     run(&server, "list").exits(0).prints("Python  3.7.6  Local\nR       4.3.0  Local\n");
     run(&server, "check").exits(0).prints_line("ok    runtime caches can be managed: there are 2");
     run(&server, "purge --all -y").exits(0).says("2 deleted");
@@ -180,21 +169,21 @@ fn counts_a_repeated_row_once() {
 
 #[test]
 fn reads_null_as_an_empty_list() {
-    let server = Server::start(Config { null_list: true, caches: vec![], ..Config::default() });
+    let server =
+        Server::builder().list(List { null_if_empty: true, ..List::default() }).without_caches().start();
     run(&server, "list --json").exits(0).prints("{\"caches\":[]}\n");
 }
 
 #[test]
 fn ignores_the_image_names_of_installations() {
-    let caches =
-        ["ghcr-io-rstudio-r-jammy", "ghcr-io-rstudio-r-focal"].map(|image| Cache::new("R", "4.3.0", image));
-    let other = Cache::new("R", "4.2.0", "ghcr-io-rstudio-r-jammy");
-    let offered = ("4.3.0".into(), "Kubernetes".into(), "ghcr.io/rstudio/r:jammy".into());
-    let server = Server::start(Config {
-        caches: [&caches[..], &[other]].concat(),
-        installations_r: Installations::Listed(vec![offered]),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .caches([
+            "R 4.3.0 ghcr-io-rstudio-r-jammy",
+            "R 4.3.0 ghcr-io-rstudio-r-focal",
+            "R 4.2.0 ghcr-io-rstudio-r-jammy",
+        ])
+        .installations_r([Installation::in_image("4.3.0", "ghcr.io/rstudio/r:jammy")])
+        .start();
     // No installation has R 4.2.0. Whether one uses the second image is not known.
     run(&server, "list --orphaned").exits(0).prints("R  4.2.0  ghcr-io-rstudio-r-jammy\n");
     run(&server, "list -I *focal").exits(0).prints("R  4.3.0  ghcr-io-rstudio-r-focal\n");

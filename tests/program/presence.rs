@@ -3,19 +3,20 @@
 use std::time::{Duration, Instant};
 
 use connect_test_server::{
-    Action, Cache, Config, Echo, Effect, Endpoint, Fault, LostLookup, MissingCache, Plan, Sanitizer, Server,
+    Action, Config, Echo, Effect, Endpoint, Fault, Images, LostLookup, MissingCache, Plan, Polls, Sanitizer,
+    Server,
 };
 use serde_json::json;
 
 use crate::support::{caches, endpoints, requests_to, run};
 
-const NOT_FOUND: MissingCache = MissingCache::NotFound;
-const TASK_FAILS: MissingCache = MissingCache::TaskFails;
-const TASK_SUCCEEDS: MissingCache = MissingCache::TaskSucceeds;
+const NOT_FOUND: MissingCache = MissingCache::NOT_FOUND;
+const TASK_FAILS: MissingCache = MissingCache::TASK_FAILS;
+const TASK_SUCCEEDS: MissingCache = MissingCache::TASK_SUCCEEDS;
 const SERVERS: [MissingCache; 3] = [NOT_FOUND, TASK_FAILS, TASK_SUCCEEDS];
 
 fn server(missing_cache: MissingCache, plan: Plan) -> Server {
-    Server::start(Config { missing_cache, plan, ..Config::default() })
+    Server::builder().missing_cache(missing_cache).plan(plan).start()
 }
 
 /// Runs `delete`, or a purge of one cache, and returns the status in its record and the exit status.
@@ -85,8 +86,7 @@ fn checks_a_dry_run_against_the_list_and_by_calibration() {
 
 #[test]
 fn trusts_a_conclusive_dry_run_over_an_incomplete_list() {
-    let hidden = Cache::new("R", "4.2.0", "Local");
-    let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
+    let server = Server::builder().unlisted(["R 4.2.0 Local"]).start();
     assert_status(&server, "delete -d -l R -V 4.2.0", ("would-delete", 0));
     use Endpoint::{DryRun, List};
     assert_eq!(endpoints(&server), [DryRun, List, DryRun, DryRun]);
@@ -125,13 +125,11 @@ fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
             (TASK_FAILS, Echo::Requested, ("unknown", 6), ("unknown", 6)),
             (TASK_SUCCEEDS, Echo::Stored, ("unknown", 6), ("unknown", 6)),
         ] {
-            let server = Server::start(Config {
-                caches: vec![Cache::new("R", "4.3.0", image)],
-                missing_cache: kind,
-                sanitizer,
-                echo,
-                ..Config::default()
-            });
+            let server = Server::builder()
+                .caches([format!("R 4.3.0 {image}")])
+                .missing_cache(kind)
+                .images(Images { sanitizer, echo })
+                .start();
             assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {image}"), there);
             assert_status(&server, "delete -d -l R -V 4.3.0 -I ghcr.io/Example/R:focal", missing);
             // Every server finds the cache by its listed name.
@@ -162,7 +160,7 @@ fn resolves_a_task_that_failed() {
         for (words, expected) in [("delete -l R -V 4.3.0", delete), ("purge -l R -y", purge)] {
             let server = server(kind, failing(code, effect));
             assert_status(&server, words, expected);
-            let there = server.has(&Cache::new("R", "4.3.0", "Local"));
+            let there = server.has("R 4.3.0 Local");
             assert_eq!(there, effect == Effect::Never, "{context}");
         }
     }
@@ -209,9 +207,9 @@ fn reports_failed_without_a_usable_dry_run_only_if_no_delete_was_in_doubt() {
 
 #[test]
 fn calibrates_at_most_once_in_a_run() {
-    let all: Vec<Cache> = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let all = (0..5).map(|n| format!("R 4.{n}.0 Local"));
     let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
-    let server = Server::start(Config { caches: all, missing_cache: TASK_FAILS, plan, ..Config::default() });
+    let server = Server::builder().caches(all).missing_cache(TASK_FAILS).plan(plan).start();
     // Each task is lost and its cache is gone, which takes a dry run for each cache to find out.
     server.fault(Fault::new(Endpoint::Task, Action::html(404)).times(usize::MAX));
     run(&server, "purge --all -y").exits(0).says("5 deleted");
@@ -262,7 +260,7 @@ fn rejects_arrays_and_empty_objects() {
         let following = server(NOT_FOUND, Plan::default());
         following.fault(Fault::new(Endpoint::Task, reply).times(usize::MAX));
         assert_status(&following, "delete -l R -V 4.3.0", ("deleted", 0));
-        assert!(!following.has(&Cache::new("R", "4.3.0", "Local")));
+        assert!(!following.has("R 4.3.0 Local"));
     }
     // An array is not Connect's error object.
     let server = server(NOT_FOUND, Plan::default());
@@ -273,7 +271,8 @@ fn rejects_arrays_and_empty_objects() {
 
 #[test]
 fn repeats_task_lookups_after_code_4() {
-    let server = Server::start(Config { lost_lookup: LostLookup::Code4, ..Config::default() });
+    let server =
+        Server::builder().polls(Polls { lost_lookup: LostLookup::Code4, ..Polls::default() }).start();
     run(&server, "task 0123456789abcdef").exits(4).says("code 4)");
     // Ten more lookups may have reached other nodes.
     assert_eq!(requests_to(&server, Endpoint::Task).len(), 11);
@@ -291,13 +290,8 @@ fn stops_task_lookups_at_the_timeout() {
 
 #[test]
 fn sends_no_second_delete_after_the_timeout() {
-    let (first, second) = (Cache::new("R", "4.1.0", "Local"), Cache::new("R", "4.2.0", "Local"));
     let long = Plan::lasting(Duration::from_secs(60));
-    let server = Server::start(Config {
-        caches: vec![first.clone(), second.clone()],
-        plan: long,
-        ..Config::default()
-    });
+    let server = Server::builder().caches(["R 4.1.0 Local", "R 4.2.0 Local"]).plan(long).start();
     // Each request about the first cache is followed by a poll of the second cache's task, which takes two seconds.
     // The last dry run is answered at second 10, and the poll after it ends after the timeout.
     server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
@@ -314,9 +308,9 @@ fn sends_no_second_delete_after_the_timeout() {
 
 #[test]
 fn shares_one_request_timeout_among_all_jobs_after_the_timeout() {
-    let all: Vec<Cache> = (0..8).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let all = (0..8).map(|n| format!("R 4.{n}.0 Local"));
     let plan = Plan::lasting(Duration::from_secs(60));
-    let server = Server::start(Config { caches: all, plan, ..Config::default() });
+    let server = Server::builder().caches(all).plan(plan).start();
     for endpoint in [Endpoint::Task, Endpoint::DryRun] {
         server.fault(Fault::new(endpoint, Action::Stall).times(usize::MAX));
     }

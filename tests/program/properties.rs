@@ -1,6 +1,6 @@
 //! Properties of the program with arbitrary caches and filters.
 
-use connect_test_server::{Cache, Config, Server};
+use connect_test_server::{Cache, Server};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ proptest! {
 
     #[test]
     fn deletes_the_caches_that_list_shows(stored in prop::collection::vec(cache(), 0..12), filters in filters()) {
-        let server = Server::start(Config { caches: stored, ..Config::default() });
+        let server = Server::builder().caches(stored).start();
         let run = |command: &str, filters: &[String]| -> Ran {
             let program = connect_cache(&server).words(command);
             filters.iter().fold(program, |program, filter| program.arg(filter)).run().exits(0)

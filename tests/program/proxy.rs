@@ -196,7 +196,7 @@ fn list(server: &Server) -> Program {
 fn sends_https_through_a_tunnel() {
     let ca = Ca::new();
     let plan = Plan::lasting(Duration::from_millis(1200));
-    let server = server_over_tls(&ca, Config { plan, ..Config::default() });
+    let server = server_over_tls(&ca, Config::default().plan(plan));
     let proxy = Proxy::start(Accepts::All);
     let program = connect_cache(&server).trusting(&ca).env("HTTPS_PROXY", proxy.url());
     program.words("delete -l R -V 4.3.0").run().exits(0);
@@ -215,7 +215,7 @@ fn sends_https_through_a_tunnel() {
 #[test]
 fn sends_plain_http_in_absolute_form_over_one_connection() {
     let plan = Plan::lasting(Duration::from_millis(1200));
-    let server = Server::start(Config { prefix: "/rsc".into(), plan, ..Config::default() });
+    let server = Server::builder().prefix("/rsc").plan(plan).start();
     let proxy = Proxy::start(Accepts::All);
     let program = connect_cache(&server).env("http_proxy", proxy.url());
     program.words("delete -l R -V 4.3.0").run().exits(0);

@@ -11,11 +11,11 @@ use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run};
 
 /// Returns caches of R 4.0.0, 4.1.0 and so on.
 fn r_caches(number: usize) -> Vec<Cache> {
-    (0..number).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect()
+    (0..number).map(|n| format!("R 4.{n}.0 Local").into()).collect()
 }
 
 fn server_of(number: usize, plan: Plan) -> Server {
-    Server::start(Config { caches: r_caches(number), plan, ..Config::default() })
+    Server::builder().caches(r_caches(number)).plan(plan).start()
 }
 
 /// Returns the version and the status of each record, in the order of the output.
@@ -41,10 +41,10 @@ fn records(ran: &Ran) -> Vec<Value> {
 #[test]
 fn deletes_several_caches_at_a_time_over_one_connection() {
     let mut all = r_caches(22);
-    all.extend(["4.0.0", "4.1.0"].map(|version| Cache::new("R", version, "ghcr.io/example/r:jammy")));
-    all.push(Cache::new("Python", "3.7.6", "Local"));
+    all.extend(["R 4.0.0 ghcr.io/example/r:jammy", "R 4.1.0 ghcr.io/example/r:jammy"].map(Cache::from));
+    all.push("Python 3.7.6 Local".into());
     let plan = Plan::lasting(Duration::from_millis(1500));
-    let server = Server::start(Config { caches: all, plan, ..Config::default() });
+    let server = Server::builder().caches(all).plan(plan).start();
     let started_at = Instant::now();
     let ran = run(&server, "purge -l r -y --interval 0.2").exits(0).says("24 deleted");
     // Four at a time, the deletions take 9 s; one at a time, they would take 36 s.
@@ -96,20 +96,17 @@ fn limits_running_deletions() {
 #[test]
 fn deletes_the_caches_that_list_shows() {
     let server = || {
-        Server::start(Config {
-            caches: [
-                ("Python", "3.9.18", "Local"),
-                ("Python", "3.10.1", "Local"),
-                ("R", "4.1.0", "Local"),
-                ("R", "4.1.2", "ghcr.io/Example/R:jammy"),
-                ("R", "4.3.0", "Local"),
-                ("R", "4.3.0", "ghcr.io/Example/R:jammy"),
-            ]
-            .map(|(language, version, image)| Cache::new(language, version, image))
-            .to_vec(),
-            installations_python: Installations::local("3.10.1"),
-            ..Config::default()
-        })
+        Server::builder()
+            .caches([
+                "Python 3.9.18 Local",
+                "Python 3.10.1 Local",
+                "R 4.1.0 Local",
+                "R 4.1.2 ghcr.io/Example/R:jammy",
+                "R 4.3.0 Local",
+                "R 4.3.0 ghcr.io/Example/R:jammy",
+            ])
+            .installations_python(Installations::local("3.10.1"))
+            .start()
     };
     for (words, number) in [
         ("--all", 6),
@@ -149,7 +146,7 @@ fn exits_0_if_no_caches_match() {
         run(&server, words).exits(0).prints("").says("no runtime caches match");
     }
     assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List));
-    let empty = Server::start(Config { caches: vec![], ..Config::default() });
+    let empty = Server::builder().without_caches().start();
     run(&empty, "purge --all -y").exits(0).says(&format!("there are no runtime caches on {}\n", empty.url()));
 }
 
@@ -175,13 +172,13 @@ fn prefixes_lines_with_their_cache() {
 
 #[test]
 fn reports_each_cache() {
-    let all = r_caches(8);
-    let plans = vec![
-        (all[1].clone(), Plan { duration: Duration::from_millis(600), ..Plan::failing(7, "disk on fire") }),
-        (all[3].clone(), Plan { vanishes: true, ..Plan::default() }),
-    ];
-    let plan = Plan::lasting(Duration::from_millis(400));
-    let server = Server::start(Config { caches: all, plans, plan, ..Config::default() });
+    let failing = Plan { duration: Duration::from_millis(600), ..Plan::failing(7, "disk on fire") };
+    let server = Server::builder()
+        .caches(r_caches(8))
+        .plan(Plan::lasting(Duration::from_millis(400)))
+        .plan_for("R 4.1.0 Local", failing)
+        .plan_for("R 4.3.0 Local", Plan { vanishes: true, ..Plan::default() })
+        .start();
     // The sixth deletion is refused, which does not stop the others.
     server.fault(Fault::new(Endpoint::Delete, Action::error(400, 194, "is disabled.")).skip(5));
     let ran = run(&server, "purge --all -y --json --interval 0.1").exits(1);
@@ -324,8 +321,7 @@ fn exits_with_the_worst_status() {
         ),
         ([failing.clone(), Plan::default(), long], Some(denied()), 3, "1 deleted, 1 failed, 1 refused"),
     ] {
-        let plans = all.iter().cloned().zip(plans).collect();
-        let server = Server::start(Config { caches: all.clone(), plans, ..Config::default() });
+        let server = Server::builder().caches(&all).plans(all.iter().zip(plans)).start();
         fault.into_iter().for_each(|fault| server.fault(fault));
         let ran = run(&server, words).exits(status);
         assert_eq!(ran.stderr.lines().last(), Some(summary), "{ran:#?}");
@@ -334,9 +330,8 @@ fn exits_with_the_worst_status() {
 
 #[test]
 fn checks_each_cache_in_a_dry_run() {
-    let all = r_caches(6);
-    let plans = vec![(all[2].clone(), Plan { vanishes: true, ..Plan::default() })];
-    let server = Server::start(Config { caches: all, plans, ..Config::default() });
+    let vanishing = Plan { vanishes: true, ..Plan::default() };
+    let server = Server::builder().caches(r_caches(6)).plan_for("R 4.2.0 Local", vanishing).start();
     let ran = run(&server, "purge --all -d --json").exits(0);
     let mut expected: Vec<String> = (0..6).map(|n| format!("4.{n}.0 would-delete")).collect();
     expected[2] = "4.2.0 absent".into();
@@ -369,11 +364,9 @@ fn continues_other_deletions_during_a_failed_poll() {
 
 #[test]
 fn resolves_a_task_with_failed_polls_during_other_deletions() {
-    let all = r_caches(5);
     // The first cache is deleted as soon as its task starts, and the end of the task is never observed.
-    let plans =
-        vec![(all[0].clone(), Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) })];
-    let server = Server::start(Config { caches: all, plans, ..Config::default() });
+    let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
+    let server = Server::builder().caches(r_caches(5)).plan_for("R 4.0.0 Local", plan).start();
     server.fault(Fault::new(Endpoint::Task, Action::html(404)));
     let ran = run(&server, "purge --all -y --json").exits(0).says("5 deleted");
     assert_eq!(sorted_statuses(&ran), [0, 1, 2, 3, 4].map(|n| format!("4.{n}.0 deleted")));
@@ -407,13 +400,13 @@ fn reports_a_cache_that_is_gone_after_a_lost_reply_as_deleted() {
 
 #[test]
 fn deletes_orphaned_caches_only_if_certain() {
-    let config = || Config { caches: r_caches(3), ..Config::default() };
-    let missing = Server::start(Config { installations_r: Installations::Missing, ..config() });
+    let config = || Config::default().caches(r_caches(3));
+    let missing = Server::start(config().installations_r(Installations::Missing));
     run(&missing, "purge --orphaned -y").exits(5).prints("").says("cannot list the server's R installations");
     let broken = Server::start(config());
     broken.fault(Fault::new(Endpoint::InstallationsR, Action::CutJson));
     run(&broken, "purge --orphaned -y").exits(6).prints("");
-    let empty = Server::start(Config { installations_r: Installations::Listed(vec![]), ..config() });
+    let empty = Server::start(config().installations_r([]));
     run(&empty, "purge --orphaned -y")
         .exits(0)
         .prints("")
@@ -422,7 +415,7 @@ fn deletes_orphaned_caches_only_if_certain() {
         assert!(requests_to(&server, Endpoint::Delete).is_empty());
         assert_eq!(caches(&server).len(), 3);
     }
-    let server = Server::start(Config { installations_r: Installations::local("4.1.0"), ..config() });
+    let server = Server::start(config().installations_r(Installations::local("4.1.0")));
     run(&server, "purge --orphaned -y").exits(0).says("2 deleted");
     assert_eq!(caches(&server), ["R 4.1.0 Local"]);
 }
@@ -451,10 +444,9 @@ fn prints_task_ids_before_an_interrupt() {
 
 #[test]
 fn matches_a_glob_of_many_stars_in_time() {
-    let server = Server::start(Config {
-        caches: vec![Cache::new("R", "4.3.0", "a".repeat(500)), Cache::new("R", "4.3.1", "a".repeat(500))],
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .caches(["4.3.0", "4.3.1"].map(|version| Cache::new("R", version, "a".repeat(500))))
+        .start();
     let stars = "*a".repeat(1500);
     for (pattern, number) in
         [("*".repeat(3000), 2), (format!("{stars}b"), 0), (format!("{}b", "*".repeat(3000)), 0)]
@@ -491,10 +483,11 @@ fn stops_new_deletions_if_a_poll_refuses_the_key() {
 
 #[test]
 fn holds_later_polls_after_a_lost_one_that_was_not_held() {
-    let all = r_caches(2);
-    let plans = vec![(all[0].clone(), Plan::lasting(Duration::from_secs(4)))];
-    let plan = Plan::lasting(Duration::from_millis(1500));
-    let server = Server::start(Config { caches: all, plans, plan, ..Config::default() });
+    let server = Server::builder()
+        .caches(r_caches(2))
+        .plan(Plan::lasting(Duration::from_millis(1500)))
+        .plan_for("R 4.0.0 Local", Plan::lasting(Duration::from_secs(4)))
+        .start();
     // While two tasks run, no poll is held, so the loss does not show an impatient gateway.
     server.fault(Fault::new(Endpoint::Task, Action::html(502)));
     run(&server, "purge --all -y").exits(0).says("HTTP 502").says("retrying");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Replies, Server};
 use serde_json::json;
 
 use crate::support::{caches, endpoints, requests_to, run};
@@ -27,7 +27,7 @@ fn answering(endpoint: Endpoint, action: Action) -> Server {
 
 /// Starts a server on which deletions follow this plan, and polls of any task return task `a` in this state.
 fn reporting_task_a(plan: Plan, state: &str) -> Server {
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     let started = with_body(r#"{"task_id":"a"}"#);
     server.fault(Fault::new(Endpoint::Delete, started).times(usize::MAX).with_effect());
     server.fault(Fault::new(Endpoint::Task, with_body(state)).times(usize::MAX));
@@ -147,7 +147,7 @@ fn accepts_null_missing_and_unknown_fields() {
     }
     let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local","size":3}],"total":1}"#;
     run(&answering(Endpoint::List, with_body(list)), "list").exits(0).prints("R  4.3.0  Local\n");
-    let server = Server::start(Config { minimal_delete_reply: true, ..Config::default() });
+    let server = Server::builder().replies(Replies { minimal_delete: true, ..Replies::default() }).start();
     run(&server, DELETE).exits(0);
     run(&server, "delete -l Python -V 3.7.6 -d").exits(0);
 }
@@ -184,7 +184,7 @@ fn rejects_a_dry_run_that_starts_a_task() {
 
 #[test]
 fn suggests_the_url_of_a_redirect_without_following_it() {
-    let elsewhere = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let elsewhere = Server::builder().prefix("/rsc").start();
     for status in [301, 302, 303, 307, 308] {
         for (words, endpoint, path) in [
             ("list", Endpoint::List, "v1/system/caches/runtime"),
@@ -296,7 +296,9 @@ fn names_the_list_only_after_a_cache_was_not_found() {
 
 #[test]
 fn warns_of_a_deprecated_endpoint() {
-    let server = Server::start(Config { deprecated: Some("v2/caches".into()), ..Config::default() });
+    let server = Server::builder()
+        .replies(Replies { deprecated: Some("v2/caches".into()), ..Replies::default() })
+        .start();
     let warning =
         "warning: the server reports v1/system/caches/runtime as deprecated, replaced by v2/caches\n";
     let ran = run(&server, "list").exits(0);
@@ -307,9 +309,10 @@ fn warns_of_a_deprecated_endpoint() {
 
 #[test]
 fn warns_of_a_deprecated_endpoint_once_per_run() {
-    let versions = (0..5).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
+    let versions = (0..5).map(|n| format!("R 4.{n}.0 Local"));
     let deprecated = Some("n/a".into());
-    let server = Server::start(Config { caches: versions, deprecated, ..Config::default() });
+    let server =
+        Server::builder().caches(versions).replies(Replies { deprecated, ..Replies::default() }).start();
     let ran = run(&server, "purge --all -y").exits(0);
     let warnings = |of: &str| ran.stderr.lines().filter(|line| line.contains(of)).count();
     assert_eq!(warnings("v1/system/caches/runtime as deprecated"), 1, "{ran:#?}");
@@ -320,7 +323,7 @@ fn warns_of_a_deprecated_endpoint_once_per_run() {
 #[test]
 fn claims_nothing_about_a_cache_without_a_reply() {
     let plan = Plan::lasting(Duration::from_secs(60));
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     server.fault(Fault::new(Endpoint::Task, Action::html(502)).times(usize::MAX));
     server.fault(Fault::new(Endpoint::DryRun, Action::html(502)).times(usize::MAX));
     let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);

@@ -33,7 +33,7 @@ fn good(name: &str, server: &Server) -> Value {
 
 #[test]
 fn uses_url_and_key_of_a_saved_server() {
-    let server = Server::start(Config { prefix: "/rsc".into(), ..Config::default() });
+    let server = Server::builder().prefix("/rsc").start();
     let entries = [
         good("ours", &server),
         entry("with-api", &format!("{}/__api__/", server.url()), json!("admin-key"), false, Some("")),

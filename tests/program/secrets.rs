@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Role, Server, User};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Replies, Role, Server, User};
 
 use crate::proxy::start_replying;
 use crate::support::{Program, Ran, connect_cache, run, server_over_tls};
@@ -13,7 +13,7 @@ const KEY: &str = "hunter2-is-the-key";
 
 /// Returns the configuration of a server with one administrator, whose key is [`KEY`].
 fn config() -> Config {
-    Config { users: vec![User::new(KEY, "admin", Role::Administrator)], ..Config::default() }
+    Config::default().users([User::new(KEY, "admin", Role::Administrator)])
 }
 
 fn program(server: &Server) -> Program {
@@ -255,7 +255,7 @@ fn warns_of_plain_http_to_another_host() {
 
 #[test]
 fn reports_a_host_name_that_does_not_resolve() {
-    let server = Server::start(Config { plan: Plan::default(), ..Config::default() });
+    let server = Server::builder().plan(Plan::default()).start();
     let ran = connect_cache(&server).words("list --retries 0 -s https://connect.invalid").run().exits(6);
     ran.fails_with("cannot resolve host connect.invalid").fails_with("check the server URL");
 }
@@ -292,7 +292,11 @@ fn masks_secrets_that_a_task_echoes() {
     };
     let users = vec![User::new(KEY, "admin", Role::Administrator)];
     let deprecated = Some(format!("/{KEY}"));
-    let server = Server::start(Config { plan, users, deprecated, ..Config::default() });
+    let server = Server::builder()
+        .plan(plan)
+        .users(users)
+        .replies(Replies { deprecated, ..Replies::default() })
+        .start();
     for words in ["delete -l R -V 4.3.0", "delete --json -l R -V 4.3.0", "purge --all -y", "list"] {
         let ran = connect_cache(&server).env("CONNECT_API_KEY", KEY).words(words).run();
         ran.never_says(KEY).says("***");
@@ -307,8 +311,7 @@ fn masks_a_key_before_json_is_read_or_written() {
         let task = format!(
             r#"{{"id":"abcdefgh","output":["{spelled}"],"finished":true,"code":1,"error":"{spelled}","last":1}}"#
         );
-        let server =
-            Server::start(Config { users: vec![User::new(key, "a", Role::Administrator)], ..config() });
+        let server = Server::start(config().users([User::new(key, "a", Role::Administrator)]));
         let reply = |status, body| Action::Reply { status, headers: Vec::new(), body };
         server.fault(Fault::new(Endpoint::Task, reply(200, task)).times(usize::MAX));
         let error = format!(r#"{{"code":25,"error":"{spelled}"}}"#);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use connect_test_server::{Cache, Config, Endpoint, Plan, Server};
+use connect_test_server::{Config, Endpoint, Plan, Server};
 
 use crate::support::{caches, connect_cache, server_with_tasks_of};
 
@@ -22,8 +22,8 @@ fn stderr_of(child: &mut Child) -> String {
 
 #[test]
 fn ends_a_list_quietly_after_a_closed_pipe() {
-    let many = (0..5000).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
-    let server = Server::start(Config { caches: many, ..Config::default() });
+    let many = (0..5000).map(|n| format!("R 4.{n}.0 Local"));
+    let server = Server::builder().caches(many).start();
     let (mut child, _home) = spawn(&server, "list");
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -34,7 +34,7 @@ fn ends_a_list_quietly_after_a_closed_pipe() {
 fn completes_a_deletion_after_a_closed_pipe() {
     let task = Plan { code: 1, error: "no".into(), ..Plan::lasting(Duration::from_secs(2)) };
     for (plan, status) in [(Plan::lasting(Duration::from_secs(2)), 0), (task, 1)] {
-        let server = Server::start(Config { plan, ..Config::default() });
+        let server = Server::builder().plan(plan).start();
         let (mut child, _home) = spawn(&server, "delete -q -l R -V 4.3.0");
         drop(child.stdout.take());
         assert_eq!(child.wait().unwrap().code(), Some(status));
@@ -86,7 +86,7 @@ fn writes_no_control_characters_without_a_terminal() {
 fn escapes_control_characters_from_the_server() {
     let lines = vec!["\x1b[2Jcleared\u{202e}".to_owned(), "tab\there".to_owned()];
     let plan = Plan { code: 1, error: "bad\x07\nerror: forged".into(), lines, ..Plan::default() };
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     let ran = crate::support::run(&server, "delete -l R -V 4.3.0").exits(1);
     assert_eq!(ran.stdout, "\\u{1b}[2Jcleared\\u{202e}\ntab\there\n");
     let ran = ran.says("bad\\u{7}\\nerror: forged");

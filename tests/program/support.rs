@@ -186,21 +186,17 @@ impl Ran {
 
 /// Starts a server on which each deletion task takes `duration`.
 pub fn server_with_tasks_of(duration: Duration) -> Server {
-    Server::start(Config { plan: Plan::lasting(duration), ..Config::default() })
+    Server::builder().plan(Plan::lasting(duration)).start()
 }
 
 /// Starts an https server with a certificate that this authority issued.
 pub fn server_over_tls(ca: &Ca, config: Config) -> Server {
-    Server::start(Config { tls: Some(ca.issue(&Leaf::default())), ..config })
+    Server::start(config.tls(ca.issue(&Leaf::default())))
 }
 
 /// Returns the caches on the server as sorted lines of language, version and image.
 pub fn caches(server: &Server) -> Vec<String> {
-    let mut caches: Vec<String> = server
-        .caches()
-        .iter()
-        .map(|Cache { language, version, image_name }| format!("{language} {version} {image_name}"))
-        .collect();
+    let mut caches: Vec<String> = server.caches().iter().map(Cache::to_string).collect();
     caches.sort();
     caches
 }

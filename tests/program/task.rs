@@ -27,7 +27,7 @@ fn prints_output_and_state_at_each_stage() {
 
 #[test]
 fn exits_1_for_a_failed_task() {
-    let server = Server::start(Config { plan: Plan::failing(3, "disk on fire"), ..Config::default() });
+    let server = Server::builder().plan(Plan::failing(3, "disk on fire")).start();
     let id = start_deletion(&server);
     for wait in ["", " --wait"] {
         run(&server, &format!("task {id}{wait}")).exits(1).says("failed: disk on fire (code 3)");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Config, Content, Endpoint, Fault, Plan, Server};
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
@@ -72,8 +72,7 @@ fn deletes_after_yes() {
 
 #[test]
 fn shows_the_usage_before_the_prompt() {
-    let server =
-        Server::start(Config { content: vec![(1500, "4.3.0".into(), "".into())], ..Config::default() });
+    let server = Server::builder().content([Content::items(1500).r("4.3.0")]).start();
     let mut terminal = AtTerminal::start(&server, "purge --all --usage");
     let shown = terminal.session.exp_string("? [y/N] ").unwrap();
     let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, ");
@@ -187,13 +186,11 @@ fn shows_the_time_of_a_deletion_on_one_live_line() {
 
 #[test]
 fn shows_the_progress_of_a_purge_on_one_live_line() {
-    let (first, plan) = (Cache::new("R", "4.1.0", "Local"), Plan::failing(1, "no"));
-    let server = Server::start(Config {
-        caches: vec![first.clone(), Cache::new("R", "4.2.0", "Local"), Cache::new("R", "4.3.0", "Local")],
-        plans: vec![(first, plan)],
-        plan: Plan::lasting(Duration::from_millis(1500)),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .caches(["R 4.1.0 Local", "R 4.2.0 Local", "R 4.3.0 Local"])
+        .plan_for("R 4.1.0 Local", Plan::failing(1, "no"))
+        .plan(Plan::lasting(Duration::from_millis(1500)))
+        .start();
     let ran = AtTerminal::start(&server, "purge --all --yes --interval 0.2").end().exits(1);
     assert!(!times(&ran.stderr, "1 of 3 done, 2 running, 1 failed").is_empty(), "{ran:#?}");
     assert!(
@@ -228,9 +225,10 @@ fn lines(shown: &str) -> Vec<&str> {
 }
 
 fn server_of_twelve_with_a_failure() -> Server {
-    let caches: Vec<Cache> = (10..22).map(|n| Cache::new("R", format!("4.{n}.0"), "Local")).collect();
-    let plans = vec![(caches[4].clone(), Plan::failing(1, "disk on fire"))];
-    Server::start(Config { caches, plans, ..Config::default() })
+    Server::builder()
+        .caches((10..22).map(|n| format!("R 4.{n}.0 Local")))
+        .plan_for("R 4.14.0 Local", Plan::failing(1, "disk on fire"))
+        .start()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server, Tls};
 use ureq::tls::Certificate;
 
 use crate::support::{Program, caches, connect_cache, requests_to, server_over_tls};
@@ -14,7 +14,7 @@ use crate::support::{Program, caches, connect_cache, requests_to, server_over_tl
 const LISTED: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 
 fn server_with(identity: Identity) -> Server {
-    Server::start(Config { tls: Some(identity), ..Config::default() })
+    Server::builder().tls(identity).start()
 }
 
 #[test]
@@ -362,7 +362,8 @@ fn reads_every_certificate_of_a_file() {
 
 /// Starts a server that requires client certificates from the authority that issued its own certificate.
 fn server_for_clients(ca: &Ca) -> Server {
-    server_over_tls(ca, Config { client_ca: Some(ca.pem()), ..Config::default() })
+    let identity = ca.issue(&Leaf::default());
+    Server::builder().tls(Tls { identity, client_ca: Some(ca.pem()) }).start()
 }
 
 #[test]
@@ -484,7 +485,7 @@ fn reports_a_refused_connection_over_https() {
 fn uses_one_connection_for_a_deletion() {
     let ca = Ca::new();
     let plan = Plan::lasting(Duration::from_millis(1500));
-    let server = server_over_tls(&ca, Config { plan, ..Config::default() });
+    let server = server_over_tls(&ca, Config::default().plan(plan));
     let ran = connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0").run().exits(0);
     assert_eq!(ran.stdout, "Deleting runtime cache...\nSuccessfully deleted runtime cache\n");
     assert!(server.requests().len() >= 3);

@@ -3,37 +3,29 @@
 use std::process::Command;
 use std::time::Duration;
 
-use connect_test_server::{Action, Cache, Config, Endpoint, Fault, Role, Server, User};
+use connect_test_server::{Action, Content, Endpoint, Fault, Role, Server, User};
 use serde_json::json;
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
-/// Returns content items: their number, and the versions of R and Python that they use.
-fn items(content: &[(usize, &str, &str)]) -> Vec<(usize, String, String)> {
-    content.iter().map(|&(number, r, python)| (number, r.to_owned(), python.to_owned())).collect()
-}
-
 /// Starts a server with these content items, and with caches that no item, one item or many items use.
-fn server(content: &[(usize, &str, &str)]) -> Server {
-    let caches = [
-        ("Python", "3.11.4", "Local"),
-        ("R", "4.1.0", "Local"),
-        ("R", "4.1.0", "ghcr-io-example-r-jammy"),
-        ("R", "4.3.0", "Local"),
-    ];
-    Server::start(Config {
-        caches: caches.map(|(language, version, image)| Cache::new(language, version, image)).to_vec(),
-        content: items(content),
-        ..Config::default()
-    })
+fn server(content: impl IntoIterator<Item = Content>) -> Server {
+    let caches = ["Python 3.11.4 Local", "R 4.1.0 Local", "R 4.1.0 ghcr-io-example-r-jammy", "R 4.3.0 Local"];
+    Server::builder().caches(caches).content(content).start()
 }
 
-const CONTENT: &[(usize, &str, &str)] =
-    &[(30, "4.3.0", ""), (10, "", "3.11.4"), (1, "4.3.0", "3.11.4"), (2, "", "")];
+fn content() -> [Content; 4] {
+    [
+        Content::items(30).r("4.3.0"),
+        Content::items(10).python("3.11.4"),
+        Content::items(1).r("4.3.0").python("3.11.4"),
+        Content::items(2),
+    ]
+}
 
 /// Starts a server that answers the first requests for the content list in this way.
 fn answering(action: Action, times: usize) -> Server {
-    let server = server(CONTENT);
+    let server = server(content());
     server.fault(Fault::new(Endpoint::Content, action).times(times));
     server
 }
@@ -44,7 +36,7 @@ fn with_body(body: impl Into<String>) -> Action {
 
 #[test]
 fn shows_how_many_items_use_each_version() {
-    let server = server(CONTENT);
+    let server = server(content());
     run(&server, "list --usage").exits(0).says_nothing().prints(
         "Python  3.11.4  Local                    11\n\
          R       4.1.0   Local                    0\n\
@@ -60,7 +52,7 @@ fn shows_how_many_items_use_each_version() {
 
 #[test]
 fn selects_unused_caches() {
-    let server = server(CONTENT);
+    let server = server(content());
     run(&server, "list --unused").exits(0).says_nothing().prints(
         "R  4.1.0  Local\n\
          R  4.1.0  ghcr-io-example-r-jammy\n",
@@ -77,7 +69,7 @@ fn selects_unused_caches() {
 
 #[test]
 fn reports_the_impact_of_a_purge() {
-    let server = server(CONTENT);
+    let server = server(content());
     for (words, says) in [
         (
             "--all",
@@ -92,7 +84,7 @@ fn reports_the_impact_of_a_purge() {
         run(&server, &format!("purge {words} --usage --dry-run")).exits(0).says(says);
     }
     run(&server, "purge --all --dry-run").exits(0).never_says("content item");
-    let one = self::server(&[(1, "4.3.0", "3.11.4")]);
+    let one = self::server([Content::items(1).r("4.3.0").python("3.11.4")]);
     run(&one, "purge --all --usage --yes")
         .exits(0)
         .says("4 runtime caches, used by 1 content item, which rebuilds its environment on the next visit\n");
@@ -103,11 +95,10 @@ fn reports_the_impact_of_a_purge() {
 
 #[test]
 fn does_not_count_caches_of_other_languages_as_unused() {
-    let server = Server::start(Config {
-        caches: vec![Cache::new("Quarto", "1.4.0", "Local"), Cache::new("r", "4.1.0", "Local")],
-        content: items(&[(1, "4.1.0", "")]),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .caches(["Quarto 1.4.0 Local", "r 4.1.0 Local"])
+        .content([Content::items(1).r("4.1.0")])
+        .start();
     run(&server, "list --unused").exits(0).prints("");
     run(&server, "list --usage").exits(0).prints("Quarto  1.4.0  Local  -\nr       4.1.0  Local  1\n");
     let listed = run(&server, "list --usage --json -l quarto").exits(0);
@@ -119,9 +110,8 @@ fn does_not_count_caches_of_other_languages_as_unused() {
 
 #[test]
 fn requires_an_administrators_key_for_unused() {
-    let mut users = Config::default().users;
-    users.push(User::new("robot-key", "robot", Role::Administrator).service_principal());
-    let server = Server::start(Config { users, ..Config::default() });
+    let robot = User::new("robot-key", "robot", Role::Administrator).service_principal();
+    let server = Server::builder().user(robot).start();
     for (key, says) in [
         ("publisher-key", "the role of this one is publisher; use an administrator's API key"),
         ("viewer-key", "the role of this one is viewer; use an administrator's API key"),
@@ -199,7 +189,7 @@ fn stops_reading_an_invalid_content_list() {
 
 #[test]
 fn warns_if_the_counts_prove_nothing() {
-    let server = server(&[(3, "", "")]);
+    let server = server([Content::items(3)]);
     run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  0\n").says(
         "warning: none of the 3 content items has a version of R or Python; the counts prove nothing\n",
     );
@@ -232,7 +222,7 @@ fn limits_the_pauses_in_a_content_list_but_not_its_duration() {
         .exits(6)
         .fails_with("cannot list the content items: no reply");
     // Every other reply must be complete within the time limit.
-    let server = self::server(CONTENT);
+    let server = self::server(content());
     server.fault(Fault::new(Endpoint::List, Action::Pauses(Duration::from_millis(200))));
     run(&server, &format!("{words} 0.6"))
         .exits(6)
@@ -242,7 +232,7 @@ fn limits_the_pauses_in_a_content_list_but_not_its_duration() {
 #[test]
 fn reads_a_long_list_in_little_memory() {
     // The list is 36 MB long, which exceeds the limit of other replies and the memory of the program.
-    let server = server(&[(7000, "4.3.0", ""), (7000, "", "3.11.4")]);
+    let server = server([Content::items(7000).r("4.3.0"), Content::items(7000).python("3.11.4")]);
     let (program, _home) = connect_cache(&server).words("list --usage -v -l python").into_command();
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "ulimit -v 32768; exec \"$@\"", "sh"]).arg(program.get_program());
@@ -260,11 +250,7 @@ fn reads_a_long_list_in_little_memory() {
 fn reads_a_recorded_reply() {
     // From posit-sdk-py, tests/posit/connect/__api__/v1/content.json, without the third of its items.
     let server = answering(with_body(include_str!("recorded/content.json")), 1);
-    server.set_caches(vec![
-        Cache::new("R", "3.5.3", "Local"),
-        Cache::new("Python", "3.9.17", "Local"),
-        Cache::new("Python", "1.3.340", "Local"),
-    ]);
+    server.set_caches(["R 3.5.3 Local", "Python 3.9.17 Local", "Python 1.3.340 Local"]);
     run(&server, "list --usage").exits(0).says_nothing().prints(
         "Python  1.3.340  Local  0\n\
          Python  3.9.17   Local  1\n\

@@ -88,7 +88,7 @@ pub fn check(scenario: &Scenario, server: &Server, before: &[Cache], ran: &Ran) 
 fn target<'a>(scenario: &'a Scenario, record: &Value) -> Option<&'a Cache> {
     scenario.targets.iter().find(|cache| {
         let image = match scenario.purge {
-            true => scenario.config.sanitizer.sanitize(&cache.image_name),
+            true => scenario.images.sanitizer.sanitize(&cache.image_name),
             false => cache.image_name.clone(),
         };
         record["language"] == cache.language
@@ -113,14 +113,14 @@ fn check_record(
 ) {
     let plan = scenario.plan(cache);
     let fails = plan.code != 0 || !plan.error.is_empty();
-    let missing_fails = scenario.config.missing_cache != MissingCache::TaskSucceeds;
+    let missing_fails = scenario.missing_cache != MissingCache::TASK_SUCCEEDS;
     let disturbed = !scenario.faults.is_empty() || scenario.restart.is_some();
     let accepted = server.requests().iter().any(|request| request.endpoint == Endpoint::Delete);
     // If dry runs are not conclusive and do not spell the image as the list does, no row can be found.
     let untraceable = scenario.dry_run
         && !scenario.purge
-        && scenario.config.missing_cache != MissingCache::NotFound
-        && scenario.config.minimal_delete_reply
+        && scenario.missing_cache != MissingCache::NOT_FOUND
+        && scenario.replies.minimal_delete
         && cache.image_name != "Local";
     let status = status_of(record);
     let holds = match status {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use connect_test_server::{
-    Action, Cache, Config, Effect, Endpoint, Fault, LostLookup, MissingCache, Plan, Role, Sanitizer, Server,
-    User,
+    Action, Cache, Cluster, Config, Echo, Effect, Endpoint, Fault, Images, List, LostLookup, MissingCache,
+    Plan, Polls, Replies, Role, Sanitizer, Server, User,
 };
 
 use crate::random::Random;
@@ -15,6 +15,9 @@ pub const KEY: &str = "Zq7SecretOfTheSoak";
 #[derive(Debug)]
 pub struct Scenario {
     pub config: Config,
+    pub missing_cache: MissingCache,
+    pub images: Images,
+    pub replies: Replies,
     pub faults: Vec<Fault>,
     /// The node that restarts, and after how many requests.
     pub restart: Option<(usize, usize)>,
@@ -30,33 +33,39 @@ pub struct Scenario {
 impl Scenario {
     pub fn random(random: &mut Random) -> Scenario {
         let missing_cache =
-            random.pick(&[MissingCache::NotFound, MissingCache::TaskFails, MissingCache::TaskSucceeds]);
+            random.pick(&[MissingCache::NOT_FOUND, MissingCache::TASK_FAILS, MissingCache::TASK_SUCCEEDS]);
         let mut caches = all_caches();
         while caches.len() > 2 && random.chance(70) {
             caches.swap_remove(random.below(caches.len()));
         }
         // Only servers with conclusive dry runs may leave a cache out of the list.
-        let hides = missing_cache == MissingCache::NotFound && random.chance(15);
+        let hides = missing_cache.dry_run_tells() && random.chance(15);
         let unlisted = if hides { vec![caches[0].clone()] } else { Vec::new() };
-        let plans = caches.iter().map(|cache| (cache.clone(), plan(random))).collect();
+        let plans: Vec<_> = caches.iter().map(|cache| (cache, plan(random))).collect();
         let nodes = random.pick(&[1, 1, 3]);
-        let config = Config {
-            missing_cache,
-            unlisted: unlisted.clone(),
-            plan: plan(random),
-            plans,
-            nodes,
-            balancer: nodes > 1,
-            sanitizer: random.pick(&[Sanitizer::Collapse, Sanitizer::KeepCase, Sanitizer::Underscores]),
-            lost_lookup: random.pick(&[LostLookup::Code141, LostLookup::Code4]),
+        let sanitizer = random.pick(&[Sanitizer::Collapse, Sanitizer::KeepCase, Sanitizer::Underscores]);
+        let images = Images { sanitizer, echo: Echo::default() };
+        let polls = Polls {
             ignore_wait: random.chance(10),
-            list_twice: random.chance(10),
-            minimal_delete_reply: random.chance(10),
-            close_connections: random.chance(10),
-            users: vec![User::new(KEY, "admin", Role::Administrator)],
-            caches: caches.clone(),
-            ..Config::default()
+            lost_lookup: random.pick(&[LostLookup::Code141, LostLookup::Code4]),
         };
+        let replies = Replies {
+            minimal_delete: random.chance(10),
+            close_connections: random.chance(10),
+            ..Replies::default()
+        };
+        let config = Config::default()
+            .caches(&caches)
+            .unlisted(&unlisted)
+            .missing_cache(missing_cache)
+            .images(images)
+            .list(List { rows_twice: random.chance(10), ..List::default() })
+            .plan(plan(random))
+            .plans(plans)
+            .polls(polls)
+            .replies(replies.clone())
+            .users([User::new(KEY, "admin", Role::Administrator)])
+            .cluster(Cluster { nodes, balancer: nodes > 1 });
         let faults = match random.below(10) {
             0 | 1 => Vec::new(),
             number => (0..number.div_ceil(3)).map(|_| fault(random)).collect(),
@@ -102,7 +111,20 @@ impl Scenario {
         words += " --json --interval 0.1 --request-timeout 1";
         words += random.pick(&["", " -q", " -v", " -vv"]);
         let words = words.split(' ').map(str::to_owned).collect();
-        Scenario { config, faults, restart, words, dry_run, no_wait, purge, timeout, targets }
+        Scenario {
+            config,
+            missing_cache,
+            images,
+            replies,
+            faults,
+            restart,
+            words,
+            dry_run,
+            no_wait,
+            purge,
+            timeout,
+            targets,
+        }
     }
 
     pub fn start(&self) -> Server {
@@ -113,8 +135,7 @@ impl Scenario {
 
     /// Returns the plan for the deletion of a cache.
     pub fn plan(&self, cache: &Cache) -> &Plan {
-        let own = self.config.plans.iter().find(|(other, _)| other == cache);
-        own.map_or(&self.config.plan, |(_, plan)| plan)
+        self.config.plan_of(cache)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::http::{self, Message, Reply};
 use crate::refusal::{self, refuse};
 use crate::state::Shared;
-use crate::{Config, Endpoint, Installations, LostLookup, Role, User};
+use crate::{Config, Endpoint, LostLookup, Role, User};
 
 const CACHES: &str = "v1/system/caches/runtime";
 /// The longest time that a poll may be held, in seconds.
@@ -85,7 +85,7 @@ impl Call<'_> {
             Endpoint::Other => Err(refuse(refusal::NO_SUCH_ENDPOINT)),
         }
         .unwrap_or_else(|refused| refused);
-        if let Some(instead) = &config.deprecated {
+        if let Some(instead) = &config.replies.deprecated {
             let header = ("X-Deprecated-Endpoint".into(), instead.clone());
             reply.headers.push(header);
         }
@@ -110,7 +110,7 @@ impl Call<'_> {
         if wait > LONGEST_WAIT {
             return Err(refuse(refusal::PARAMETER_INVALID));
         }
-        let ignored = self.shared.config.ignore_wait;
+        let ignored = self.shared.config.polls.ignore_wait;
         let wait = Duration::from_secs(if ignored { 0 } else { wait.unsigned_abs() });
         let until = Instant::now() + wait;
         let path = below_api(&self.shared.config, &self.message.path).and_then(task_id);
@@ -118,7 +118,7 @@ impl Call<'_> {
 
         let mut state = self.shared.lock();
         let unknown = || {
-            refuse(match self.shared.config.lost_lookup {
+            refuse(match self.shared.config.polls.lost_lookup {
                 LostLookup::Code141 => refusal::TASK_UNKNOWN,
                 LostLookup::Code4 => refusal::NO_SUCH_OBJECT,
             })
@@ -170,35 +170,5 @@ impl Call<'_> {
             "locked": user.locked,
         });
         Ok(Reply::json(200, &body))
-    }
-
-    /// Returns the public settings. A hidden version is an empty one.
-    fn settings(&self) -> Reply {
-        let config = &self.shared.config;
-        let known = user(config, self.message).is_some_and(|user| !user.locked);
-        let hidden = config.hide_version_without_key && !known;
-        let version = config.version.as_deref().filter(|_| !hidden);
-        let mut body = json!({ "version": version.unwrap_or_default() });
-        if let Some(enabled) = config.enable_runtime_cache_management {
-            body["enable_runtime_cache_management"] = json!(enabled);
-        }
-        if let Some(execution) = &config.execution_type {
-            body["execution_type"] = json!(execution);
-        }
-        Reply::json(200, &body)
-    }
-
-    fn installations(&self, installations: &Installations) -> Result<Reply, Reply> {
-        let Installations::Listed(listed) = installations else {
-            return Err(refuse(refusal::NO_SUCH_ENDPOINT));
-        };
-        self.caller(Role::Publisher)?;
-        let installations: Vec<Value> = listed
-            .iter()
-            .map(|(version, cluster, image)| {
-                json!({ "version": version, "cluster_name": cluster, "image_name": image })
-            })
-            .collect();
-        Ok(Reply::json(200, &json!({ "installations": installations })))
     }
 }

@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 use crate::api::Call;
 use crate::http::Reply;
 use crate::refusal::{self, refuse};
-use crate::{Cache, Endpoint, MissingCache, Role, User, task};
+use crate::{Cache, Endpoint, Management, MissingDelete, MissingDryRun, Role, User, task};
 
 impl Call<'_> {
     /// Returns the user of a request to a runtime cache endpoint, or the refusal.
     fn cache_manager(&self) -> Result<&User, Reply> {
-        if self.shared.config.old {
+        let management = self.shared.config.management;
+        if management == Management::Missing {
             return Err(refuse(refusal::NO_SUCH_ENDPOINT));
         }
         let caller = self.caller(Role::Administrator)?;
-        if self.shared.config.management_disabled {
+        if management == Management::Disabled {
             return Err(refuse(refusal::MANAGEMENT_DISABLED));
         }
         Ok(caller)
@@ -26,11 +27,11 @@ impl Call<'_> {
         let caches = self.shared.lock().caches.clone();
         let listed = caches.iter().filter(|cache| !config.unlisted.contains(cache));
         let mut caches: Vec<Value> =
-            listed.map(|cache| shown(cache, &config.sanitizer.sanitize(&cache.image_name))).collect();
-        if config.list_twice {
+            listed.map(|cache| shown(cache, &config.images.sanitizer.sanitize(&cache.image_name))).collect();
+        if config.list.rows_twice {
             caches.extend_from_within(..);
         }
-        if config.null_list && caches.is_empty() {
+        if config.list.null_if_empty && caches.is_empty() {
             return Ok(Reply::json(200, &json!({ "caches": null })));
         }
         Ok(Reply::json(200, &json!({ "caches": caches })))
@@ -39,20 +40,23 @@ impl Call<'_> {
     pub fn delete(&self) -> Result<Reply, Reply> {
         let config = &self.shared.config;
         let caller = self.cache_manager()?;
-        let dry_run = self.endpoint == Endpoint::DryRun;
         let requested = self.requested_cache()?;
-        let cache = match (self.stored(&requested), config.missing_cache) {
-            (Some(cache), _) => cache,
-            (None, MissingCache::NotFound) => return Err(refuse(refusal::NO_SUCH_CACHE)),
-            (None, MissingCache::TaskFails | MissingCache::TaskSucceeds) => requested.clone(),
+        let missing = config.missing_cache;
+        let not_found = match self.endpoint {
+            Endpoint::DryRun => missing.dry_run == MissingDryRun::NotFound,
+            _ => missing.delete == MissingDelete::NotFound,
         };
-        let task_id = match (dry_run, self.perform) {
-            (true, _) => None,
-            (false, true) => Some(self.shared.start_task(self.node, &caller.username, &cache)),
-            (false, false) => Some(task::random_id()),
+        let cache = match self.stored(&requested) {
+            None if not_found => return Err(refuse(refusal::NO_SUCH_CACHE)),
+            stored => stored.unwrap_or_else(|| requested.clone()),
         };
-        let image = config.echo.spell(config.sanitizer, &cache.image_name, &requested.image_name);
-        let mut body = if config.minimal_delete_reply { json!({}) } else { shown(&cache, &image) };
+        let task_id = match self.endpoint {
+            Endpoint::DryRun => None,
+            _ if self.perform => Some(self.shared.start_task(self.node, &caller.username, &cache)),
+            _ => Some(task::random_id()),
+        };
+        let image = config.images.spell(&cache.image_name, &requested.image_name);
+        let mut body = if config.replies.minimal_delete { json!({}) } else { shown(&cache, &image) };
         body["task_id"] = json!(task_id);
         Ok(Reply::json(200, &body))
     }
@@ -81,14 +85,24 @@ impl Call<'_> {
         Ok(Cache::new(language, version, image))
     }
 
-    /// Returns the stored cache that a request names. If its plan says that it vanishes, it is removed here.
+    /// Returns the stored cache that a request names, its image by the literal name or else as the list shows it. If
+    /// its plan says that it vanishes, it is removed here.
     fn stored(&self, requested: &Cache) -> Option<Cache> {
-        let sanitizer = self.shared.config.sanitizer;
-        let Cache { language, version, image_name } = requested;
+        let config = &self.shared.config;
         let mut state = self.shared.lock();
-        let mut caches = state.caches.iter();
-        let found = caches.find(|cache| cache.is(language, version, image_name, sanitizer))?.clone();
-        if self.shared.plan(&found).vanishes {
+        let is = |cache: &&Cache, image: &str| {
+            let Cache { language, version, .. } = requested;
+            cache.language.eq_ignore_ascii_case(language)
+                && cache.version == *version
+                && requested.image_name == image
+        };
+        let literal = state.caches.iter().find(|cache| is(cache, &cache.image_name));
+        let listed = || {
+            let mut caches = state.caches.iter();
+            caches.find(|cache| is(cache, &config.images.sanitizer.sanitize(&cache.image_name)))
+        };
+        let found = literal.or_else(listed)?.clone();
+        if config.plan_of(&found).vanishes {
             state.caches.retain(|other| *other != found);
             return None;
         }

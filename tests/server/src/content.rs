@@ -6,6 +6,34 @@ use crate::api::Call;
 use crate::http::Reply;
 use crate::{Config, Role};
 
+/// A number of content items that use the same versions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// How many items.
+    pub items: usize,
+    /// The version of R that they use.
+    pub r_version: Option<String>,
+    /// The version of Python that they use.
+    pub py_version: Option<String>,
+}
+
+impl Content {
+    /// Returns items that use neither R nor Python.
+    pub fn items(number: usize) -> Content {
+        Content { items: number, r_version: None, py_version: None }
+    }
+
+    /// Returns the same items, which use this version of R.
+    pub fn r(self, version: &str) -> Content {
+        Content { r_version: Some(version.into()), ..self }
+    }
+
+    /// Returns the same items, which use this version of Python.
+    pub fn python(self, version: &str) -> Content {
+        Content { py_version: Some(version.into()), ..self }
+    }
+}
+
 impl Call<'_> {
     /// Returns the list as one text, which is meant for a short one.
     pub fn content(&self) -> Result<Reply, Reply> {
@@ -21,9 +49,9 @@ impl Call<'_> {
         let is_administrator = self.caller(Role::Viewer)?.role == Role::Administrator;
         let Config { content, .. } = &self.shared.config;
         let kinds = content.iter().filter(move |_| is_administrator);
-        let items = kinds.flat_map(|(number, r_version, py_version)| {
-            let item = item(r_version, py_version).to_string();
-            (0..*number).map(move |n| item.replacen("@", &n.to_string(), 1))
+        let items = kinds.flat_map(|content| {
+            let item = item(content).to_string();
+            (0..content.items).map(move |n| item.replacen("@", &n.to_string(), 1))
         });
         let items = items.enumerate().map(|(n, item)| if n == 0 { item } else { format!(",{item}") });
         Ok(std::iter::once("[".to_string()).chain(items).chain(std::iter::once("]".to_string())))
@@ -32,8 +60,7 @@ impl Call<'_> {
 
 /// Returns an item with the members that recorded replies have (posit-sdk-py, `tests/posit/connect/__api__`), 2.6 KB long.
 /// Its ID is `@`.
-fn item(r_version: &str, py_version: &str) -> Value {
-    let version = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+fn item(content: &Content) -> Value {
     json!({
         "id": "@",
         "guid": "39c8d85a-37ae-4b8b-8655-30a06adff2f1",
@@ -49,8 +76,8 @@ fn item(r_version: &str, py_version: &str) -> Value {
         "parameterized": false,
         "cluster_name": "Local",
         "image_name": null,
-        "r_version": version(r_version),
-        "py_version": version(py_version),
+        "r_version": content.r_version,
+        "py_version": content.py_version,
         "quarto_version": null,
         "r_environment_management": true,
         "run_as_current_user": false,

@@ -1,5 +1,14 @@
 //! Image names: how the list sanitizes them, and how replies to deletions spell them.
 
+/// How the names of images are spelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Images {
+    /// In the list. A deletion may name an image by this or by its literal name.
+    pub sanitizer: Sanitizer,
+    /// In replies to deletions and dry runs.
+    pub echo: Echo,
+}
+
 /// A rule that turns the literal name of an image into a sanitized one. `Local` always stays
 /// `Local`. Connect documents no rule, so clients must work with all of them. The examples are for
 /// the image `ghcr.io/Acme/r_base:4.3--x`.
@@ -70,11 +79,11 @@ pub enum Echo {
     Sanitized(Sanitizer),
 }
 
-impl Echo {
-    /// Returns the spelling of an image that is stored and was requested by these names.
-    pub(crate) fn spell(self, sanitizer: Sanitizer, stored: &str, requested: &str) -> String {
-        match self {
-            Echo::Listed => sanitizer.sanitize(stored),
+impl Images {
+    /// Returns the spelling, in a reply, of an image that is stored and was requested by these names.
+    pub(crate) fn spell(self, stored: &str, requested: &str) -> String {
+        match self.echo {
+            Echo::Listed => self.sanitizer.sanitize(stored),
             Echo::Requested => requested.to_string(),
             Echo::Stored => stored.to_string(),
             Echo::Sanitized(own) => own.sanitize(stored),

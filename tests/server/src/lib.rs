@@ -7,10 +7,7 @@
 //! use std::time::Duration;
 //! use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
 //!
-//! let server = Server::start(Config {
-//!     plan: Plan::lasting(Duration::from_secs(2)),
-//!     ..Config::default()
-//! });
+//! let server = Server::start(Config::default().plan(Plan::lasting(Duration::from_secs(2))));
 //! // A gateway answers the second poll of a task with 504.
 //! server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(1));
 //! // … a client sends requests to `server.url()` …
@@ -24,6 +21,7 @@
 #![warn(missing_docs)]
 
 mod api;
+mod cache;
 mod caches;
 mod config;
 mod content;
@@ -35,6 +33,7 @@ pub mod pki;
 mod plan;
 mod refusal;
 mod serve;
+mod settings;
 mod state;
 mod task;
 mod user;
@@ -46,11 +45,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use config::{Cache, Config, Installations, LostLookup};
+pub use cache::Cache;
+pub use config::{Cluster, Config, List, LostLookup, Management, Polls, Replies, Scripts, Tls};
+pub use content::Content;
 pub use faults::{Action, Fault};
-pub use images::{Echo, Sanitizer};
-pub use missing::MissingCache;
+pub use images::{Echo, Images, Sanitizer};
+pub use missing::{MissingCache, MissingDelete, MissingDryRun};
 pub use plan::{Effect, Plan};
+pub use settings::{Installation, Installations, Settings};
 pub use user::{Role, User};
 
 use serve::Address;
@@ -65,6 +67,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Returns the default configuration, to be changed and [started](Config::start).
+    pub fn builder() -> Config {
+        Config::default()
+    }
+
     /// Starts a server.
     ///
     /// # Panics
@@ -82,17 +89,13 @@ impl Server {
     /// written, or the settings contradict each other ([`Config::unlisted`]).
     pub fn try_start(mut config: Config) -> io::Result<Server> {
         config.validate()?;
-        config.nodes = config.nodes.max(1);
-        let tls = config
-            .tls
-            .as_ref()
-            .map(|identity| wire::tls(identity, config.client_ca.as_deref()))
-            .transpose()?;
+        config.cluster.nodes = config.cluster.nodes.max(1);
+        let tls = config.tls.as_ref().map(wire::tls).transpose()?;
         let listen = config.listen.to_socket_addrs()?.next();
         let listen = listen.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mut nodes: Vec<Option<usize>> = (0..config.nodes).map(Some).collect();
-        let front = if config.balancer { nodes.len() } else { 0 };
-        nodes.extend(config.balancer.then_some(None));
+        let mut nodes: Vec<Option<usize>> = (0..config.cluster.nodes).map(Some).collect();
+        let front = if config.cluster.balancer { nodes.len() } else { 0 };
+        nodes.extend(config.cluster.balancer.then_some(None));
 
         let mut bound = Vec::new();
         for at in 0..nodes.len() {
@@ -116,7 +119,7 @@ impl Server {
     /// Returns the server's address with its prefix: that of the balancer if there is one, else that of node 0.
     pub fn url(&self) -> String {
         let config = &self.shared.config;
-        self.node_url(if config.balancer { config.nodes } else { 0 })
+        self.node_url(if config.cluster.balancer { config.cluster.nodes } else { 0 })
     }
 
     /// Returns the address of one node, which sets no cookie.
@@ -126,6 +129,11 @@ impl Server {
         let address = reachable(self.addresses[node]);
         let prefix = config.prefix.trim_end_matches('/');
         format!("{scheme}://{address}{prefix}")
+    }
+
+    /// Returns the users, whose keys the server accepts.
+    pub fn users(&self) -> &[User] {
+        &self.shared.config.users
     }
 
     /// Returns all requests so far, in the order of their arrival.
@@ -139,19 +147,18 @@ impl Server {
     }
 
     /// Reports whether a cache exists now. Its image is compared by the literal name.
-    pub fn has(&self, cache: &Cache) -> bool {
-        self.shared.lock().caches.contains(cache)
+    pub fn has(&self, cache: impl Into<Cache>) -> bool {
+        self.shared.lock().caches.contains(&cache.into())
     }
 
-    /// Replaces the caches, whatever tasks are running. Those of [`Config::unlisted`] stay out of
-    /// the list.
-    pub fn set_caches(&self, caches: Vec<Cache>) {
-        self.shared.lock().caches = caches;
+    /// Replaces the caches, whatever tasks are running. Those of [`Config::unlisted`] stay out of the list.
+    pub fn set_caches<C: Into<Cache>>(&self, caches: impl IntoIterator<Item = C>) {
+        self.shared.lock().caches = caches.into_iter().map(Into::into).collect();
     }
 
     /// Adds a cache unless it exists.
-    pub fn add_cache(&self, cache: Cache) {
-        self.shared.lock().add(cache);
+    pub fn add_cache(&self, cache: impl Into<Cache>) {
+        self.shared.lock().add(cache.into());
     }
 
     /// Adds a fault.

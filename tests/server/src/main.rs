@@ -7,7 +7,9 @@ use std::{fs, thread};
 
 use argh::FromArgs;
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Cache, Config, Effect, MissingCache, Plan, Server};
+use connect_test_server::{
+    Cache, Cluster, Config, Content, Effect, Management, MissingCache, Plan, Polls, Scripts, Server, User,
+};
 
 /// A stand-in for a Posit Connect server. Runs until it is killed.
 #[derive(FromArgs)]
@@ -29,12 +31,12 @@ struct Options {
     unlisted: Vec<Cache>,
 
     /// the reply to the deletion of a missing cache: not-found, task-fails or task-succeeds (default not-found)
-    #[argh(option, arg_name = "kind", default = "MissingCache::NotFound", from_str_fn(parse_missing))]
+    #[argh(option, arg_name = "kind", default = "MissingCache::NOT_FOUND", from_str_fn(parse_missing))]
     missing: MissingCache,
 
     /// content items as NUMBER,R-VERSION,PYTHON-VERSION, in which a version may be empty; repeatable
     #[argh(option, arg_name = "items", from_str_fn(parse_content))]
-    content: Vec<(usize, String, String)>,
+    content: Vec<Content>,
 
     /// how long a deletion takes, decimals allowed (default 0)
     #[argh(option, arg_name = "secs", default = "Duration::ZERO", from_str_fn(parse_seconds))]
@@ -100,10 +102,12 @@ fn parse_cache(words: &str) -> Result<Cache, String> {
     }
 }
 
-fn parse_content(words: &str) -> Result<(usize, String, String), String> {
+fn parse_content(words: &str) -> Result<Content, String> {
+    let version = |text: &str| (!text.is_empty()).then(|| text.to_string());
     match words.split(',').collect::<Vec<_>>()[..] {
         [number, r, python] => {
-            Ok((number.parse().map_err(|_| "no number of items".to_string())?, r.into(), python.into()))
+            let items = number.parse().map_err(|_| "no number of items".to_string())?;
+            Ok(Content { items, r_version: version(r), py_version: version(python) })
         }
         _ => Err("content is given as NUMBER,R-VERSION,PYTHON-VERSION".into()),
     }
@@ -111,9 +115,9 @@ fn parse_content(words: &str) -> Result<(usize, String, String), String> {
 
 fn parse_missing(kind: &str) -> Result<MissingCache, String> {
     match kind {
-        "not-found" => Ok(MissingCache::NotFound),
-        "task-fails" => Ok(MissingCache::TaskFails),
-        "task-succeeds" => Ok(MissingCache::TaskSucceeds),
+        "not-found" => Ok(MissingCache::NOT_FOUND),
+        "task-fails" => Ok(MissingCache::TASK_FAILS),
+        "task-succeeds" => Ok(MissingCache::TASK_SUCCEEDS),
         _ => Err("expected not-found, task-fails or task-succeeds".into()),
     }
 }
@@ -125,18 +129,15 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options: Options = argh::from_env();
-    let ready = options.ready.clone();
-    let config = config(options)?;
-    let users = config.users.clone();
-    let nodes = config.nodes.max(1);
-    let server = Server::try_start(config)?;
+    let (ready, nodes) = (options.ready.clone(), options.nodes.max(1));
+    let server = Server::try_start(config(options)?)?;
 
     let mut urls = vec![server.url()];
     urls.extend((0..nodes).map(|node| server.node_url(node)));
     println!("{}", urls[0]);
-    for user in users {
-        let locked = if user.locked { ", locked" } else { "" };
-        println!("{} ({}, {}{locked})", user.key, user.username, user.role.as_str());
+    for User { key, username, role, locked, .. } in server.users() {
+        let locked = if *locked { ", locked" } else { "" };
+        println!("{key} ({username}, {}{locked})", role.as_str());
     }
     if let Some(file) = ready {
         write_whole(&file, &(urls.join("\n") + "\n"))?;
@@ -147,36 +148,38 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn config(options: Options) -> Result<Config, Box<dyn Error>> {
-    let mut config = Config {
-        listen: options.listen,
-        prefix: options.prefix,
-        unlisted: options.unlisted,
-        missing_cache: options.missing,
-        plan: Plan {
+    let failure = Plan {
+        duration: options.task_seconds,
+        ..Plan::failing(1, "Failed to delete runtime cache: permission denied")
+    };
+    let mut config = Config::default()
+        .listen(options.listen)
+        .prefix(options.prefix)
+        .unlisted(options.unlisted)
+        .missing_cache(options.missing)
+        .plan(Plan {
             lines: lines(options.lines),
             effect: if options.keep { Effect::Never } else { Effect::OnSuccess },
             ..Plan::lasting(options.task_seconds)
-        },
-        tls: identity(options.tls.as_deref(), options.cert, options.key)?,
-        nodes: options.nodes,
-        balancer: options.balancer,
-        management_disabled: options.management_disabled,
-        old: options.old,
-        ignore_wait: options.ignore_wait,
-        control: true,
-        log: options.requests,
-        ..Config::default()
-    };
+        })
+        .plans(options.fail.into_iter().map(|cache| (cache, failure.clone())))
+        .polls(Polls { ignore_wait: options.ignore_wait, ..Polls::default() })
+        .cluster(Cluster { nodes: options.nodes, balancer: options.balancer })
+        .scripts(Scripts { control: true, log: options.requests });
     if !options.cache.is_empty() {
-        config.caches = options.cache;
+        config = config.caches(options.cache);
     }
     if !options.content.is_empty() {
-        config.content = options.content;
+        config = config.content(options.content);
     }
-    for cache in options.fail {
-        let error = "Failed to delete runtime cache: permission denied";
-        let plan = Plan { duration: options.task_seconds, ..Plan::failing(1, error) };
-        config.plans.push((cache, plan));
+    if options.management_disabled {
+        config = config.management(Management::Disabled);
+    }
+    if options.old {
+        config = config.management(Management::Missing);
+    }
+    if let Some(identity) = identity(options.tls.as_deref(), options.cert, options.key)? {
+        config = config.tls(identity);
     }
     Ok(config)
 }

@@ -164,7 +164,7 @@ impl Conversation<'_> {
         if let Some(node) = self.address.node {
             return (node, None);
         }
-        let nodes = self.address.shared.config.nodes;
+        let nodes = self.address.shared.config.cluster.nodes;
         let cookies = message.headers.iter().filter(|(name, _)| name == "cookie");
         let mut pairs = cookies.flat_map(|(_, value)| value.split(';'));
         let chosen = pairs.find_map(|pair| pair.trim().strip_prefix("route=node")?.parse().ok());
@@ -183,7 +183,7 @@ impl Conversation<'_> {
     }
 
     fn send(&mut self, reply: &Reply, message: &Message) -> io::Result<Next> {
-        let keep = message.keep_alive && !self.address.shared.config.close_connections;
+        let keep = message.keep_alive && !self.address.shared.config.replies.close_connections;
         let mut bytes = reply.head(Length::Known(reply.body.len()), keep);
         if message.method != "HEAD" {
             bytes.extend_from_slice(reply.body.as_bytes());
@@ -312,11 +312,11 @@ impl Conversation<'_> {
     /// Returns the reply to a script that controls the server.
     fn control(&self, message: &Message) -> Option<Reply> {
         let shared = &self.address.shared;
-        let Config { prefix, nodes, .. } = &shared.config;
+        let Config { prefix, cluster, scripts, .. } = &shared.config;
         let path = message.path.strip_prefix(prefix.trim_end_matches('/'))?;
-        let path = path.strip_prefix("/__control__/").filter(|_| shared.config.control)?;
+        let path = path.strip_prefix("/__control__/").filter(|_| scripts.control)?;
         let node = http::param(&message.query, "node").unwrap_or("0".into());
-        let node = node.parse().ok().filter(|node| node < nodes);
+        let node = node.parse().ok().filter(|node| *node < cluster.nodes);
         let body = match (message.method.as_str(), path, node) {
             ("POST", "restart", Some(node)) => {
                 shared.restart_node(node, Some(self.number));

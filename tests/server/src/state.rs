@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::faults::{self, Fault};
 use crate::task::{LONGEST, Task};
-use crate::{Cache, Config, Effect, MissingCache, Plan, Request};
+use crate::{Cache, Config, Effect, MissingCache, Request};
 
 /// The state that the threads of a server share.
 pub(crate) struct Shared {
@@ -53,7 +53,7 @@ struct Connection {
 impl Shared {
     pub fn new(config: Config) -> io::Result<Shared> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
-        let log = config.log.as_ref().map(open).transpose()?;
+        let log = config.scripts.log.as_ref().map(open).transpose()?;
         let missing_cache = config.missing_cache;
         let mut state = State { caches: config.caches.clone(), missing_cache, log, ..State::default() };
         config.unlisted.iter().for_each(|cache| state.add(cache.clone()));
@@ -83,10 +83,10 @@ impl Shared {
 
     /// Starts the deletion of a cache, which may be missing.
     pub fn start_task(&self, node: usize, starter: &str, cache: &Cache) -> String {
-        let mut plan = self.plan(cache).clone();
+        let mut plan = self.config.plan_of(cache).clone();
         let mut state = self.lock();
         if !state.caches.contains(cache) {
-            plan = self.config.missing_cache.plan(plan);
+            plan = self.config.missing_cache.delete.plan(plan);
         }
         let task = Task::new(node, starter, cache, plan);
         let id = task.id.clone();
@@ -97,13 +97,6 @@ impl Shared {
         let running = state.tasks.iter().filter(|task| !task.finished).count();
         state.max_running = state.max_running.max(running);
         id
-    }
-
-    /// Returns the plan for the deletion of a cache.
-    pub fn plan(&self, cache: &Cache) -> &Plan {
-        let mut plans = self.config.plans.iter();
-        let own = plans.find(|(other, _)| other == cache);
-        own.map_or(&self.config.plan, |(_, plan)| plan)
     }
 
     /// Records the status of the reply to a request, before the reply is sent.
@@ -195,7 +188,7 @@ impl State {
     fn finish_due_tasks(&mut self, now: Instant) {
         let due = |task: &&mut Task| !task.finished && task.ends <= now;
         while let Some(task) = self.tasks.iter_mut().filter(due).min_by_key(|task| task.ends) {
-            task.finish(&mut self.caches, self.missing_cache);
+            task.finish(&mut self.caches, self.missing_cache.delete);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::{Cache, Effect, MissingCache, Plan};
+use crate::{Cache, Effect, MissingDelete, Plan};
 
 /// The maximum duration of a task, so that instants do not overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -43,7 +43,7 @@ impl Task {
     }
 
     /// Finishes the task, and deletes its cache if that is the plan.
-    pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingCache) {
+    pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingDelete) {
         self.finished = true;
         let effect = self.plan.effect;
         if self.succeeds() && effect != Effect::AtStart && !caches.contains(&self.cache) {
@@ -122,7 +122,7 @@ mod tests {
             task.started = Instant::now() - Duration::from_secs(seconds);
             assert_eq!(task.last(), lines, "after {seconds} s");
         }
-        task.finish(&mut Vec::new(), MissingCache::NotFound);
+        task.finish(&mut Vec::new(), MissingDelete::NotFound);
         assert_eq!((task.last(), task.code), (4, 1));
     }
 

@@ -11,13 +11,13 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::pki::Identity;
+use crate::Tls;
 
 /// How long to wait for the client to end a connection that this side has ended.
 const LINGER: Duration = Duration::from_millis(300);
 
 /// Returns the TLS settings for a certificate, and for an authority whose client certificates are required.
-pub(crate) fn tls(identity: &Identity, client_ca: Option<&str>) -> io::Result<Arc<ServerConfig>> {
+pub(crate) fn tls(Tls { identity, client_ca }: &Tls) -> io::Result<Arc<ServerConfig>> {
     let invalid = |why: &dyn std::fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidInput, format!("certificate: {why}"))
     };

@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::client::*;
-use connect_test_server::{Cache, Config, Effect, Endpoint, Installations, Plan, Server};
+use connect_test_server::{
+    Cache, Config, Effect, Endpoint, Installations, Management, Plan, Polls, Replies, Scripts, Server,
+    Settings,
+};
 use serde_json::json;
 
 fn lasting(milliseconds: u64) -> Config {
-    Config { plan: Plan::lasting(Duration::from_millis(milliseconds)), ..Config::default() }
+    Config::default().plan(Plan::lasting(Duration::from_millis(milliseconds)))
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn holds_a_poll_until_the_task_or_its_wait_ends() {
         lines: ["a", "b", "c"].map(String::from).to_vec(),
         ..Plan::lasting(Duration::from_millis(600))
     };
-    let server = Server::start(Config { plan, ..Config::default() });
+    let server = Server::builder().plan(plan).start();
     let (task, started_at) = (start(&server), Instant::now());
     let held = poll(&server, &task, "first=1&wait=20").json();
     let time = started_at.elapsed();
@@ -95,7 +98,7 @@ fn holds_a_poll_until_the_task_or_its_wait_ends() {
     assert_eq!(poll(&server, &task, "wait=1").json()["finished"], false);
     assert!(started_at.elapsed() >= Duration::from_secs(1));
 
-    let server = Server::start(Config { ignore_wait: true, ..lasting(60_000) });
+    let server = Server::start(lasting(60_000).polls(Polls { ignore_wait: true, ..Polls::default() }));
     let (task, started_at) = (start(&server), Instant::now());
     assert_eq!(poll(&server, &task, "wait=20").status, 200);
     assert!(started_at.elapsed() < Duration::from_secs(10));
@@ -131,10 +134,7 @@ fn allows_requests_by_role() {
 
 #[test]
 fn rejects_deletions_without_a_valid_cache() {
-    let server = Server::start(Config {
-        caches: vec![Cache::new("R", "4.2.0", "ghcr.io/Rstudio/content:base")],
-        ..Config::default()
-    });
+    let server = Server::builder().caches(["R 4.2.0 ghcr.io/Rstudio/content:base"]).start();
     let body = |language: &str, version: &str, image: &str| {
         json!({ "language": language, "version": version, "image_name": image, "dry_run": true }).to_string()
     };
@@ -162,12 +162,11 @@ fn rejects_deletions_without_a_valid_cache() {
 #[test]
 fn runs_deletions_as_planned() {
     let python = || Cache::new("Python", "3.7.6", "Local");
-    let server = Server::start(Config {
-        plan: Plan::failing(3, "disk full"),
-        minimal_delete_reply: true,
-        plans: vec![(python(), Plan { vanishes: true, ..Plan::default() })],
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .plan(Plan::failing(3, "disk full"))
+        .replies(Replies { minimal_delete: true, ..Replies::default() })
+        .plans(vec![(python(), Plan { vanishes: true, ..Plan::default() })])
+        .start();
     let started = delete(&server, R).json();
     assert_eq!(started.as_object().unwrap().len(), 1, "{started}");
     let id = started["task_id"].as_str().unwrap();
@@ -188,10 +187,9 @@ fn runs_deletions_as_planned() {
         (Effect::AtStart, 1, 1, 1),
         (Effect::Never, 0, 2, 2),
     ] {
-        let server = Server::start(Config {
-            plan: Plan { effect, code, ..Plan::lasting(Duration::from_millis(150)) },
-            ..Config::default()
-        });
+        let server = Server::builder()
+            .plan(Plan { effect, code, ..Plan::lasting(Duration::from_millis(150)) })
+            .start();
         let task = start(&server);
         assert_eq!(server.caches().len(), during, "{effect:?}");
         let task = poll(&server, &task, "wait=5").json();
@@ -205,7 +203,7 @@ fn fails_a_task_that_has_code_0_and_an_error() {
         [(Effect::OnSuccess, 2), (Effect::AtEnd, 1), (Effect::AtStart, 1), (Effect::Never, 2)]
     {
         let plan = Plan { effect, ..Plan::failing(0, "disk full") };
-        let server = Server::start(Config { plan, ..Config::default() });
+        let server = Server::builder().plan(plan).start();
         let task = start(&server);
         let task = poll(&server, &task, "").json();
         assert_eq!(
@@ -230,16 +228,17 @@ fn fails_the_second_of_two_deletions_of_a_cache() {
 fn imitates_other_versions_and_configurations() {
     let list = format!("GET {CACHES}");
     let with = |config: Config, line: &str, key: &str| request(&Server::start(config), line, key, "");
-    let config = Config { old: true, installations_r: Installations::Missing, ..Config::default() };
+    let config = Config::default().management(Management::Missing).installations_r(Installations::Missing);
     assert_eq!(with(config.clone(), &list, "admin-key").code(), (404, 2));
     let r = "GET /__api__/v1/server_settings/r";
     assert_eq!(with(config, r, "admin-key").code(), (404, 2));
-    let config = Config { management_disabled: true, ..Config::default() };
+    let config = Config::default().management(Management::Disabled);
     assert_eq!(with(config.clone(), &list, "admin-key").code(), (400, 194));
     assert_eq!(with(config, &list, "viewer-key").code(), (403, 22));
 
-    let config =
-        Config { hide_version_without_key: true, deprecated: Some("v2/x".into()), ..Config::default() };
+    let config = Config::default()
+        .settings(Settings { hide_version_without_key: true, ..Settings::default() })
+        .replies(Replies { deprecated: Some("v2/x".into()), ..Replies::default() });
     let settings = "GET /__api__/server_settings";
     assert_eq!(with(config.clone(), settings, "no").json()["version"], "");
     let reply = with(config, settings, "viewer-key");
@@ -249,7 +248,7 @@ fn imitates_other_versions_and_configurations() {
 
 #[test]
 fn serves_only_paths_under_the_prefix() {
-    let server = Server::start(Config { prefix: "/connect".into(), control: true, ..Config::default() });
+    let server = Server::builder().prefix("/connect").scripts(Scripts { control: true, log: None }).start();
     assert_eq!(request(&server, &format!("GET {CACHES}"), "admin-key", "").status, 200);
     assert_eq!(request(&server, "GET /__api__/v1/nothing", "admin-key", "").code(), (404, 2));
     assert_eq!(request(&server, &format!("PUT {CACHES}"), "admin-key", "").code(), (404, 2));

@@ -1,14 +1,14 @@
 //! Images: their names in the list, in requests and in replies.
 
 use crate::client::*;
-use connect_test_server::{Cache, Config, Echo, Sanitizer, Server};
+use connect_test_server::{Cache, Echo, Images, Sanitizer, Server};
 use serde_json::json;
 
 const IMAGE: &str = "ghcr.io/Acme/r_base:4.3--x";
 
 fn with(sanitizer: Sanitizer, echo: Echo) -> Server {
     let caches = vec![Cache::new("R", "4.3.0", IMAGE), Cache::new("R", "4.3.0", "Local")];
-    Server::start(Config { caches, sanitizer, echo, ..Config::default() })
+    Server::builder().caches(caches).images(Images { sanitizer, echo }).start()
 }
 
 fn dry_run(server: &Server, image: &str) -> Reply {

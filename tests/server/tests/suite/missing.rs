@@ -7,10 +7,12 @@ use crate::client::*;
 use connect_test_server::{Cache, Config, Effect, MissingCache, Plan, Server};
 use serde_json::{Value, json};
 
-use MissingCache::{NotFound, TaskFails, TaskSucceeds};
+const NOT_FOUND: MissingCache = MissingCache::NOT_FOUND;
+const TASK_FAILS: MissingCache = MissingCache::TASK_FAILS;
+const TASK_SUCCEEDS: MissingCache = MissingCache::TASK_SUCCEEDS;
 
 fn with(missing_cache: MissingCache, plan: Plan) -> Server {
-    Server::start(Config { missing_cache, plan, ..Config::default() })
+    Server::builder().missing_cache(missing_cache).plan(plan).start()
 }
 
 fn body(language: &str, version: &str, dry_run: bool) -> String {
@@ -37,8 +39,8 @@ fn answers_404_for_a_missing_cache_by_default() {
 #[test]
 fn answers_200_for_a_missing_cache_on_newer_servers() {
     for (missing_cache, code, error, line) in [
-        (TaskFails, 1, "Cache does not exist", "Failed to delete runtime cache"),
-        (TaskSucceeds, 0, "", "Successfully deleted runtime cache"),
+        (TASK_FAILS, 1, "Cache does not exist", "Failed to delete runtime cache"),
+        (TASK_SUCCEEDS, 0, "", "Successfully deleted runtime cache"),
     ] {
         // The plan for caches that exist does not decide how this task ends.
         let plan = Plan { effect: Effect::AtStart, ..Plan::failing(7, "disk full") };
@@ -64,7 +66,7 @@ fn answers_200_for_a_missing_cache_on_newer_servers() {
 
 #[test]
 fn runs_the_task_of_a_missing_cache_for_the_planned_time() {
-    let server = with(TaskSucceeds, Plan::lasting(Duration::from_secs(60)));
+    let server = with(TASK_SUCCEEDS, Plan::lasting(Duration::from_secs(60)));
     let started = delete(&server, &body("R", "0.0.0", false)).json();
     let task = format!("/__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
     let task = poll(&server, &task, "").json();
@@ -73,28 +75,29 @@ fn runs_the_task_of_a_missing_cache_for_the_planned_time() {
 
 #[test]
 fn treats_the_cache_of_a_second_deletion_as_missing() {
-    for (missing_cache, code) in [(NotFound, 1), (TaskFails, 1), (TaskSucceeds, 0)] {
+    for (missing_cache, code) in [(NOT_FOUND, 1), (TASK_FAILS, 1), (TASK_SUCCEEDS, 0)] {
         let server = with(missing_cache, Plan::lasting(Duration::from_millis(200)));
         let (first, second) = (start(&server), start(&server));
         assert_eq!(poll(&server, &first, "wait=5").json()["code"], 0, "{missing_cache:?}");
         let second = poll(&server, &second, "wait=5").json();
         assert_eq!(second["code"], code, "{missing_cache:?}");
         assert_eq!(second["error"] == "", code == 0, "{missing_cache:?}");
-        assert!(!server.has(&Cache::new("R", "4.3.0", "Local")));
+        assert!(!server.has("R 4.3.0 Local"));
     }
 }
 
 #[test]
 fn treats_a_cache_that_vanishes_as_missing() {
-    for (missing_cache, answer) in [(NotFound, (404, 4)), (TaskFails, (200, 0)), (TaskSucceeds, (200, 0))] {
+    for (missing_cache, answer) in [(NOT_FOUND, (404, 4)), (TASK_FAILS, (200, 0)), (TASK_SUCCEEDS, (200, 0))]
+    {
         let server = with(missing_cache, Plan { vanishes: true, ..Plan::default() });
         assert_eq!(delete(&server, DRY).code(), answer, "{missing_cache:?}");
         assert_eq!(server.caches(), [Cache::new("Python", "3.7.6", "Local")]);
         let reply = delete(&server, R);
         assert_eq!(reply.code(), answer, "{missing_cache:?}");
-        if missing_cache != NotFound {
+        if missing_cache != NOT_FOUND {
             let task = finished(&server, &reply.json());
-            assert_eq!(task["code"] == 0, missing_cache == TaskSucceeds, "{missing_cache:?}");
+            assert_eq!(task["code"] == 0, missing_cache == TASK_SUCCEEDS, "{missing_cache:?}");
         }
     }
 }
@@ -102,7 +105,7 @@ fn treats_a_cache_that_vanishes_as_missing() {
 #[test]
 fn leaves_unlisted_caches_out_of_the_list() {
     let hidden = Cache::new("R", "4.1.0", "Local");
-    let server = Server::start(Config { unlisted: vec![hidden.clone()], ..Config::default() });
+    let server = Server::builder().unlisted([hidden.clone()]).start();
     let versions = || {
         let list = request(&server, &format!("GET {CACHES}"), "admin-key", "").json();
         let caches = list["caches"].as_array().unwrap().iter();
@@ -123,9 +126,9 @@ fn leaves_unlisted_caches_out_of_the_list() {
 
 #[test]
 fn refuses_unlisted_caches_on_newer_servers() {
-    for (missing_cache, starts) in [(NotFound, true), (TaskFails, false), (TaskSucceeds, false)] {
+    for (missing_cache, starts) in [(NOT_FOUND, true), (TASK_FAILS, false), (TASK_SUCCEEDS, false)] {
         let unlisted = vec![Cache::new("R", "4.1.0", "Local")];
-        match Server::try_start(Config { missing_cache, unlisted, ..Config::default() }) {
+        match Server::builder().missing_cache(missing_cache).unlisted(unlisted).try_start() {
             Ok(_) => assert!(starts, "{missing_cache:?}"),
             Err(error) => {
                 assert!(!starts, "{missing_cache:?}: {error}");
@@ -139,7 +142,7 @@ fn refuses_unlisted_caches_on_newer_servers() {
 #[test]
 fn changes_its_caches_during_a_run() {
     let (r, other) = (Cache::new("R", "4.3.0", "Local"), Cache::new("R", "4.4.0", "Local"));
-    let server = with(TaskFails, Plan::lasting(Duration::from_millis(200)));
+    let server = with(TASK_FAILS, Plan::lasting(Duration::from_millis(200)));
     assert!(server.has(&r) && !server.has(&other));
     server.add_cache(other.clone());
     server.add_cache(other.clone());

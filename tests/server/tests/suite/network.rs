@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::*;
 use connect_test_server::pki::{Ca, Identity, Leaf};
-use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
+use connect_test_server::{Action, Cluster, Config, Endpoint, Fault, Plan, Replies, Server};
 
 /// Lists the caches, and returns all bytes of the reply and whether the connection was reset.
 fn raw_list(server: &Server) -> (String, bool) {
@@ -95,7 +95,7 @@ fn keeps_connections_open() {
     }
     assert_eq!(server.connections(), 1);
 
-    let server = Server::start(Config { close_connections: true, ..Config::default() });
+    let server = Server::builder().replies(Replies { close_connections: true, ..Replies::default() }).start();
     let mut wire = connect(&server.url());
     send(&mut wire, &format!("GET {CACHES}"), "admin-key", "", "");
     assert_eq!(receive(&mut wire).unwrap().header("connection"), Some("close"));
@@ -116,12 +116,10 @@ fn answers_400_to_malformed_requests() {
 
 #[test]
 fn balances_clients_by_their_cookies() {
-    let server = Server::start(Config {
-        nodes: 2,
-        balancer: true,
-        plan: Plan::lasting(Duration::from_secs(60)),
-        ..Config::default()
-    });
+    let server = Server::builder()
+        .cluster(Cluster { nodes: 2, balancer: true })
+        .plan(Plan::lasting(Duration::from_secs(60)))
+        .start();
     let at = |url: &str, line: &str, more: &str, body: &str| request_url(url, line, "admin-key", more, body);
     let url = server.url();
     let started = at(&url, &format!("DELETE {CACHES}"), "", R);
@@ -177,7 +175,7 @@ fn serves_valid_and_invalid_certificates() {
         (signed(true), "CaUsedAsEndEntity"),
     ] {
         let trusted = trusted.unwrap_or_else(|| identity.cert_pem.clone());
-        let server = Server::start(Config { tls: Some(identity), ..Config::default() });
+        let server = Server::builder().tls(identity).start();
         assert!(server.url().starts_with("https://127.0.0.1:"));
         match connect_tls(&server.url(), &trusted) {
             Ok(mut wire) => {
@@ -199,7 +197,7 @@ fn serves_valid_and_invalid_certificates() {
 #[test]
 fn applies_faults_over_tls() {
     let ca = Ca::new();
-    let server = Server::start(Config { tls: Some(ca.issue(&Leaf::default())), ..Config::default() });
+    let server = Server::builder().tls(ca.issue(&Leaf::default())).start();
     let list = |action: Action| {
         server.fault(Fault::new(Endpoint::List, action));
         let mut wire = connect_tls(&server.url(), &ca.pem()).unwrap();
@@ -221,7 +219,7 @@ fn applies_faults_over_tls() {
 
 #[test]
 fn stops_within_two_seconds() {
-    let server = Server::start(Config { plan: Plan::lasting(Duration::from_secs(60)), ..Config::default() });
+    let server = Server::builder().plan(Plan::lasting(Duration::from_secs(60))).start();
     let task = start(&server);
     server.fault(Fault::new(Endpoint::List, Action::Stall));
     server.fault(Fault::new(Endpoint::List, Action::Endless));

@@ -1,7 +1,7 @@
 //! Replies that differ between servers: the list, the settings, the poll of an unknown task.
 
 use crate::client::*;
-use connect_test_server::{Cache, Config, LostLookup, Server};
+use connect_test_server::{Cache, Config, Content, List, LostLookup, Polls, Server, Settings};
 use serde_json::json;
 
 const SETTINGS: &str = "GET /__api__/server_settings";
@@ -12,13 +12,19 @@ fn list(config: Config) -> serde_json::Value {
 
 #[test]
 fn lists_null_if_there_are_no_caches() {
-    let empty = || Config { caches: Vec::new(), ..Config::default() };
+    let empty = || Config::default().without_caches();
     assert_eq!(list(empty()), json!({ "caches": [] }));
-    assert_eq!(list(Config { null_list: true, ..empty() }), json!({ "caches": null }));
-    assert_eq!(list(Config { null_list: true, list_twice: true, ..empty() }), json!({ "caches": null }));
+    assert_eq!(
+        list(empty().list(List { null_if_empty: true, ..List::default() })),
+        json!({ "caches": null })
+    );
+    assert_eq!(list(empty().list(List { null_if_empty: true, rows_twice: true })), json!({ "caches": null }));
     let unlisted = vec![Cache::new("R", "4.3.0", "Local")];
-    assert_eq!(list(Config { null_list: true, unlisted, ..empty() }), json!({ "caches": null }));
-    let full = list(Config { null_list: true, ..Config::default() });
+    assert_eq!(
+        list(empty().list(List { null_if_empty: true, ..List::default() }).unlisted(unlisted)),
+        json!({ "caches": null })
+    );
+    let full = list(Config::default().list(List { null_if_empty: true, ..List::default() }));
     assert_eq!(full["caches"].as_array().unwrap().len(), 2);
 }
 
@@ -26,14 +32,14 @@ fn lists_null_if_there_are_no_caches() {
 fn lists_all_rows_twice() {
     let r = json!({ "language": "R", "version": "4.3.0", "image_name": "Local" });
     let python = json!({ "language": "Python", "version": "3.7.6", "image_name": "Local" });
-    let twice = list(Config { list_twice: true, ..Config::default() });
+    let twice = list(Config::default().list(List { rows_twice: true, ..List::default() }));
     assert_eq!(twice, json!({ "caches": [r, python, r, python] }));
 }
 
 #[test]
 fn lists_content_items_to_administrators() {
-    let content = vec![(2, "4.3.0".into(), String::new()), (1, String::new(), "3.11.4".into())];
-    let server = Server::start(Config { content, ..Config::default() });
+    let content = [Content::items(2).r("4.3.0"), Content::items(1).python("3.11.4")];
+    let server = Server::builder().content(content).start();
     let list = |key| request(&server, "GET /__api__/v1/content", key, "");
     let items = list("admin-key").json();
     let versions =
@@ -49,11 +55,11 @@ fn lists_content_items_to_administrators() {
 fn includes_optional_settings_only_if_configured() {
     let settings = |config| request(&Server::start(config), SETTINGS, "", "").json();
     assert_eq!(settings(Config::default()), json!({ "version": "2026.09.0" }));
-    let config = Config {
+    let config = Config::default().settings(Settings {
         enable_runtime_cache_management: Some(false),
         execution_type: Some("launcher-kubernetes".into()),
-        ..Config::default()
-    };
+        ..Settings::default()
+    });
     assert_eq!(
         settings(config),
         json!({
@@ -76,7 +82,7 @@ fn answers_polls_of_unknown_tasks_with_code_141_or_4() {
         ),
         (LostLookup::Code4, 4, "The requested object does not exist."),
     ] {
-        let server = Server::start(Config { lost_lookup, ..Config::default() });
+        let server = Server::builder().polls(Polls { lost_lookup, ..Polls::default() }).start();
         let task = start(&server);
         server.restart_node(0);
         let reply = poll(&server, &task, "");

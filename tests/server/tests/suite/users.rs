@@ -40,7 +40,7 @@ fn prefers_the_key_in_x_rsc_authorization() {
 fn refuses_only_the_user_endpoint_to_service_principals() {
     let robot = User::new("robot-key", "robot", Role::Administrator).service_principal();
     let locked = User::new("locked-key", "lou", Role::Administrator).service_principal().locked();
-    let server = Server::start(Config { users: vec![robot, locked], ..Config::default() });
+    let server = Server::builder().users([robot, locked]).start();
     assert_eq!(request(&server, USER, "robot-key", "").code(), (403, 22));
     for line in [format!("GET {CACHES}"), "GET /__api__/v1/server_settings/r".into()] {
         assert_eq!(request(&server, &line, "robot-key", "").code(), (200, 0), "{line}");
