@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
@@ -92,13 +92,12 @@ impl ContentUsage {
 
 /// Counts the items of a list as it arrives, and calls `progress` with their number so far.
 pub(crate) fn count(mut body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
-    let mut mark = Vec::new();
-    // A failed read is reported again by the reads after it.
-    let _ = body.by_ref().take(3).read_to_end(&mut mark);
-    if mark == "\u{feff}".as_bytes() {
-        mark.clear();
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let mut body = BufReader::new(body);
+    if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+        body.consume(MARK.len());
     }
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(mark.chain(body)));
+    let mut json = serde_json::Deserializer::from_reader(body);
     let usage = Items(progress).deserialize(&mut json)?;
     json.end()?;
     Ok(usage)

@@ -238,10 +238,12 @@ mod tests {
         assert_eq!(task.output, ["a", "b"]);
         assert_eq!(
             serde_json::to_string(&task).unwrap(),
-            r#"{"id":"a","output":["a","b"],"result":{"type":"","data":[1]},"finished":true,"code":0,"error":"","last":2}"#
+            r#"{"id":"a","output":["a","b"],"result":{"data":[1],"type":""},"finished":true,"code":0,"error":"","last":2}"#
         );
         let bare = r#"{"id":"a","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
         assert_eq!(reply(&poll, bare).unwrap().error, "");
+        let deep = format!(r#"{{"id":"a","result":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(reply(&poll, &deep).unwrap_err().contains("nested too deeply"));
         for wrong in [
             r#"{"id":"a/../b","finished":true,"code":0,"last":0}"#,
             r#"{"id":"b","finished":true,"code":0,"last":0}"#,

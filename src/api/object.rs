@@ -130,7 +130,6 @@ mod tests {
             (r#"{"rows":[{"name":1}]}"#, "invalid type: integer `1`, expected a string"),
             (r#"{"rows":[],"rows":[]}"#, "duplicate field `rows`"),
             (r#"{"rows":"a \" secret"}"#, "invalid type: string, expected a sequence"),
-            (&format!("{{\"other\":{}", "[".repeat(200)), "it is nested too deeply"),
             ("", "Cut"),
             (r#"{"rows":[{"name":"a"#, "Cut"),
             ("<html>", "NotJson"),

@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(secrets("secret-key").mask("secre"), "secre");
         assert_eq!(secrets("secret-key").mask(""), "");
         let config = Config::new("http://host".parse().unwrap(), "secret-key".parse().unwrap());
-        assert_eq!(Secrets::of_key(config.key.as_ref()).mask("secret-key g4te-secret"), "*** g4te-secret");
+        assert_eq!(Secrets::of_key(config.key.as_ref()).mask("secret-key g4te-secret."), "*** g4te-secret.");
     }
 
     #[test]

@@ -63,14 +63,17 @@ impl Http {
                 _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: error.to_string() },
             };
         }
+        let sent = self.wire.sent();
         match error.downcast_ref::<BadHead>() {
+            // A proxy has replied so to CONNECT.
+            Some(bad_head) if !sent => self.connect_failed(bad_head.to_string()),
             Some(BadHead { line, is_http: false, .. }) => {
                 ErrorKind::NotHttp(String::from_utf8_lossy(line).into_owned())
             }
             Some(BadHead { problem, line, .. }) => {
                 ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))
             }
-            None if self.wire.sent() => ErrorKind::Lost(error.to_string()),
+            None if sent => ErrorKind::Lost(error.to_string()),
             None => self.connect_failed(error.to_string()),
         }
     }
@@ -127,7 +130,7 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
         "no acceptable auth methods" if proxy.credentials().is_some() => {
             return credentials_refused(proxy, "it does not accept a user name and password", true);
         }
-        "no acceptable auth methods" => {
+        "no acceptable auth methods" | "unknown auth method" if proxy.credentials().is_none() => {
             return credentials_refused(proxy, "it requires a user name and password", true);
         }
         "invalid response version" => "it does not speak SOCKS5".to_owned(),
