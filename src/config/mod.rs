@@ -126,3 +126,30 @@ impl Config {
         self.headers.iter().map(length).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requires_a_key_or_a_header_that_identifies_the_user() {
+        let mut config = Config::without_key("http://host".parse().unwrap());
+        config.headers.push("X-Gateway: secret".parse().unwrap());
+        assert!(matches!(config.check(), Err(InvalidConfig::NoCredentials)));
+        config.headers.push("authorization: Bearer secret".parse().unwrap());
+        assert!(config.check().is_ok());
+        config.key = Some("key".parse().unwrap());
+        config.headers.clear();
+        assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn limits_the_headers_in_total() {
+        let mut config = Config::new("http://host".parse().unwrap(), "key".parse().unwrap());
+        let header = |bytes: usize| format!("A: {}", "x".repeat(bytes - "a: \r\n".len()));
+        config.headers = vec![header(4096).parse().unwrap(), header(4096).parse().unwrap()];
+        assert!(config.check().is_ok());
+        config.headers.push("B: x".parse().unwrap());
+        assert!(matches!(config.check(), Err(InvalidConfig::HeadersTooLong)));
+    }
+}

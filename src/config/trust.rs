@@ -29,12 +29,15 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// The certificates to trust.
 ///
-/// ```no_run
-/// use connect_cache::{Config, Trust};
+/// ```
+/// use connect_cache::Trust;
 ///
-/// let mut config = Config::new("https://connect.example.com".parse()?, "a-secret".parse()?);
-/// config.trust = Trust::file("/etc/ssl/our-ca.pem")?;
-/// # Ok::<(), connect_cache::InvalidConfig>(())
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("ca.pem");
+/// # std::fs::write(&path, connect_test_server::pki::Ca::new().pem())?;
+/// let trust = Trust::file(path)?;
+/// assert!(matches!(trust, Trust::Certificates(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -60,8 +63,7 @@ impl Trust {
     pub fn file(path: impl AsRef<Path>) -> Result<Self, InvalidConfig> {
         let path = path.as_ref();
         let place = format!("the CA file {}", path.display());
-        let roots = read_all(path, &place)?.into();
-        Ok(Self::Certificates(CaCertificates { roots, place }))
+        Ok(Self::Certificates(Store::of_file(path, place)?.into_certificates()))
     }
 
     /// Returns the roots for ureq, and where they came from, for messages.
@@ -87,10 +89,14 @@ impl Trust {
 /// CA certificates, at least one, and where they came from.
 ///
 /// ```
-/// use connect_cache::CaCertificates;
+/// use connect_cache::{CaCertificates, Trust};
+///
+/// # let pem = connect_test_server::pki::Ca::new().pem();
+/// let trust = Trust::Certificates(CaCertificates::from_pem("the CA of the vault", pem)?);
 ///
 /// let error = CaCertificates::from_pem("the CA of the vault", "no PEM").unwrap_err();
 /// assert!(error.to_string().starts_with("the CA of the vault contains no certificate"));
+/// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
 #[derive(Clone)]
 pub struct CaCertificates {
@@ -105,9 +111,7 @@ impl CaCertificates {
     /// # Errors
     /// [`InvalidConfig`] if the text contains no certificate, or one that cannot be read.
     pub fn from_pem(place: impl Into<String>, pem: impl Into<Vec<u8>>) -> Result<Self, InvalidConfig> {
-        let place = place.into();
-        let certificates = all_certificates(&place, pem.into())?;
-        Ok(Self { roots: certificates.into(), place })
+        Ok(Store::of_text(pem.into(), place.into())?.into_certificates())
     }
 }
 
@@ -117,7 +121,7 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// The certificates of a store.
+/// The certificates of a store, each once, in the order of their DER.
 struct Store {
     certificates: Vec<Certificate<'static>>,
     place: String,
@@ -128,7 +132,9 @@ fn system_store(root: &Path) -> Result<Option<Store>, InvalidConfig> {
     let mut store = Store { certificates: Vec::new(), place: "the system's store".to_owned() };
     for path in BUNDLES.map(|bundle| root.join(bundle)) {
         match read_file(&path) {
-            Ok(pem) => store.add(&without_mark(pem)),
+            Ok(pem) => {
+                store.add(&without_mark(pem));
+            }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             // Do not use other roots instead: they may include a CA that the system's administrator removed.
             Err(error) => {
@@ -156,8 +162,7 @@ fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<Store, 
     let mut store = Store { certificates: Vec::new(), place: String::new() };
     if let Some(file) = &file {
         let path = Path::new(file);
-        store.place = format!("the CA file {} (SSL_CERT_FILE)", path.display());
-        store.certificates = read_all(path, &store.place)?;
+        store = Store::of_file(path, format!("the CA file {} (SSL_CERT_FILE)", path.display()))?;
     }
     if let Some(dirs) = &dirs {
         env::split_paths(dirs).for_each(|dir| store.add_directory(&dir, |_| true));
@@ -171,13 +176,50 @@ fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<Store, 
 }
 
 impl Store {
-    /// Adds the certificates in PEM text that can be read and are not there yet.
-    fn add(&mut self, pem: &[u8]) {
-        for certificate in certificates(pem) {
-            if !self.certificates.iter().any(|known| known.der() == certificate.der()) {
-                self.certificates.push(certificate);
+    /// Reads a file, which must be readable, as [`Store::of_text`] does.
+    fn of_file(path: &Path, place: String) -> Result<Self, InvalidConfig> {
+        match read_file(path) {
+            Ok(pem) => Self::of_text(pem, place),
+            Err(error) => {
+                let quoted = path.to_string_lossy().starts_with(['"', '\'']);
+                Err(match error.kind() {
+                    ErrorKind::NotFound if quoted => InvalidConfig::QuotedPath { file: place },
+                    _ => InvalidConfig::Unreadable { file: place, error },
+                })
             }
         }
+    }
+
+    /// Reads PEM text with at least one certificate, each of which must be readable.
+    fn of_text(pem: Vec<u8>, place: String) -> Result<Self, InvalidConfig> {
+        let pem = without_mark(pem);
+        let mut store = Self { certificates: Vec::new(), place };
+        let (readable, markers) = (store.add(&pem), markers(&pem));
+        if readable < markers {
+            return Err(InvalidConfig::DamagedCertificates { place: store.place, readable, markers });
+        }
+        if readable == 0 {
+            return Err(InvalidConfig::NoCertificate { place: store.place });
+        }
+        Ok(store)
+    }
+
+    fn into_certificates(self) -> CaCertificates {
+        CaCertificates { roots: self.certificates.into(), place: self.place }
+    }
+
+    /// Adds the certificates in PEM text that can be read, and returns their number.
+    fn add(&mut self, pem: &[u8]) -> usize {
+        let mut readable = 0;
+        for item in parse_pem(pem) {
+            let Ok(PemItem::Certificate(certificate)) = item else { continue };
+            readable += 1;
+            let found = self.certificates.binary_search_by(|known| known.der().cmp(certificate.der()));
+            if let Err(at) = found {
+                self.certificates.insert(at, certificate);
+            }
+        }
+        readable
     }
 
     /// Adds the certificates in the files of a directory whose names are wanted. A directory of certificates holds
@@ -186,7 +228,7 @@ impl Store {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
             // Opening a pipe would wait for a writer.
-            if !entry.file_name().to_str().is_some_and(is_wanted) || !path.is_file() {
+            if !is_wanted(&entry.file_name().to_string_lossy()) || !path.is_file() {
                 continue;
             }
             if let Ok(pem) = read_file(&path) {
@@ -201,42 +243,6 @@ fn is_hashed(name: &str) -> bool {
     name.split_once('.').is_some_and(|(hash, number)| {
         let is_hash = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hash && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-/// Returns the certificates of a file, which must be readable, as [`all_certificates`] does.
-fn read_all(path: &Path, place: &str) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
-    match read_file(path) {
-        Ok(pem) => all_certificates(place, pem),
-        Err(error) => {
-            let file = place.to_owned();
-            let quoted = ['"', '\''].iter().any(|&quote| path.to_string_lossy().starts_with(quote));
-            Err(match error.kind() {
-                ErrorKind::NotFound if quoted => InvalidConfig::QuotedPath { file },
-                _ => InvalidConfig::Unreadable { file, error },
-            })
-        }
-    }
-}
-
-/// Returns the certificates in PEM text, of which there must be at least one, and each of which must be readable.
-fn all_certificates(place: &str, pem: Vec<u8>) -> Result<Vec<Certificate<'static>>, InvalidConfig> {
-    let (place, pem) = (place.to_owned(), without_mark(pem));
-    let certificates: Vec<_> = certificates(&pem).collect();
-    match (certificates.len(), markers(&pem)) {
-        (readable, markers) if readable < markers => {
-            Err(InvalidConfig::DamagedCertificates { place, readable, markers })
-        }
-        (0, _) => Err(InvalidConfig::NoCertificate { place }),
-        _ => Ok(certificates),
-    }
-}
-
-/// Returns the certificates in PEM text that can be read.
-fn certificates(pem: &[u8]) -> impl Iterator<Item = Certificate<'static>> {
-    parse_pem(pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
     })
 }
 
@@ -364,7 +370,7 @@ mod tests {
         let key = a.replace("CERTIFICATE", "PRIVATE KEY");
         for (text, expected) in [
             (format!("{a}{b}"), Ok(2)),
-            (format!("{a}{a}"), Ok(2)),
+            (format!("{a}{b}{a}"), Ok(2)),
             (format!("# ours\n{key}\n{a}\n-----BEGIN X-----"), Ok(1)),
             (a.replace('\n', "\r\n"), Ok(1)),
             (a.replace('\n', "\r"), Ok(1)),
@@ -376,8 +382,8 @@ mod tests {
             (a.replace('\n', ""), Err((0, 1))),
             (format!("{b}  {}", a.replace('\n', "\n  ")), Err((1, 2))),
         ] {
-            let found = match all_certificates("the CA file x", text.clone().into()) {
-                Ok(certificates) => Ok(certificates.len()),
+            let found = match Store::of_text(text.clone().into(), "the CA file x".to_owned()) {
+                Ok(store) => Ok(store.certificates.len()),
                 Err(InvalidConfig::DamagedCertificates { readable, markers, .. }) => Err((readable, markers)),
                 Err(InvalidConfig::NoCertificate { .. }) => Err((0, 0)),
                 Err(other) => panic!("{text}: {other}"),

@@ -338,6 +338,11 @@ fn rejects_an_unusable_proxy_without_a_direct_connection() {
         ("http://u:hunter2%zz@127.0.0.1:1", "has an invalid URL"),
         ("http://127.0.0.1:1/hunter2", "has an invalid URL"),
         ("user:hunter2@:3128", "has an invalid URL"),
+        ("http://hunter2@127.0.0.1:1", "has no password"),
+        ("http://hunter2:@127.0.0.1:1", "has no password"),
+        ("socks5://hunter2@127.0.0.1:1", "has no password"),
+        ("socks5h://hunter2:@127.0.0.1:1", "has no password"),
+        ("socks5h://:hunter2@127.0.0.1:1", "has an invalid URL"),
     ] {
         for (server, variables) in
             [(&tls, ["https_proxy", "ALL_PROXY"]), (&plain, ["HTTP_PROXY", "all_proxy"])]
