@@ -73,7 +73,7 @@ impl Call<'_> {
         if below_api(config, &self.message.path).is_none() {
             return Reply::page(404);
         }
-        let mut reply = match self.endpoint {
+        match self.endpoint {
             Endpoint::List => self.list(),
             Endpoint::Delete | Endpoint::DryRun => self.delete(),
             Endpoint::Task => self.task(),
@@ -84,12 +84,7 @@ impl Call<'_> {
             Endpoint::Content => self.content(),
             Endpoint::Other => Err(refuse(refusal::NO_SUCH_ENDPOINT)),
         }
-        .unwrap_or_else(|refused| refused);
-        if let Some(instead) = &config.replies.deprecated {
-            let header = ("X-Deprecated-Endpoint".into(), instead.clone());
-            reply.headers.push(header);
-        }
-        reply
+        .unwrap_or_else(|refused| refused)
     }
 
     /// Returns the user of the request, or the refusal if the user lacks this role.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Endpoint;
+use crate::{Endpoint, refusal};
 
 /// A fault: after `skip` requests to an endpoint, the action applies to the next `times` ones. Requests count
 /// from the time when the fault was added. If several faults apply to a request, the first one added is used,
@@ -29,12 +29,17 @@ impl Fault {
         Fault { on, skip: 0, times: 1, effect: false, action }
     }
 
+    /// Returns a fault for all requests, without effect.
+    pub fn always(on: Endpoint, action: Action) -> Fault {
+        Fault::new(on, action).times(usize::MAX)
+    }
+
     /// Skips `n` requests first.
     pub fn skip(self, n: usize) -> Fault {
         Fault { skip: n, ..self }
     }
 
-    /// Applies to `n` requests; `usize::MAX` for all.
+    /// Applies to `n` requests.
     pub fn times(self, n: usize) -> Fault {
         Fault { times: n, ..self }
     }
@@ -64,7 +69,7 @@ pub enum Action {
     CutUnframed,
     /// The real reply's body cut in half, but framed as if it were whole.
     CutJson,
-    /// This reply instead.
+    /// This reply instead, of something in front of Connect.
     Reply {
         /// The status.
         status: u16,
@@ -72,6 +77,17 @@ pub enum Action {
         headers: Vec<(String, String)>,
         /// Its body.
         body: String,
+    },
+    /// This error of Connect instead.
+    Error {
+        /// The status.
+        status: u16,
+        /// Connect's code.
+        code: i64,
+        /// Its text.
+        text: String,
+        /// More headers than those of each reply of Connect.
+        headers: Vec<(String, String)>,
     },
     /// These bytes, then FIN.
     Raw(Vec<u8>),
@@ -88,20 +104,56 @@ pub enum Action {
 impl Action {
     /// Returns a web server's page with this status, as a proxy or load balancer replies.
     pub fn html(status: u16) -> Action {
-        Action::Reply {
-            status,
-            headers: vec![("content-type".into(), "text/html".into())],
-            body: crate::http::page(status),
-        }
+        Action::reply(status, crate::http::page(status)).with_header("Content-Type", "text/html")
+    }
+
+    /// Returns 200 with a login page, as a gateway replies to a client without its cookie.
+    pub fn login_page() -> Action {
+        Action::page("Sign in", "<form action=/login><input name=user><input name=password></form>")
+    }
+
+    /// Returns 200 with the page of a server that is being maintained.
+    pub fn maintenance_page() -> Action {
+        Action::page("Maintenance", "<h1>We will be back soon</h1>")
+    }
+
+    fn page(title: &str, content: &str) -> Action {
+        let page = format!(
+            "<!DOCTYPE html>\n<html><head><title>{title}</title></head>\n<body>{content}</body></html>\n"
+        );
+        Action::reply(200, page).with_header("Content-Type", "text/html; charset=utf-8")
+    }
+
+    /// Returns a reply without headers, such as an empty 200.
+    pub fn reply(status: u16, body: impl Into<String>) -> Action {
+        Action::Reply { status, headers: Vec::new(), body: body.into() }
     }
 
     /// Returns Connect's error object.
     pub fn error(status: u16, code: i64, text: &str) -> Action {
-        Action::Reply {
-            status,
-            headers: vec![("content-type".into(), "application/json; charset=utf-8".into())],
-            body: crate::refusal::error_body(code, text),
+        Action::Error { status, code, text: text.into(), headers: Vec::new() }
+    }
+
+    /// Returns Connect's refusal of a wrong key, which a poll can get although the key is good.
+    pub fn wrong_key() -> Action {
+        let (status, code, text) = refusal::WRONG_KEY;
+        Action::error(status, code, text)
+    }
+
+    /// Returns the same reply with another header.
+    ///
+    /// # Panics
+    ///
+    /// If the action is not a reply of its own.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Action {
+        match &mut self {
+            Action::Reply { headers, .. } | Action::Error { headers, .. } => {
+                headers.push((name.into(), value.into()));
+            }
+            other => panic!("{other:?} has no headers of its own"),
         }
+        self
     }
 }
 

@@ -231,6 +231,8 @@ pub(crate) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// Whether Connect sends it, and not something in front of it.
+    pub is_connects: bool,
 }
 
 /// How a reply shows the end of its body.
@@ -243,18 +245,16 @@ pub(crate) enum Length {
 }
 
 impl Reply {
-    /// Returns a JSON reply.
+    /// Returns a JSON reply of Connect.
     pub fn json(status: u16, body: &serde_json::Value) -> Reply {
-        Reply::text(status, "application/json; charset=utf-8", body.to_string())
+        let headers = vec![("content-type".into(), "application/json; charset=utf-8".into())];
+        Reply { status, headers, body: body.to_string(), is_connects: true }
     }
 
     /// Returns a page of a plain web server.
     pub fn page(status: u16) -> Reply {
-        Reply::text(status, "text/html", page(status))
-    }
-
-    fn text(status: u16, content_type: &str, body: String) -> Reply {
-        Reply { status, headers: vec![("content-type".into(), content_type.into())], body }
+        let headers = vec![("content-type".into(), "text/html".into())];
+        Reply { status, headers, body: page(status), is_connects: false }
     }
 
     /// Returns the status line and the headers.

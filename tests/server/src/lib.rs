@@ -254,6 +254,8 @@ pub struct Request {
     pub at: Instant,
     /// The status of the reply; `None` until one is sent.
     pub status: Option<u16>,
+    /// The `X-Correlation-ID` of the reply: the client's own or a new one; `None` if the reply is not Connect's.
+    pub correlation_id: Option<String>,
 }
 
 impl Request {

@@ -1,6 +1,6 @@
 //! Connect's error codes, each with its status and text.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::Reply;
 
@@ -27,10 +27,10 @@ pub(crate) const NO_LOCATION: Refusal = (400, 180, "The request did not identify
 pub(crate) const MANAGEMENT_DISABLED: Refusal = (400, 194, "Runtime cache management is disabled.");
 
 /// Returns Connect's error object.
-pub(crate) fn error_body(code: i64, text: &str) -> String {
-    json!({ "code": code, "error": text, "payload": null }).to_string()
+pub(crate) fn error_body(code: i64, text: &str) -> Value {
+    json!({ "code": code, "error": text, "payload": null })
 }
 
 pub(crate) fn refuse((status, code, text): Refusal) -> Reply {
-    Reply::json(status, &json!({ "code": code, "error": text, "payload": null }))
+    Reply::json(status, &error_body(code, text))
 }

@@ -12,8 +12,9 @@ use serde_json::json;
 use crate::api::{self, Call};
 use crate::faults::{Action, Fault};
 use crate::http::{self, Length, Message, ReadError, Reader, Reply};
+use crate::refusal;
 use crate::state::{Shared, log_line};
-use crate::task::Task;
+use crate::task::{Task, random_uuid};
 use crate::wire::{Wire, fin, handshake};
 use crate::{Config, Endpoint, Request};
 
@@ -135,6 +136,7 @@ impl Conversation<'_> {
             user: api::user(config, message).map(|user| user.username.clone()),
             at: Instant::now(),
             status: None,
+            correlation_id: None,
         };
         let (request, fault) = shared.lock().record(request);
         let turn = Turn {
@@ -146,6 +148,7 @@ impl Conversation<'_> {
                 perform: fault.as_ref().is_none_or(|fault| fault.effect),
             },
             cookie,
+            correlation_id: message.header("x-correlation-id").map_or_else(random_uuid, str::to_owned),
             request,
         };
         let done = match fault {
@@ -178,7 +181,7 @@ impl Conversation<'_> {
     }
 
     fn reply(&mut self, turn: &Turn<'_>, reply: &Reply) -> io::Result<Next> {
-        turn.replied(Some(reply.status));
+        turn.replied(reply);
         self.send(reply, turn.call.message)
     }
 
@@ -196,11 +199,11 @@ impl Conversation<'_> {
     fn stream(&mut self, turn: &Turn<'_>) -> io::Result<Next> {
         let length = match turn.call.content_parts() {
             Ok(parts) => parts.map(|part| part.len()).sum(),
-            Err(refused) => return self.reply(turn, &turn.with_cookie(refused)),
+            Err(refused) => return self.reply(turn, &turn.complete(refused)),
         };
-        turn.replied(Some(200));
-        let head = turn.with_cookie(Reply::json(200, &json!(null))).head(Length::Known(length), true);
-        self.put(&head)?;
+        let reply = turn.complete(Reply::json(200, &json!(null)));
+        turn.replied(&reply);
+        self.put(&reply.head(Length::Known(length), true))?;
         for part in turn.call.content_parts().into_iter().flatten() {
             self.wire.write_all(part.as_bytes())?;
         }
@@ -224,12 +227,12 @@ impl Conversation<'_> {
         match fault.action {
             Action::ResetBeforeReply => {
                 start_deletion();
-                turn.replied(None);
+                turn.replied_raw(None);
                 Ok(Next::Reset)
             }
             Action::CloseBeforeReply => {
                 start_deletion();
-                turn.replied(None);
+                turn.replied_raw(None);
                 Ok(Next::Fin)
             }
             Action::ResetInReply => {
@@ -248,18 +251,24 @@ impl Conversation<'_> {
             }
             Action::Reply { status, headers, body } => {
                 start_deletion();
-                let reply = Reply { status, headers, body };
-                self.reply(&turn, &turn.with_cookie(reply))
+                let reply = Reply { status, headers, body, is_connects: false };
+                self.reply(&turn, &turn.complete(reply))
+            }
+            Action::Error { status, code, text, headers } => {
+                start_deletion();
+                let mut reply = Reply::json(status, &refusal::error_body(code, &text));
+                reply.headers.extend(headers);
+                self.reply(&turn, &turn.complete(reply))
             }
             Action::Raw(bytes) => {
                 start_deletion();
-                turn.replied(raw_status(&bytes));
+                turn.replied_raw(raw_status(&bytes));
                 self.put(&bytes)?;
                 Ok(Next::Close)
             }
             Action::Stall => {
                 start_deletion();
-                turn.replied(None);
+                turn.replied_raw(None);
                 while self.stream.read(&mut [0; 4096])? > 0 {}
                 Ok(Next::Fin)
             }
@@ -272,7 +281,7 @@ impl Conversation<'_> {
             }
             Action::Pauses(pause) => {
                 let reply = turn.real();
-                turn.replied(Some(reply.status));
+                turn.replied(&reply);
                 self.put(&reply.head(Length::Known(reply.body.len()), true))?;
                 for part in reply.body.as_bytes().chunks(reply.body.len().div_ceil(4).max(1)) {
                     self.address.shared.sleep(pause);
@@ -282,8 +291,8 @@ impl Conversation<'_> {
             }
             Action::Endless => {
                 start_deletion();
-                turn.replied(Some(200));
-                let reply = turn.with_cookie(Reply::json(200, &json!(null)));
+                let reply = turn.complete(Reply::json(200, &json!(null)));
+                turn.replied(&reply);
                 let cache = r#"{"language":"R","version":"4.3.0","image_name":"Local"},"#.repeat(100);
                 let chunk = format!("{:x}\r\n{cache}\r\n", cache.len());
                 self.put(&reply.head(Length::Chunked, true))?;
@@ -297,7 +306,7 @@ impl Conversation<'_> {
     /// Sends the real reply's head and half of its body. `Known` means the real length, whatever its value.
     fn cut(&mut self, turn: &Turn<'_>, length: Length) -> io::Result<()> {
         let reply = turn.real();
-        turn.replied(Some(reply.status));
+        turn.replied(&reply);
         let half = &reply.body[..half(&reply.body)];
         let (length, half) = match length {
             Length::Known(_) => (Length::Known(reply.body.len()), half.to_string()),
@@ -352,6 +361,7 @@ impl Conversation<'_> {
 struct Turn<'a> {
     call: Call<'a>,
     cookie: Option<String>,
+    correlation_id: String,
     /// Its number in the record.
     request: usize,
 }
@@ -359,18 +369,31 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Starts the deletion if the request is for one, and returns the reply that has no fault.
     fn real(&self) -> Reply {
-        self.with_cookie(self.call.answer())
+        self.complete(self.call.answer())
     }
 
-    fn with_cookie(&self, mut reply: Reply) -> Reply {
+    /// Adds the headers that do not depend on the endpoint.
+    fn complete(&self, mut reply: Reply) -> Reply {
+        if reply.is_connects {
+            reply.headers.push(("X-Correlation-ID".into(), self.correlation_id.clone()));
+            let deprecated = self.call.shared.config.replies.deprecated.clone();
+            reply.headers.extend(deprecated.map(|instead| ("X-Deprecated-Endpoint".into(), instead)));
+        }
         if let Some(cookie) = &self.cookie {
             reply.headers.push(("Set-Cookie".into(), cookie.clone()));
         }
         reply
     }
 
-    fn replied(&self, status: Option<u16>) {
-        self.call.shared.replied(self.request, status);
+    /// Records the reply, which is about to be sent.
+    fn replied(&self, reply: &Reply) {
+        let correlation_id = reply.is_connects.then_some(self.correlation_id.as_str());
+        self.call.shared.replied(self.request, Some(reply.status), correlation_id);
+    }
+
+    /// Records bytes that are about to be sent, or that nothing is sent.
+    fn replied_raw(&self, status: Option<u16>) {
+        self.call.shared.replied(self.request, status, None);
     }
 }
 

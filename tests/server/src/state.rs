@@ -99,10 +99,11 @@ impl Shared {
         id
     }
 
-    /// Records the status of the reply to a request, before the reply is sent.
-    pub fn replied(&self, request: usize, status: Option<u16>) {
+    /// Records the status and the correlation ID of the reply to a request, before the reply is sent.
+    pub fn replied(&self, request: usize, status: Option<u16>, correlation_id: Option<&str>) {
         let mut state = self.lock();
         state.requests[request].status = status;
+        state.requests[request].correlation_id = correlation_id.map(str::to_owned);
         let line = format!("{}\n", log_line(&state.requests[request]));
         if let Some(log) = &mut state.log {
             // Ignore errors: a full disk must not end the server.
@@ -112,7 +113,8 @@ impl Shared {
 
     /// Records that the reply was not sent.
     pub fn not_replied(&self, request: usize) {
-        self.lock().requests[request].status = None;
+        let request = &mut self.lock().requests[request];
+        (request.status, request.correlation_id) = (None, None);
     }
 
     /// Counts a new connection; `None` if the server stops.

@@ -99,6 +99,14 @@ impl Task {
     }
 }
 
+/// Returns a random UUID, like the correlation IDs of Connect.
+pub(crate) fn random_uuid() -> String {
+    let random = RandomState::new();
+    let (a, b) = (random.hash_one(0), random.hash_one(1));
+    let (node, variant) = (b & 0xffff_ffff_ffff, 0x8000 | (b >> 48 & 0x3fff));
+    format!("{:08x}-{:04x}-4{:03x}-{variant:04x}-{node:012x}", a >> 32, a >> 16 & 0xffff, a & 0xfff)
+}
+
 /// Returns 16 letters and digits, like the IDs of Connect's tasks.
 pub(crate) fn random_id() -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -1,7 +1,9 @@
 //! Replies that differ between servers: the list, the settings, the poll of an unknown task.
 
 use crate::client::*;
-use connect_test_server::{Cache, Config, Content, List, LostLookup, Polls, Server, Settings};
+use connect_test_server::{
+    Action, Cache, Config, Content, Endpoint, Fault, List, LostLookup, Polls, Server, Settings,
+};
 use serde_json::json;
 
 const SETTINGS: &str = "GET /__api__/server_settings";
@@ -91,4 +93,22 @@ fn answers_polls_of_unknown_tasks_with_code_141_or_4() {
             (404, json!({ "code": code, "error": text, "payload": null }))
         );
     }
+}
+
+#[test]
+fn sends_a_correlation_id_with_each_reply_of_connect() {
+    let server = Server::start(Config::default());
+    let list = |more: &str| request_url(&server.url(), &format!("GET {CACHES}"), "admin-key", more, "");
+    let (one, two, own) = (list(""), list(""), list("X-Correlation-ID: mine\r\n"));
+    server.fault(Fault::new(Endpoint::List, Action::error(500, 1, "An internal failure occurred.")));
+    let error = list("");
+    server.fault(Fault::new(Endpoint::List, Action::html(502)));
+    let page = list("X-Correlation-ID: mine\r\n");
+    let outside = request(&server, "GET /", "", "");
+
+    let ids = [&one, &two, &own, &error, &page, &outside].map(|reply| reply.header("x-correlation-id"));
+    assert!(ids[0].is_some_and(|id| id.len() == 36) && ids[0] != ids[1] && ids[3].is_some(), "{ids:?}");
+    assert_eq!((ids[2], ids[4], ids[5]), (Some("mine"), None, None));
+    let requests = server.requests();
+    assert_eq!(requests.iter().map(|request| request.correlation_id.as_deref()).collect::<Vec<_>>(), ids);
 }
