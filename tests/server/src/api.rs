@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::http::{self, Message, Reply};
 use crate::refusal::{self, refuse};
 use crate::state::Shared;
-use crate::{Config, Endpoint, LostLookup, Role, User};
+use crate::{Config, Earlier, Endpoint, LostLookup, Role, User};
 
 const CACHES: &str = "v1/system/caches/runtime";
 /// The longest time that a poll may be held, in seconds.
@@ -64,6 +64,8 @@ pub(crate) struct Call<'a> {
     pub node: usize,
     /// Whether a deletion starts its task. If not, the reply names a task that does not exist.
     pub perform: bool,
+    /// The moment that a list shows, instead of the present.
+    pub stale: Option<Earlier>,
 }
 
 impl Call<'_> {

@@ -24,7 +24,8 @@ impl Call<'_> {
     pub fn list(&self) -> Result<Reply, Reply> {
         self.cache_manager()?;
         let config = &self.shared.config;
-        let caches = self.shared.lock().caches.clone();
+        let state = self.shared.lock();
+        let caches = self.stale.map_or(state.caches.now(), |earlier| state.caches.at(earlier));
         let listed = caches.iter().filter(|cache| !config.unlisted.contains(cache));
         let mut caches: Vec<Value> =
             listed.map(|cache| shown(cache, &config.images.sanitizer.sanitize(&cache.image_name))).collect();
@@ -96,14 +97,14 @@ impl Call<'_> {
                 && cache.version == *version
                 && requested.image_name == image
         };
-        let literal = state.caches.iter().find(|cache| is(cache, &cache.image_name));
+        let literal = state.caches.now().iter().find(|cache| is(cache, &cache.image_name));
         let listed = || {
-            let mut caches = state.caches.iter();
+            let mut caches = state.caches.now().iter();
             caches.find(|cache| is(cache, &config.images.sanitizer.sanitize(&cache.image_name)))
         };
         let found = literal.or_else(listed)?.clone();
         if config.plan_of(&found).vanishes {
-            state.caches.retain(|other| *other != found);
+            state.caches.remove(&found);
             return None;
         }
         Some(found)

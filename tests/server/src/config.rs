@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::{
-    Cache, Content, Images, Installations, MissingCache, Plan, Role, Server, Settings, User, pki::Identity,
+    Cache, Content, Fault, Images, Installations, MissingCache, OtherClient, Plan, RateLimit, Role, Server,
+    Settings, User, pki::Identity,
 };
 
 /// The configuration of a server. Everything has a default, so a test says only what it is about:
@@ -39,6 +40,9 @@ pub struct Config {
     pub(crate) content: Vec<Content>,
     pub(crate) cluster: Cluster,
     pub(crate) tls: Option<Tls>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) other_clients: Vec<OtherClient>,
     pub(crate) scripts: Scripts,
 }
 
@@ -69,6 +73,9 @@ impl Default for Config {
             content: vec![Content::items(1).r("4.3.0"), Content::items(1).python("3.7.6")],
             cluster: Cluster::default(),
             tls: None,
+            rate_limit: None,
+            faults: Vec::new(),
+            other_clients: Vec::new(),
             scripts: Scripts::default(),
         }
     }
@@ -209,6 +216,23 @@ impl Config {
     /// Serves https with this certificate and key.
     pub fn tls(self, tls: impl Into<Tls>) -> Config {
         Config { tls: Some(tls.into()), ..self }
+    }
+
+    /// Limits the rate of requests.
+    pub fn rate_limit(self, limit: RateLimit) -> Config {
+        Config { rate_limit: Some(limit), ..self }
+    }
+
+    /// Adds a fault.
+    pub fn fault(mut self, fault: Fault) -> Config {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Adds another client, which creates or deletes a cache at the moment of a request.
+    pub fn other_client(mut self, client: OtherClient) -> Config {
+        self.other_clients.push(client);
+        self
     }
 
     /// Sets what scripts in other languages use to control the server.

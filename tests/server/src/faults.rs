@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Endpoint, refusal};
+use crate::{Earlier, Endpoint, refusal};
 
 /// A fault: after `skip` requests to an endpoint, the action applies to the next `times` ones. Requests count
 /// from the time when the fault was added. If several faults apply to a request, the first one added is used,
@@ -91,6 +91,8 @@ pub enum Action {
     },
     /// These bytes, then FIN.
     Raw(Vec<u8>),
+    /// The list of the caches as they were earlier. To other requests, the real reply.
+    StaleList(Earlier),
     /// No reply, until the client closes the connection or the server stops.
     Stall,
     /// The real reply, after this time.

@@ -28,13 +28,16 @@ mod content;
 mod faults;
 mod http;
 mod images;
+mod limit;
 mod missing;
+mod other_client;
 pub mod pki;
 mod plan;
 mod refusal;
 mod serve;
 mod settings;
 mod state;
+mod stored;
 mod task;
 mod user;
 mod wire;
@@ -50,9 +53,12 @@ pub use config::{Cluster, Config, List, LostLookup, Management, Polls, Replies, 
 pub use content::Content;
 pub use faults::{Action, Fault};
 pub use images::{Echo, Images, Sanitizer};
+pub use limit::RateLimit;
 pub use missing::{MissingCache, MissingDelete, MissingDryRun};
+pub use other_client::OtherClient;
 pub use plan::{Effect, Plan};
 pub use settings::{Installation, Installations, Settings};
+pub use stored::Earlier;
 pub use user::{Role, User};
 
 use serve::Address;
@@ -143,27 +149,33 @@ impl Server {
 
     /// Returns the caches as they are now, including unlisted ones.
     pub fn caches(&self) -> Vec<Cache> {
-        self.shared.lock().caches.clone()
+        self.shared.lock().caches.now().to_vec()
     }
 
     /// Reports whether a cache exists now. Its image is compared by the literal name.
     pub fn has(&self, cache: impl Into<Cache>) -> bool {
-        self.shared.lock().caches.contains(&cache.into())
+        self.shared.lock().caches.has(&cache.into())
     }
 
     /// Replaces the caches, whatever tasks are running. Those of [`Config::unlisted`] stay out of the list.
     pub fn set_caches<C: Into<Cache>>(&self, caches: impl IntoIterator<Item = C>) {
-        self.shared.lock().caches = caches.into_iter().map(Into::into).collect();
+        let caches = caches.into_iter().map(Into::into).collect();
+        self.shared.lock().caches.replace(caches);
     }
 
     /// Adds a cache unless it exists.
     pub fn add_cache(&self, cache: impl Into<Cache>) {
-        self.shared.lock().add(cache.into());
+        self.shared.lock().caches.add(cache.into());
     }
 
     /// Adds a fault.
     pub fn fault(&self, fault: Fault) {
         self.shared.lock().faults.push(fault);
+    }
+
+    /// Adds another client, which creates or deletes a cache at the moment of a request.
+    pub fn other_client(&self, client: OtherClient) {
+        self.shared.lock().other_clients.push(client);
     }
 
     /// Restarts a node: its running tasks end without effect and none of its tasks is known

@@ -13,10 +13,10 @@ use crate::api::{self, Call};
 use crate::faults::{Action, Fault};
 use crate::http::{self, Length, Message, ReadError, Reader, Reply};
 use crate::refusal;
-use crate::state::{Shared, log_line};
+use crate::state::{Recorded, Shared, log_line};
 use crate::task::{Task, random_uuid};
 use crate::wire::{Wire, fin, handshake};
-use crate::{Config, Endpoint, Request};
+use crate::{Config, Endpoint, OtherClient, Request};
 
 /// One address: that of a node, or without `node` that of the balancer.
 #[derive(Clone)]
@@ -138,7 +138,8 @@ impl Conversation<'_> {
             status: None,
             correlation_id: None,
         };
-        let (request, fault) = shared.lock().record(request);
+        let Recorded { number, fault, other_clients } =
+            shared.lock().record(request, config.rate_limit.as_ref());
         let turn = Turn {
             call: Call {
                 shared,
@@ -146,10 +147,12 @@ impl Conversation<'_> {
                 message,
                 node,
                 perform: fault.as_ref().is_none_or(|fault| fault.effect),
+                stale: None,
             },
             cookie,
             correlation_id: message.header("x-correlation-id").map_or_else(random_uuid, str::to_owned),
-            request,
+            request: number,
+            other_clients,
         };
         let done = match fault {
             None if endpoint == Endpoint::Content => self.stream(&turn),
@@ -157,7 +160,7 @@ impl Conversation<'_> {
             Some(fault) => self.fail(turn, fault),
         };
         done.unwrap_or_else(|error| {
-            shared.not_replied(request);
+            shared.not_replied(number);
             Next::from(error)
         })
     }
@@ -266,6 +269,10 @@ impl Conversation<'_> {
                 self.put(&bytes)?;
                 Ok(Next::Close)
             }
+            Action::StaleList(earlier) => {
+                turn.call.stale = Some(earlier);
+                self.reply(&turn, &turn.real())
+            }
             Action::Stall => {
                 start_deletion();
                 turn.replied_raw(None);
@@ -332,7 +339,7 @@ impl Conversation<'_> {
                 json!({ "restarted": node })
             }
             ("GET", "caches", _) => {
-                let caches = shared.lock().caches.clone();
+                let caches = shared.lock().caches.now().to_vec();
                 let caches = caches.iter().map(|cache| {
                     json!({
                         "language": cache.language,
@@ -364,6 +371,8 @@ struct Turn<'a> {
     correlation_id: String,
     /// Its number in the record.
     request: usize,
+    /// The other clients that are due before the reply is sent.
+    other_clients: Vec<OtherClient>,
 }
 
 impl Turn<'_> {
@@ -388,12 +397,18 @@ impl Turn<'_> {
     /// Records the reply, which is about to be sent.
     fn replied(&self, reply: &Reply) {
         let correlation_id = reply.is_connects.then_some(self.correlation_id.as_str());
-        self.call.shared.replied(self.request, Some(reply.status), correlation_id);
+        self.replied_with(Some(reply.status), correlation_id);
     }
 
     /// Records bytes that are about to be sent, or that nothing is sent.
     fn replied_raw(&self, status: Option<u16>) {
-        self.call.shared.replied(self.request, status, None);
+        self.replied_with(status, None);
+    }
+
+    fn replied_with(&self, status: Option<u16>, correlation_id: Option<&str>) {
+        let shared = self.call.shared;
+        shared.lock().change_caches(self.other_clients.clone());
+        shared.replied(self.request, status, correlation_id);
     }
 }
 

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::faults::{self, Fault};
+use crate::limit::Bucket;
+use crate::other_client::{self, OtherClient};
+use crate::stored::Stored;
 use crate::task::{LONGEST, Task};
-use crate::{Cache, Config, Effect, MissingCache, Request};
+use crate::{Cache, Config, Effect, MissingCache, RateLimit, Request};
 
 /// The state that the threads of a server share.
 pub(crate) struct Shared {
@@ -24,12 +27,13 @@ pub(crate) struct Shared {
     changed: Condvar,
 }
 
-#[derive(Default)]
 pub(crate) struct State {
-    pub caches: Vec<Cache>,
+    pub caches: Stored,
     pub tasks: Vec<Task>,
     pub requests: Vec<Request>,
     pub faults: Vec<Fault>,
+    pub other_clients: Vec<OtherClient>,
+    bucket: Bucket,
     pub max_running: usize,
     /// TCP connections accepted so far.
     pub accepted: usize,
@@ -43,6 +47,15 @@ pub(crate) struct State {
     log: Option<File>,
 }
 
+/// A request that has been recorded.
+pub(crate) struct Recorded {
+    pub number: usize,
+    /// The fault that applies to it.
+    pub fault: Option<Fault>,
+    /// The other clients that are due before its reply is sent.
+    pub other_clients: Vec<OtherClient>,
+}
+
 /// An open connection: its number, and the node whose own address it came to.
 struct Connection {
     number: usize,
@@ -54,9 +67,24 @@ impl Shared {
     pub fn new(config: Config) -> io::Result<Shared> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let log = config.scripts.log.as_ref().map(open).transpose()?;
-        let missing_cache = config.missing_cache;
-        let mut state = State { caches: config.caches.clone(), missing_cache, log, ..State::default() };
-        config.unlisted.iter().for_each(|cache| state.add(cache.clone()));
+        let mut caches = config.caches.clone();
+        caches.extend(config.unlisted.iter().filter(|cache| !config.caches.contains(cache)).cloned());
+        let state = State {
+            caches: Stored::new(caches),
+            tasks: Vec::new(),
+            requests: Vec::new(),
+            faults: config.faults.clone(),
+            other_clients: config.other_clients.clone(),
+            bucket: Bucket::default(),
+            max_running: 0,
+            accepted: 0,
+            turns: 0,
+            stopping: false,
+            connections: Vec::new(),
+            threads: Vec::new(),
+            missing_cache: config.missing_cache,
+            log,
+        };
         Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -85,13 +113,13 @@ impl Shared {
     pub fn start_task(&self, node: usize, starter: &str, cache: &Cache) -> String {
         let mut plan = self.config.plan_of(cache).clone();
         let mut state = self.lock();
-        if !state.caches.contains(cache) {
+        if !state.caches.has(cache) {
             plan = self.config.missing_cache.delete.plan(plan);
         }
         let task = Task::new(node, starter, cache, plan);
         let id = task.id.clone();
         if task.plan.effect == Effect::AtStart {
-            state.caches.retain(|other| other != cache);
+            state.caches.remove(cache);
         }
         state.tasks.push(task);
         let running = state.tasks.iter().filter(|task| !task.finished).count();
@@ -166,18 +194,23 @@ fn up_to_date(mut state: MutexGuard<'_, State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
-    /// Records a request, and returns its number and the fault that applies to it.
-    pub fn record(&mut self, request: Request) -> (usize, Option<Fault>) {
-        let fault = faults::next(&mut self.faults, request.endpoint);
+    /// Records a request. What it is limited by or another client does before it happens here.
+    pub fn record(&mut self, request: Request, limit: Option<&RateLimit>) -> Recorded {
+        let (endpoint, number) = (request.endpoint, self.requests.len());
+        let refusal = limit.filter(|limit| !self.bucket.passes(limit, request.at));
         self.requests.push(request);
-        (self.requests.len() - 1, fault)
+        if let Some(RateLimit { refusal, .. }) = refusal {
+            let fault = Fault::new(endpoint, refusal.clone());
+            return Recorded { number, fault: Some(fault), other_clients: Vec::new() };
+        }
+        let (before, other_clients) = other_client::due(&mut self.other_clients, endpoint);
+        self.change_caches(before);
+        Recorded { number, fault: faults::next(&mut self.faults, endpoint), other_clients }
     }
 
-    /// Adds a cache unless it exists.
-    pub fn add(&mut self, cache: Cache) {
-        if !self.caches.contains(&cache) {
-            self.caches.push(cache);
-        }
+    /// Lets other clients create or delete their caches.
+    pub fn change_caches(&mut self, clients: Vec<OtherClient>) {
+        clients.into_iter().for_each(|client| client.act(&mut self.caches));
     }
 
     /// Returns the task with this ID, if this node knows it.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::stored::Stored;
 use crate::{Cache, Effect, MissingDelete, Plan};
 
 /// The maximum duration of a task, so that instants do not overflow.
@@ -43,15 +44,15 @@ impl Task {
     }
 
     /// Finishes the task, and deletes its cache if that is the plan.
-    pub fn finish(&mut self, caches: &mut Vec<Cache>, missing: MissingDelete) {
+    pub fn finish(&mut self, caches: &mut Stored, missing: MissingDelete) {
         self.finished = true;
         let effect = self.plan.effect;
-        if self.succeeds() && effect != Effect::AtStart && !caches.contains(&self.cache) {
+        if self.succeeds() && effect != Effect::AtStart && !caches.has(&self.cache) {
             let (code, error) = missing.end();
             (self.code, self.error) = (code, error.into());
         }
         if effect == Effect::AtEnd || (effect == Effect::OnSuccess && self.succeeds()) {
-            caches.retain(|cache| *cache != self.cache);
+            caches.remove(&self.cache);
         }
     }
 
@@ -130,7 +131,7 @@ mod tests {
             task.started = Instant::now() - Duration::from_secs(seconds);
             assert_eq!(task.last(), lines, "after {seconds} s");
         }
-        task.finish(&mut Vec::new(), MissingDelete::NotFound);
+        task.finish(&mut Stored::new(Vec::new()), MissingDelete::NotFound);
         assert_eq!((task.last(), task.code), (4, 1));
     }
 

@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod images;
+mod incidents;
 mod missing;
 mod network;
 mod program;
