@@ -10,7 +10,8 @@ pub struct Images {
 }
 
 /// A rule that turns the literal name of an image into a sanitized one. `Local` always stays
-/// `Local`. Connect documents no rule, so clients must work with all of them. The examples are for
+/// `Local`. Connect documents no rule, so clients must work with all of them. All but the last lose something, so
+/// that two images of the same language and version can have equal rows in the list. The examples are for
 /// the image `ghcr.io/Acme/r_base:4.3--x`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Sanitizer {
@@ -27,12 +28,30 @@ pub enum Sanitizer {
     /// Change to lower case, keep `.` and `-`, and replace each other character by one `-`:
     /// `ghcr.io-acme-r-base-4.3--x`.
     KeepDots,
+    /// Drop the tag, then do as [`Collapse`](Sanitizer::Collapse): `ghcr-io-acme-r-base`.
+    DropTag,
+    /// Keep only the part after the last `/`, then do as [`Collapse`](Sanitizer::Collapse): `r-base-4-3-x`.
+    LastPart,
+    /// Call every image `image`.
+    Anonymous,
     /// Do as [`Collapse`](Sanitizer::Collapse) and append a hash of the literal name:
     /// `ghcr-io-acme-r-base-4-3-x-4a3a5bf2`.
     AppendHash,
 }
 
 impl Sanitizer {
+    /// Every rule.
+    pub const ALL: [Sanitizer; 8] = [
+        Sanitizer::Collapse,
+        Sanitizer::KeepCase,
+        Sanitizer::Underscores,
+        Sanitizer::KeepDots,
+        Sanitizer::DropTag,
+        Sanitizer::LastPart,
+        Sanitizer::Anonymous,
+        Sanitizer::AppendHash,
+    ];
+
     /// Returns the sanitized name of an image.
     pub fn sanitize(self, image: &str) -> String {
         if image == "Local" {
@@ -44,6 +63,9 @@ impl Sanitizer {
             Sanitizer::KeepCase => replace(image, "", '-'),
             Sanitizer::Underscores => replace(&lower, "", '_'),
             Sanitizer::KeepDots => replace(&lower, ".-", '-'),
+            Sanitizer::DropTag => collapse(without_tag(&lower)),
+            Sanitizer::LastPart => collapse(last_part(&lower)),
+            Sanitizer::Anonymous => "image".to_string(),
             Sanitizer::AppendHash => format!("{}-{:08x}", collapse(&lower), hash(image)),
         }
     }
@@ -52,6 +74,17 @@ impl Sanitizer {
 fn collapse(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// Returns a name without its tag. A port before a `/` is no tag.
+fn without_tag(name: &str) -> &str {
+    let last = last_part(name);
+    let tag = last.find(':').map_or(0, |at| last.len() - at);
+    &name[..name.len() - tag]
 }
 
 /// Replaces each character by `with`, except letters, digits and those to keep.
@@ -93,11 +126,10 @@ impl Images {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Sanitizer::*;
 
     #[test]
     fn sanitizes_by_each_rule() {
-        use Sanitizer::*;
         for (rule, literal, sanitized) in [
             (Collapse, "ghcr.io/rstudio/Content-Base:r4.3.0__x", "ghcr-io-rstudio-content-base-r4-3-0-x"),
             (Collapse, "--a//b--", "a-b"),
@@ -105,6 +137,10 @@ mod tests {
             (KeepCase, "ghcr.io/Acme/r_base:4.3--x", "ghcr-io-Acme-r-base-4-3--x"),
             (Underscores, "ghcr.io/Acme/r_base:4.3--x", "ghcr_io_acme_r_base_4_3__x"),
             (KeepDots, "ghcr.io/Acme/r_base:4.3--x", "ghcr.io-acme-r-base-4.3--x"),
+            (DropTag, "ghcr.io/Acme/r_base:4.3--x", "ghcr-io-acme-r-base"),
+            (DropTag, "registry:5000/r", "registry-5000-r"),
+            (LastPart, "ghcr.io/Acme/r_base:4.3--x", "r-base-4-3-x"),
+            (Anonymous, "ghcr.io/Acme/r_base:4.3--x", "image"),
             (AppendHash, "ghcr.io/Acme/r_base:4.3--x", "ghcr-io-acme-r-base-4-3-x-4a3a5bf2"),
         ] {
             assert_eq!(rule.sanitize(literal), sanitized, "{rule:?}");
