@@ -43,16 +43,26 @@ fn task_id(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-/// Returns the API key of a request. `X-RSC-Authorization` replaces `Authorization` if both are sent.
-fn key(message: &Message) -> Option<&str> {
-    let header = message.header("x-rsc-authorization").or_else(|| message.header("authorization"));
-    header?.strip_prefix("Key ")
+/// Credentials that Connect knows.
+enum Credentials<'a> {
+    Key(&'a str),
+    Token(&'a str),
 }
 
-/// Returns the user that a request's key belongs to.
+/// Returns the credentials of a request. `X-RSC-Authorization` replaces `Authorization` if both are sent.
+fn credentials(message: &Message) -> Option<Credentials<'_>> {
+    let header = message.header("x-rsc-authorization").or_else(|| message.header("authorization"))?;
+    let key = header.strip_prefix("Key ").map(Credentials::Key);
+    key.or_else(|| header.strip_prefix("Bearer ").map(Credentials::Token))
+}
+
+/// Returns the user that a request's credentials belong to.
 pub(crate) fn user<'a>(config: &'a Config, message: &Message) -> Option<&'a User> {
-    let key = key(message)?;
-    config.users.iter().find(|user| user.key == key)
+    let credentials = credentials(message)?;
+    config.users.iter().find(|user| match credentials {
+        Credentials::Key(key) => user.key == key,
+        Credentials::Token(token) => user.token.as_deref() == Some(token),
+    })
 }
 
 /// A request to answer.
@@ -92,7 +102,7 @@ impl Call<'_> {
     /// Returns the user of the request, or the refusal if the user lacks this role.
     pub fn caller(&self, role: Role) -> Result<&User, Reply> {
         match user(&self.shared.config, self.message) {
-            None if key(self.message).is_none() => Err(refuse(refusal::NOT_AUTHENTICATED)),
+            None if credentials(self.message).is_none() => Err(refuse(refusal::NOT_AUTHENTICATED)),
             None => Err(refuse(refusal::WRONG_KEY)),
             Some(user) if user.locked => Err(refuse(refusal::LOCKED)),
             Some(user) if user.role < role => Err(refuse(refusal::NOT_ALLOWED)),

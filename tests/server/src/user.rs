@@ -5,6 +5,8 @@
 pub struct User {
     /// The API key.
     pub key: String,
+    /// A token of an OAuth login, which `Authorization: Bearer` can have instead of the key.
+    pub token: Option<String>,
     /// The name that the key belongs to.
     pub username: String,
     /// The role, which decides which requests are allowed.
@@ -17,9 +19,21 @@ pub struct User {
 }
 
 impl User {
-    /// Returns a user that is neither locked nor a service principal.
+    /// Returns a user that has no token and is neither locked nor a service principal.
     pub fn new(key: impl Into<String>, username: impl Into<String>, role: Role) -> User {
-        User { key: key.into(), username: username.into(), role, locked: false, service_principal: false }
+        User {
+            key: key.into(),
+            token: None,
+            username: username.into(),
+            role,
+            locked: false,
+            service_principal: false,
+        }
+    }
+
+    /// Returns the same user, with a token of an OAuth login.
+    pub fn token(self, token: impl Into<String>) -> User {
+        User { token: Some(token.into()), ..self }
     }
 
     /// Returns the same user, locked.
