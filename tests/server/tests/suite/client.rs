@@ -106,6 +106,10 @@ pub fn request(server: &Server, line: &str, key: &str, body: &str) -> Reply {
     request_url(&server.url(), line, key, "", body)
 }
 
+pub fn list(server: &Server) -> Reply {
+    request(server, &format!("GET {CACHES}"), "admin-key", "")
+}
+
 pub fn delete(server: &Server, body: &str) -> Reply {
     request(server, &format!("DELETE {CACHES}"), "admin-key", body)
 }

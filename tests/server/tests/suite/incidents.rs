@@ -8,10 +8,6 @@ use connect_test_server::{
     Action, Earlier, Endpoint, Fault, MissingCache, OtherClient, Plan, RateLimit, Server,
 };
 
-fn list(server: &Server) -> Reply {
-    request(server, &format!("GET {CACHES}"), "admin-key", "")
-}
-
 /// Returns the number of rows in the list.
 fn rows(server: &Server) -> usize {
     list(server).json()["caches"].as_array().unwrap().len()
@@ -90,19 +86,6 @@ fn lets_another_client_act_at_a_request() {
             }
         }
         assert_eq!(rows(&server), 3);
-    }
-}
-
-#[test]
-fn deletes_a_cache_once_for_two_clients() {
-    for missing_cache in MissingCache::ALL {
-        let plan = Plan::lasting(Duration::from_millis(100));
-        let server = Server::builder().missing_cache(missing_cache).plan(plan).start();
-        let (one, two) = (start(&server), start(&server));
-        let end = |task: &str| poll(&server, task, "wait=5").json()["code"].as_i64();
-        let succeeds = missing_cache.delete == MissingCache::TASK_SUCCEEDS.delete;
-        assert_eq!((end(&one), end(&two)), (Some(0), Some(i64::from(!succeeds))), "{missing_cache:?}");
-        assert_eq!(server.caches().len(), 1);
     }
 }
 
