@@ -8,7 +8,8 @@ use std::{fs, thread};
 use argh::FromArgs;
 use connect_test_server::pki::{Ca, Identity, Leaf};
 use connect_test_server::{
-    Cache, Cluster, Config, Content, Effect, Management, MissingCache, Plan, Polls, Scripts, Server, User,
+    Cache, Cluster, Config, Content, Effect, Management, MissingCache, MissingDryRun, Plan, Polls, RateLimit,
+    Scripts, Server, User,
 };
 
 /// A stand-in for a Posit Connect server. Runs until it is killed.
@@ -33,6 +34,22 @@ struct Options {
     /// the reply to the deletion of a missing cache: not-found, task-fails or task-succeeds (default not-found)
     #[argh(option, arg_name = "kind", default = "MissingCache::NOT_FOUND", from_str_fn(parse_missing))]
     missing: MissingCache,
+
+    /// the reply to a dry run of a missing cache: not-found or accepted (default: as the DELETE)
+    #[argh(option, arg_name = "kind", from_str_fn(parse_missing_dry_run))]
+    missing_dry_run: Option<MissingDryRun>,
+
+    /// how many requests may pass in a second; the others get a gateway's page with status 503
+    #[argh(option, arg_name = "n")]
+    rate: Option<f64>,
+
+    /// how many requests more may pass at once (default 0)
+    #[argh(option, arg_name = "n", default = "0")]
+    burst: u32,
+
+    /// refuse requests over the rate by Connect's 429 with Retry-After
+    #[argh(switch)]
+    limited_by_connect: bool,
 
     /// content items as NUMBER,R-VERSION,PYTHON-VERSION, in which a version may be empty; repeatable
     #[argh(option, arg_name = "items", from_str_fn(parse_content))]
@@ -122,6 +139,14 @@ fn parse_missing(kind: &str) -> Result<MissingCache, String> {
     }
 }
 
+fn parse_missing_dry_run(kind: &str) -> Result<MissingDryRun, String> {
+    match kind {
+        "not-found" => Ok(MissingDryRun::NotFound),
+        "accepted" => Ok(MissingDryRun::Accepted),
+        _ => Err("expected not-found or accepted".into()),
+    }
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -148,6 +173,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn config(options: Options) -> Result<Config, Box<dyn Error>> {
+    let dry_run = options.missing_dry_run.unwrap_or(options.missing.dry_run);
     let failure = Plan {
         duration: options.task_seconds,
         ..Plan::failing(1, "Failed to delete runtime cache: permission denied")
@@ -156,7 +182,7 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
         .listen(options.listen)
         .prefix(options.prefix)
         .unlisted(options.unlisted)
-        .missing_cache(options.missing)
+        .missing_cache(MissingCache { dry_run, ..options.missing })
         .plan(Plan {
             lines: lines(options.lines),
             effect: if options.keep { Effect::Never } else { Effect::OnSuccess },
@@ -171,6 +197,11 @@ fn config(options: Options) -> Result<Config, Box<dyn Error>> {
     }
     if !options.content.is_empty() {
         config = config.content(options.content);
+    }
+    if let Some(rate) = options.rate {
+        let limit =
+            if options.limited_by_connect { RateLimit::connect(rate) } else { RateLimit::gateway(rate) };
+        config = config.rate_limit(limit.burst(options.burst));
     }
     if options.management_disabled {
         config = config.management(Management::Disabled);

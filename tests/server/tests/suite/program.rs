@@ -81,32 +81,34 @@ fn lets_scripts_control_it() {
 }
 
 #[test]
-fn answers_for_missing_caches_as_configured() {
-    let dir = std::env::temp_dir().join(format!("connect-test-server-missing-{}", std::process::id()));
+fn takes_the_replies_to_missing_caches_and_a_rate_limit_from_options() {
+    let dir = std::env::temp_dir().join(format!("connect-test-server-options-{}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
-    let start = |name: &str, args: &[&str]| {
-        let ready = dir.join(name);
+    let start = |args: &[&str]| {
+        let ready = dir.join("ready");
         let program = Running(server(args).arg("--ready").arg(&ready).spawn().unwrap());
         let url = wait_until_ready(&ready).lines().next().unwrap().to_string();
+        fs::remove_file(ready).unwrap();
         (program, url)
     };
-    let missing = R.replace("4.3.0", "0.0.0");
-    for (kind, code) in [("task-fails", 1), ("task-succeeds", 0)] {
-        let (_program, url) = start(kind, &["--missing", kind]);
-        let started = request_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &missing).json();
-        let task = format!("GET /__api__/v1/tasks/{}", started["task_id"].as_str().unwrap());
-        assert_eq!(request_url(&url, &task, "admin-key", "", "").json()["code"], code, "{kind}");
+    let delete = |url: &str, body: &str| {
+        request_url(url, &format!("DELETE {CACHES}"), "admin-key", "", &body.replace("4.3.0", "0.0.0")).code()
+    };
+    let (accepted, not_found) = ((200, 0), (404, 4));
+    for (args, dry_run, started) in [
+        (&[][..], not_found, not_found),
+        (&["--missing", "not-found", "--missing-dry-run", "accepted"], accepted, not_found),
+        (&["--missing", "task-fails"], accepted, accepted),
+        (&["--missing", "task-succeeds", "--missing-dry-run", "not-found"], not_found, accepted),
+    ] {
+        let (_program, url) = start(args);
+        assert_eq!((delete(&url, DRY), delete(&url, R)), (dry_run, started), "{args:?}");
     }
-    for (name, args) in [("default", &[][..]), ("not-found", &["--missing", "not-found"])] {
-        let unlisted = ["--unlisted", "R,4.1.0,Local", "--unlisted", "R,4.2.0,Local"];
-        let (_program, url) = start(name, &[args, &unlisted].concat());
-        let list = request_url(&url, &format!("GET {CACHES}"), "admin-key", "", "").json();
-        assert_eq!(list["caches"].as_array().unwrap().len(), 2, "{name}");
-        for (version, answer) in [("4.1.0", (200, 0)), ("4.2.0", (200, 0)), ("0.0.0", (404, 4))] {
-            let dry_run = DRY.replace("4.3.0", version);
-            let reply = request_url(&url, &format!("DELETE {CACHES}"), "admin-key", "", &dry_run);
-            assert_eq!(reply.code(), answer, "{name}: {version}");
-        }
+    for (args, limited) in [(&[][..], (503, 0)), (&["--limited-by-connect"], (429, 277))] {
+        let args = [&["--rate", "0.01", "--burst", "1"], args].concat();
+        let (_program, url) = start(&args);
+        let replies = [(); 3].map(|()| delete(&url, DRY));
+        assert_eq!(replies, [not_found, not_found, limited], "{args:?}");
     }
     fs::remove_dir_all(&dir).unwrap();
 }
