@@ -1,22 +1,27 @@
 //! A stand-in for a Posit Connect server, as faithful as its clients need: authentication and
 //! roles, the runtime caches, deletion tasks with `first` and `wait`, every error of the cache job,
-//! a path prefix, TLS, several nodes with a balancer. A test can add [faults](Fault) and read the
-//! [requests](Server::requests) that were received.
+//! a path prefix, TLS, several nodes with a balancer. A test [configures](Config) it, can add [faults](Fault),
+//! [other clients](OtherClient) and a [limit](RateLimit), and reads the [requests](Server::requests) that were
+//! received.
 //!
 //! ```
 //! use std::time::Duration;
-//! use connect_test_server::{Action, Config, Endpoint, Fault, Plan, Server};
+//! use connect_test_server::{Action, Endpoint, Fault, OtherClient, Plan, Server};
 //!
-//! let server = Server::start(Config::default().plan(Plan::lasting(Duration::from_secs(2))));
-//! // A gateway answers the second poll of a task with 504.
+//! let server = Server::builder()
+//!     .caches(["R 4.3.0 Local", "R 4.2.0 Local"])
+//!     .plan(Plan::lasting(Duration::from_secs(2)))
+//!     .start();
+//! // A gateway answers the second poll of a task with 504, and another client is faster at one of the caches.
 //! server.fault(Fault::new(Endpoint::Task, Action::html(504)).skip(1));
+//! server.other_client(OtherClient::deletes("R 4.2.0 Local").after(Endpoint::List));
 //! // … a client sends requests to `server.url()` …
 //! assert!(server.requests().is_empty());
 //! ```
 //!
-//! How it works: each connection has its thread (`serve`), which reads a request (`http`),
-//! records it, applies a fault (`faults`) or replies as Connect does (`api`). All threads share one locked
-//! `state`. Tasks that are due finish when the lock is taken.
+//! How it works: each connection has its thread (`serve`), which reads a request (`http`), records it, and refuses it
+//! (`limit`), applies a fault (`faults`) or replies as Connect does (`api`). All threads share one locked `state`.
+//! Tasks that are due finish when the lock is taken.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

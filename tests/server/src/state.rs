@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     changed: Condvar,
 }
 
+#[derive(Default)]
 pub(crate) struct State {
     pub caches: Stored,
     pub tasks: Vec<Task>,
@@ -71,19 +72,11 @@ impl Shared {
         caches.extend(config.unlisted.iter().filter(|cache| !config.caches.contains(cache)).cloned());
         let state = State {
             caches: Stored::new(caches),
-            tasks: Vec::new(),
-            requests: Vec::new(),
             faults: config.faults.clone(),
             other_clients: config.other_clients.clone(),
-            bucket: Bucket::default(),
-            max_running: 0,
-            accepted: 0,
-            turns: 0,
-            stopping: false,
-            connections: Vec::new(),
-            threads: Vec::new(),
             missing_cache: config.missing_cache,
             log,
+            ..State::default()
         };
         Ok(Shared { config, state: Mutex::new(state), changed: Condvar::new() })
     }

@@ -12,6 +12,7 @@ pub enum Earlier {
 }
 
 /// The caches that the server stores.
+#[derive(Default)]
 pub(crate) struct Stored {
     now: Vec<Cache>,
     /// The caches before each change.
