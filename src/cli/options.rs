@@ -38,14 +38,6 @@ pub struct Common {
     #[argh(switch, short = 'i')]
     pub insecure: bool,
 
-    /// client certificate (PEM), if the server or a gateway requires one [env: CONNECT_CLIENT_CERTIFICATE]
-    #[argh(option, arg_name = "FILE")]
-    pub client_cert: Option<String>,
-
-    /// private key of the client certificate (PEM), if in another file [env: CONNECT_CLIENT_KEY]
-    #[argh(option, arg_name = "FILE")]
-    pub client_key: Option<String>,
-
     /// send this header, as NAME: VALUE, with every request; repeatable; @FILE contains one per line
     #[argh(option, short = 'H', arg_name = "HEADER")]
     pub header: Vec<Secret>,

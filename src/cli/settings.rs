@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, ClientCertificate, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 
 use super::files::{read_file, read_stdin, text};
 use super::options::Common;
@@ -67,7 +67,6 @@ pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Setting
     };
     let headers = headers(common, &mut warnings)?;
     let trust = trust(common, variables, saved.as_ref())?;
-    let client_certificate = client_certificate(common, variables)?;
     let proxy =
         Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
             .map_err(String::from)?;
@@ -86,7 +85,6 @@ pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Setting
         seconds("--request-timeout", common.request_timeout.as_deref(), Some("CONNECT_REQUEST_TIMEOUT"))?;
     let mut config = Config::new(server, key);
     config.trust = trust;
-    config.client_certificate = client_certificate;
     config.proxy = proxy;
     config.headers = headers;
     config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
@@ -111,8 +109,6 @@ pub(crate) fn repeated(common: &Common) -> String {
         ("-s", &common.server),
         ("-n", &common.name),
         ("-c", &common.cacert),
-        ("--client-cert", &common.client_cert),
-        ("--client-key", &common.client_key),
         ("--api-key-file", &common.api_key_file),
     ] {
         if let Some(value) = value {
@@ -238,28 +234,6 @@ fn trust(common: &Common, variables: bool, saved: Option<&SavedServer>) -> Resul
         },
         _ => Trust::Store,
     })
-}
-
-/// Returns the client certificate that flags or, if they count, variables name. A key from the environment does not
-/// belong to a certificate of the command line.
-fn client_certificate(common: &Common, variables: bool) -> Result<Option<ClientCertificate>, String> {
-    let setting = |flag: &Option<String>, variables, name| match flag {
-        None if variables => variable(name),
-        flag => Ok(flag.clone()),
-    };
-    let certificate = setting(&common.client_cert, variables, "CONNECT_CLIENT_CERTIFICATE")?;
-    let variables = variables && common.client_cert.is_none();
-    let key = setting(&common.client_key, variables, "CONNECT_CLIENT_KEY")?;
-    match (certificate, key) {
-        (Some(path), key) => {
-            let pair = ClientCertificate::files(Path::new(&path), key.as_deref().map(Path::new));
-            Ok(Some(pair.map_err(String::from)?))
-        }
-        (None, Some(_)) => {
-            Err("a client key requires a client certificate; use --client-cert FILE".to_owned())
-        }
-        (None, None) => Ok(None),
-    }
 }
 
 fn insecure_by_environment() -> Result<bool, String> {

@@ -87,8 +87,6 @@ fn ignores_every_variable_if_a_saved_server_is_named() {
         .env("CONNECT_API_KEY", "hunter2")
         .env("CONNECT_API_KEY_FILE", wrong_key)
         .env("CONNECT_CA_CERTIFICATE", wrong_ca)
-        .env("CONNECT_CLIENT_CERTIFICATE", "/nonexistent")
-        .env("CONNECT_CLIENT_KEY", "/nonexistent")
         .env("CONNECT_INSECURE", "1")
         .words("list -n ours")
         .run()

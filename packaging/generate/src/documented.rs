@@ -87,7 +87,7 @@ fn documents_every_option_in_help_and_man_page() {
 fn documents_every_variable_in_the_man_page() {
     let page = man_page();
     let variables: Vec<&str> = all_flags().iter().filter_map(|(_, flag)| variable(flag)).collect();
-    assert_eq!(variables.len(), 9, "{variables:?}");
+    assert_eq!(variables.len(), 7, "{variables:?}");
     for variable in variables {
         assert!(has(section(&page, ".SH ENVIRONMENT"), variable), "{variable}");
     }
