@@ -1,21 +1,18 @@
 //! The caches that a file names, for `purge --from`.
 
-use std::path::Path;
-
 use connect_cache::{Fields, Json, RuntimeCache};
 
-use super::files::{read_file, read_stdin};
+use super::files;
 
 /// Reads the caches that a file names, `-` for standard input: lines as `list` prints them, `list --json`, or JSON
 /// objects that each have a cache's three members, also in an array.
 pub(crate) fn read(file: &str) -> Result<Vec<RuntimeCache>, String> {
-    let content = if file == "-" { read_stdin() } else { read_file(Path::new(file)) };
-    let caches = content.map_err(|e| e.to_string()).and_then(|content| parse(&content));
+    let caches = files::read(file).map_err(|e| e.to_string()).and_then(|text| parse(&text));
     caches.map_err(|problem| format!("cannot read the caches in {file}: {problem}"))
 }
 
-fn parse(content: &[u8]) -> Result<Vec<RuntimeCache>, String> {
-    let text = std::str::from_utf8(content).unwrap_or("?").trim_start_matches('\u{feff}').trim();
+fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
+    let text = text.trim();
     let named = match text.starts_with(['{', '[']) {
         true => from_json(text),
         false => from_lines(text),

@@ -4,6 +4,7 @@ use connect_cache::{Outcome, Progress, RuntimeCache, Status, TaskId};
 
 use crate::cli::output::{Output, in_words};
 use crate::cli::session::Session;
+use crate::cli::values::glob_of_short_version;
 
 /// Returns the command that resumes a task.
 pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
@@ -76,7 +77,14 @@ fn failure(cache: &RuntimeCache, outcome: &Outcome, session: &Session) -> String
             });
             format!("outcome unknown for {cache}{there}: {cause}{next}")
         }
-        Status::NotFound => format!("no runtime cache {cache}; see '{}'", session.command("list")),
+        Status::NotFound => match glob_of_short_version(&cache.version) {
+            Some(glob) => format!(
+                "no runtime cache {cache}: versions have three parts; delete all of {} with: {}",
+                cache.version,
+                session.command(&format!("purge -l {} -V '{glob}'", cache.language))
+            ),
+            None => format!("no runtime cache {cache}; see '{}'", session.command("list")),
+        },
         _ => match cause {
             Some(cause) => format!("{cache}: {cause}"),
             None => format!("deletion of {cache} was not started"),

@@ -13,6 +13,7 @@ use connect_cache::{ContentUsage, Error, ErrorKind, ExitStatus, RuntimeCache};
 use super::escape::escape;
 use super::selection::{self, Selection};
 use super::session::Session;
+use super::values::glob_of_short_version;
 
 /// Returns the selected caches, in order, and if it is `wanted` or needed, the usage by content; if they are
 /// not known, the exit status. Prints a note if there are none.
@@ -91,12 +92,8 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
 /// Prints that no cache is selected, and why that may be.
 fn none_selected(selection: &Selection, session: &Session) {
     session.output.note("no runtime caches match");
-    let is_short = |version: &&str| {
-        version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
-    };
-    if let Some(version) = selection.version.as_deref().filter(is_short) {
-        let version = version.trim_end_matches('.');
-        session.output.note(&format!("versions have three parts; use a glob: -V '{version}.*'"));
+    if let Some(glob) = selection.version.as_deref().and_then(glob_of_short_version) {
+        session.output.note(&format!("versions have three parts; use a glob: -V '{glob}'"));
     }
     // A literal name cannot match if the list spells it in another way.
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);

@@ -8,21 +8,12 @@ use crate::cli::commands::record::record;
 use crate::cli::commands::{messages, table};
 use crate::cli::selection::Selection;
 use crate::cli::session::Session;
-use crate::cli::settings::count;
 use crate::cli::{named, options};
 
 const MAX_RUNNING: u32 = 4;
-/// The largest value of --max-running.
-const MAX_MAX_RUNNING: u32 = 100;
 
 pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    let max_running = match &options.max_running {
-        Some(text) => match count("--max-running", text, 1, MAX_MAX_RUNNING) {
-            Ok(number) => number,
-            Err(problem) => return session.misused(&problem),
-        },
-        None => MAX_RUNNING,
-    };
+    let max_running = options.max_running.map_or(MAX_RUNNING, |count| count.0);
     let ask = !options.yes && !options.dry_run;
     if let Some(problem) = misuse(options, ask) {
         return session.misused(problem);
@@ -33,9 +24,9 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
     };
 
     let selection = Selection {
-        language: options.language.clone(),
-        version: options.version.clone(),
-        image_name: options.image_name.clone(),
+        language: options.language.map(|language| language.to_string()),
+        version: options.version.as_ref().map(ToString::to_string),
+        image_name: options.image_name.as_ref().map(ToString::to_string),
         orphaned: options.orphaned,
         unused: options.unused,
     };
