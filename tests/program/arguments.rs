@@ -10,13 +10,16 @@ use connect_test_server::{Action, Config, Endpoint, Fault, Server};
 use crate::support::{Program, connect_cache, run};
 
 #[test]
-fn prints_help_on_standard_error_without_arguments() {
-    Program::new().run().exits(2).prints("").says("Usage: connect-cache");
+fn prints_one_screen_of_help_on_standard_error_without_arguments() {
+    let brief = Program::new().words("-h").run().exits(0).says_nothing().stdout;
+    let ran = Program::new().run().exits(2).prints("");
+    assert_eq!(ran.stderr, brief);
+    assert!(brief.lines().count() < 24, "{brief}");
 }
 
 #[test]
 fn prints_help_on_standard_output() {
-    for words in ["-h", "--help", "help"] {
+    for words in ["--help", "help", "-h help", "-h --help"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache [options] COMMAND"), "{ran:#?}");
         assert!(ran.stdout.contains("\n  7  stopped polling while the task is still running\n"), "{ran:#?}");
@@ -25,6 +28,11 @@ fn prints_help_on_standard_output() {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
         assert!(ran.stdout.starts_with("Usage: connect-cache delete -l LANG -V VERSION"), "{ran:#?}");
         assert!(ran.stdout.contains("\nConnection options:\n"), "{ran:#?}");
+    }
+    for words in ["-h", "-qh"] {
+        let ran = Program::new().words(words).run().exits(0).says_nothing();
+        assert!(ran.stdout.starts_with("Usage: connect-cache [options] COMMAND"), "{ran:#?}");
+        assert!(ran.stdout.contains("'connect-cache --help' for all options"), "{ran:#?}");
     }
     for words in ["delete -h", "-h delete", "delete -dh", "delete -l R -h"] {
         let ran = Program::new().words(words).run().exits(0).says_nothing();
@@ -159,7 +167,7 @@ fn takes_the_key_from_flag_file_and_variables_in_this_order() {
 #[test]
 fn rejects_unsendable_keys_without_showing_them() {
     let server = Server::start(Config::default());
-    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", " secret", ""] {
+    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", "sec ret", ""] {
         let ran = connect_cache(&server).words("list -k").arg(key).run();
         ran.exits(2).fails_with("the API key").never_says("ret").never_says("\u{e9}");
     }
@@ -249,7 +257,7 @@ fn reads_a_key_file_in_utf_16() {
     let units = || "\u{feff}admin-key\r\n".encode_utf16();
     let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
-    for bytes in [&little[..], &little[2..], &big[..], &big[2..]] {
+    for bytes in [&little, &big] {
         let program = connect_cache(&server);
         let path = program.file("key", "");
         std::fs::write(&path, bytes).unwrap();
@@ -259,7 +267,7 @@ fn reads_a_key_file_in_utf_16() {
     let path = program.file("key", "");
     std::fs::write(&path, [&little[..], b"\x07"].concat()).unwrap();
     program.words("list -q --api-key-file").arg(path).run().exits(2).fails_with("cannot read the key file ");
-    assert_eq!(server.requests().len(), 4);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

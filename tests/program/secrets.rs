@@ -116,7 +116,7 @@ fn hides_the_key_in_usage_errors() {
     ] {
         shows_no_key(Program::new().env("CONNECT_SERVER", server.url()).words(words).run().exits(2));
     }
-    for key in ["hunter2\nx: y", " hunter2", "hunter2\u{e9}", "hunter2\u{7f}"] {
+    for key in ["hunter2\nx: y", "hunter2 x", "hunter2\u{e9}", "hunter2\u{7f}"] {
         for how in [&["-k"][..], &["--api-key"], &[]] {
             let program = program(&server).words("list");
             let program = match how {
