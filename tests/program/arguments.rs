@@ -105,6 +105,101 @@ fn rejects_mistakes_on_one_line_without_requests() {
 }
 
 #[test]
+fn rejects_values_that_no_cache_can_have_without_requests() {
+    let server = Server::start(Config::default());
+    let r = "expected R or Python";
+    for (option, value, says) in [
+        ("-l", "Quarto", format!("invalid --language 'Quarto': {r}; see")),
+        ("-l", "Pyhton", format!("invalid --language 'Pyhton': {r} (did you mean Python?)")),
+        ("-l", "python3", format!("invalid --language 'python3': {r} (did you mean Python?)")),
+        ("-l", "", format!("invalid --language '': {r}")),
+        ("-l", "R\r", format!("invalid --language 'R\\r': {r}")),
+        ("-V", "", "invalid --version '': it is empty".to_owned()),
+        ("-V", "4.3.0\r", "invalid --version '4.3.0\\r': it contains a control character".to_owned()),
+        ("-V", " 4.3.0", "invalid --version ' 4.3.0': it begins or ends with a blank".to_owned()),
+        ("-I", "", "invalid --image-name '': it is empty".to_owned()),
+        ("-I", "Local\r", "invalid --image-name 'Local\\r': it contains a control character".to_owned()),
+        ("-I", "Local ", "invalid --image-name 'Local ': it begins or ends with a blank".to_owned()),
+    ] {
+        for (words, others) in [
+            ("list", ""),
+            ("purge --yes", ""),
+            ("purge --dry-run --json", ""),
+            ("delete", "-l R -V 4.3.0"),
+            ("delete --json --ignore-not-found", "-l R -V 4.3.0"),
+        ] {
+            let others: Vec<&str> = others.split_whitespace().collect();
+            let others = others.chunks(2).filter(|other| other[0] != option).flatten();
+            let program = others.fold(connect_cache(&server).words(words), |program, word| program.arg(word));
+            program.arg(option).arg(value).run().exits(2).prints("").fails_with(&says);
+        }
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn names_the_command_that_does_it_here() {
+    for (words, says) in [
+        ("ls", "unknown command 'ls' (did you mean list?)"),
+        ("rm -l R -V 4.3.0", "unknown command 'rm' (did you mean delete?)"),
+        ("version", "unknown command 'version' (did you mean --version?)"),
+        ("system caches list", "unknown command 'system' (did you mean list?)"),
+        ("system caches delete -l R -V 4.3.0", "unknown command 'system' (did you mean delete?)"),
+    ] {
+        Program::new().words(words).run().exits(2).prints("").fails_with(says);
+    }
+}
+
+#[test]
+fn explains_arguments_that_a_command_does_not_take() {
+    let server = Server::start(Config::default());
+    for (words, says) in [
+        ("delete R 4.3.0", "unexpected argument 'R'; use -l R -V 4.3.0; see 'connect-cache delete --help'"),
+        ("list -l R 4.3.0", "unexpected argument '4.3.0'; use -V 4.3.0"),
+        ("purge python", "unexpected argument 'python'; use -l python"),
+        // As the shell passes -V 3.* in a directory with files of such names.
+        ("purge -y -V 3.9.5 3.9.6", "unexpected argument '3.9.6'; quote globs, since the shell expands them"),
+        ("list -I Makefile README.md", "unexpected argument; quote globs, since the shell expands them"),
+        (
+            "delete -l R -V 4.3.0 -i Local",
+            "unexpected argument 'Local'; -i is --insecure, and the image is -I",
+        ),
+        ("list -i *-jammy", "unexpected argument; -i is --insecure, and the image is -I"),
+    ] {
+        run(&server, words).exits(2).prints("").fails_with(says);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn names_the_glob_for_a_version_of_two_parts() {
+    let server = Server::start(Config::default());
+    let says = "no runtime cache R 4.3 Local: versions have three parts; delete all of 4.3 with: connect-cache purge";
+    run(&server, "delete -l R -V 4.3").exits(4).says(&format!("{says} -l R -V '4.3.*'\n"));
+    run(&server, "purge -y -V 4.3").exits(0).says("versions have three parts; use a glob: -V '4.3.*'");
+}
+
+#[test]
+fn names_quotes_that_an_env_file_kept_around_a_path() {
+    let server = Server::start(Config::default());
+    let program = || connect_cache(&server).without("CONNECT_API_KEY").words("list -q");
+    let with = program();
+    let key = with.file("key", "admin-key\n");
+    for quote in ['"', '\''] {
+        let ran = program().env("CONNECT_API_KEY_FILE", format!("{quote}{key}{quote}")).run().exits(2);
+        ran.fails_with(&format!(
+            "cannot read the key file {quote}{key}{quote}: its path is in quotes; remove them"
+        ));
+    }
+    // Line ends around it are dropped.
+    program().env("CONNECT_API_KEY_FILE", format!("{key}\r\n")).run().exits(0);
+    // A file may have such a name.
+    let with = program();
+    with.file("\"key\"", "admin-key\n");
+    with.env("CONNECT_API_KEY_FILE", "\"key\"").run().exits(0);
+}
+
+#[test]
 fn rejects_text_that_is_not_utf_8() {
     let server = Server::start(Config::default());
     let ran = connect_cache(&server).words("list -V").arg(OsStr::from_bytes(b"\xff")).run();
