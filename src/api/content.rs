@@ -91,7 +91,7 @@ impl ContentUsage {
 }
 
 /// Counts the items of a list as it arrives, and calls `progress` with their number so far.
-pub(crate) fn count(mut body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
+pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     let mut body = BufReader::new(body);
     if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {

@@ -1,23 +1,26 @@
-//! Parses arguments as people write them, and converts them to the form that argh accepts.
+//! Parses arguments as people write them.
 //!
 //! People write `--option=value`, `-lR`, `-dy`, and options before and after the command. argh accepts only
-//! `--option value` after it. This module rejects everything that argh would reject, in one line without values, since
-//! a value may be a key.
+//! `--option value`, and a command's options only after it, so the arguments are brought into that form first. Errors,
+//! those of argh too, are worded here: in one line, and without any value that may be a key.
 
 use std::ffi::OsString;
+use std::slice::Iter;
 
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs, Optionality};
+use argh::{CommandInfoWithArgs, FromArgs};
 
-use super::options::{self, Check, Command, Common, Delete, List, Purge, Task};
+use super::options::{self, Flag, Options, value_name};
+use super::spelling::{nearest, suggestion};
+use super::values::Language;
 
-/// The action that the arguments request.
+/// The action that the arguments request. Help is on a command or on the program.
 pub enum Invocation {
     /// Run a command.
-    Run(Box<Common>, Command),
-    /// Print all help on a command, or on the program.
+    Run(Box<Options>),
+    /// Print all help.
     Help(Option<&'static str>),
-    /// Print one screen of help on a command.
-    Brief(CommandInfoWithArgs),
+    /// Print one screen of help.
+    Brief(Option<&'static str>),
     /// Print the program's version.
     Version,
     /// There are no arguments.
@@ -35,258 +38,257 @@ pub struct Misused {
 
 /// Parses the arguments after the program's name.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, Misused> {
-    let mut words = Vec::new();
-    for arg in args {
-        match arg.into_string() {
-            Ok(word) => words.push(word),
-            Err(_) => {
-                return Err(Misused { problem: "an argument is not valid UTF-8".to_owned(), command: None });
-            }
-        }
-    }
+    let Ok(words) = args.map(OsString::into_string).collect::<Result<Vec<String>, _>>() else {
+        return Err(Misused { problem: "an argument is not valid UTF-8".to_owned(), command: None });
+    };
     if words.is_empty() {
         return Ok(Invocation::Nothing);
     }
-    let mut sorted = Sorted::default();
-    sorted.sort(&words).map_err(|problem| Misused { problem, command: sorted.command_name() })?;
-    sorted.invocation().map_err(|problem| Misused { problem, command: sorted.command_name() })
+    let mut arguments = Arguments::default();
+    let invocation = arguments.add(words.iter()).and_then(|()| arguments.invocation());
+    invocation.map_err(|problem| Misused { problem, command: arguments.command_name() })
 }
 
 /// The arguments in the form that argh accepts.
 #[derive(Default)]
-struct Sorted<'a> {
+struct Arguments<'a> {
+    /// The options that every command accepts, by their long names, each with its value.
+    common: Vec<&'a str>,
     command: Option<CommandInfoWithArgs>,
-    common_args: Vec<&'a str>,
-    command_args: Vec<&'a str>,
+    /// The command's options, in the same form.
+    own: Vec<&'a str>,
     positionals: Vec<&'a str>,
-    /// The long names of the options that are set.
-    given: Vec<&'static str>,
     help: bool,
     brief: bool,
     version: bool,
 }
 
-impl<'a> Sorted<'a> {
+impl<'a> Arguments<'a> {
     fn command_name(&self) -> Option<&'static str> {
         self.command.as_ref().map(|command| command.name)
     }
 
-    fn sort(&mut self, words: &'a [String]) -> Result<(), String> {
-        let mut words = words.iter().map(String::as_str);
+    fn add(&mut self, mut words: Iter<'a, String>) -> Result<(), String> {
         while let Some(word) = words.next() {
             if word == "--" {
-                for word in words.by_ref() {
-                    self.positional(word)?;
-                }
-            } else if let Some(long) = word.strip_prefix("--") {
-                let (name, value) = match long.split_once('=') {
-                    Some((name, value)) => (name, Some(value)),
-                    None => (long, None),
-                };
-                match self.find(|flag| flag.long.strip_prefix("--") == Some(name)) {
-                    Some(found) => self.take(found, value, &mut words)?,
-                    None if name == "help" && value.is_none() => self.help = true,
-                    None if name == "version" && value.is_none() && self.command.is_none() => {
-                        self.version = true
-                    }
-                    None => return Err(self.unknown(&format!("--{name}"))),
-                }
-            } else if word.len() > 1 && word.starts_with('-') {
-                self.sort_short(&word[1..], &mut words)?;
+                self.positionals.extend(words.by_ref().map(String::as_str));
+            } else if word.starts_with("--") {
+                self.add_long(word, &mut words)?;
+            } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+                self.add_short(letters, &mut words)?;
+            } else if self.command.is_some() {
+                self.positionals.push(word);
+            } else if word == "help" {
+                self.help = true;
             } else {
-                self.positional(word)?;
+                let command = options::commands().into_iter().find(|command| command.name == word);
+                self.command = Some(command.ok_or_else(|| self.unknown_command(word, words.clone()))?);
             }
         }
         Ok(())
     }
 
-    /// Sorts combined short switches, which may end in an option and its value.
-    fn sort_short(
-        &mut self,
-        cluster: &'a str,
-        words: &mut dyn Iterator<Item = &'a str>,
-    ) -> Result<(), String> {
-        let mut letters = cluster.chars();
+    fn add_long(&mut self, word: &'a str, words: &mut Iter<'a, String>) -> Result<(), String> {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        if let Some((flag, args)) = self.find(|flag| flag.long == name) {
+            return add_option(args, flag, value, words);
+        }
+        match word {
+            "--help" => self.help = true,
+            "--version" if self.command.is_none() => self.version = true,
+            _ => return Err(self.unknown_option(name)),
+        }
+        Ok(())
+    }
+
+    /// Adds combined short switches, which may end in an option and its value.
+    fn add_short(&mut self, letters: &'a str, words: &mut Iter<'a, String>) -> Result<(), String> {
+        let mut letters = letters.chars();
         while let Some(letter) = letters.next() {
-            match self.find(|flag| flag.short == Some(letter)) {
-                Some((flag, common)) if matches!(flag.kind, FlagInfoKind::Option { .. }) => {
-                    let attached = letters.as_str();
-                    let attached = attached.strip_prefix('=').unwrap_or(attached);
-                    let value = (!letters.as_str().is_empty()).then_some(attached);
-                    return self.take((flag, common), value, words);
+            if let Some((flag, args)) = self.find(|flag| flag.short == Some(letter)) {
+                if value_name(flag).is_some() {
+                    let attached = Some(letters.as_str()).filter(|value| !value.is_empty());
+                    let value = attached.map(|value| value.strip_prefix('=').unwrap_or(value));
+                    return add_option(args, flag, value, words);
                 }
-                Some(found) => self.take(found, None, words)?,
-                None if letter == 'h' => self.brief = true,
-                None if letter == 'V' && self.command.is_none() => self.version = true,
-                None => return Err(self.unknown(&format!("-{}", letter.escape_default()))),
+                args.push(flag.long);
+                continue;
+            }
+            match letter {
+                'h' => self.brief = true,
+                'V' if self.command.is_none() => self.version = true,
+                _ => return Err(self.unknown_option(&format!("-{}", letter.escape_default()))),
             }
         }
         Ok(())
     }
 
-    /// Returns the option, and whether it is a common one.
-    fn find(&self, is: impl Fn(&FlagInfo) -> bool) -> Option<(&'static FlagInfo<'static>, bool)> {
+    /// Returns an option that the command or every command has, and the list to which it belongs.
+    fn find(&mut self, is: impl Fn(&Flag) -> bool) -> Option<(&'static Flag, &mut Vec<&'a str>)> {
         let own = self.command.as_ref().and_then(|command| options::flags(command).find(|flag| is(flag)));
         match own {
-            Some(flag) => Some((flag, false)),
-            None => options::flags(&options::common()).find(|flag| is(flag)).map(|flag| (flag, true)),
+            Some(flag) => Some((flag, &mut self.own)),
+            None => {
+                let common = options::flags(&options::program()).find(|flag| is(flag));
+                common.map(|flag| (flag, &mut self.common))
+            }
         }
     }
 
-    fn take(
-        &mut self,
-        (flag, common): (&'static FlagInfo<'static>, bool),
-        value: Option<&'a str>,
-        words: &mut dyn Iterator<Item = &'a str>,
-    ) -> Result<(), String> {
-        let value = match (&flag.kind, value) {
-            (FlagInfoKind::Switch, None) => None,
-            (FlagInfoKind::Switch, Some(_)) => return Err(format!("{} takes no value", flag.long)),
-            (FlagInfoKind::Option { .. }, Some(value)) => Some(value),
-            (FlagInfoKind::Option { arg_name }, None) => {
-                Some(words.next().ok_or_else(|| format!("{} requires a value: {arg_name}", flag.long))?)
-            }
+    fn invocation(&self) -> Result<Invocation, String> {
+        if self.help || self.positionals.first() == Some(&"help") {
+            return Ok(Invocation::Help(self.command_name()));
+        }
+        if self.brief {
+            return Ok(Invocation::Brief(self.command_name()));
+        }
+        let Some(command) = &self.command else {
+            return if self.version {
+                Ok(Invocation::Version)
+            } else {
+                Err("no command specified".to_owned())
+            };
         };
-        let once = flag.optionality != Optionality::Repeating;
-        if value.is_some() && once && self.given.contains(&flag.long) {
-            return Err(format!("{} is specified twice", flag.long));
-        }
-        self.given.push(flag.long);
-        let args = if common { &mut self.common_args } else { &mut self.command_args };
-        args.push(flag.long);
-        args.extend(value);
-        Ok(())
-    }
-
-    fn positional(&mut self, word: &'a str) -> Result<(), String> {
-        match &self.command {
-            None if word == "help" && !self.help => self.help = true,
-            None => match options::commands().into_iter().find(|command| command.name == word) {
-                Some(command) => self.command = Some(command),
-                None => {
-                    let names = options::commands().map(|command| command.name);
-                    let (word, similar) = (self.quoted(word), similar(word, &names));
-                    return Err(format!("unknown command{word}{similar}"));
-                }
-            },
-            Some(_) if word == "help" && self.positionals.is_empty() => self.help = true,
-            Some(command) if self.positionals.len() >= command.positionals.len() => {
-                return Err(format!("unexpected argument{}", self.quoted(word)));
-            }
-            Some(_) => self.positionals.push(word),
-        }
-        Ok(())
-    }
-
-    /// Quotes a stray word, unless it may be a key or a part of one.
-    fn quoted(&self, word: &str) -> String {
-        let is_word = word.len() <= 12 && word.bytes().all(|b| b.is_ascii_lowercase());
-        let may_be_secret = ["--api-key", "--header"].iter().any(|option| self.given.contains(option));
-        match is_word && !may_be_secret {
-            true => format!(" '{word}'"),
-            false => String::new(),
-        }
-    }
-
-    fn unknown(&self, option: &str) -> String {
-        // The rest after an option's name may be its value.
-        let all = options::commands();
-        let takes_value = |flag: &&FlagInfo| matches!(flag.kind, FlagInfoKind::Option { .. });
-        let mut flags = options::flags(&options::common()).chain(all.iter().flat_map(options::flags));
-        if let Some(flag) =
-            flags.find(|flag| takes_value(flag) && option != flag.long && option.starts_with(flag.long))
-        {
-            return format!("{} is joined to its value; separate them by a space or =", flag.long);
-        }
-        let known_by: Vec<&str> = all
-            .iter()
-            .filter(|command| {
-                options::flags(command)
-                    .any(|f| f.long == option || f.short.is_some_and(|s| option == format!("-{s}")))
-            })
-            .map(|command| command.name)
-            .collect();
-        match (self.command_name(), known_by.is_empty()) {
-            (None, false) => format!("{option} must come after the command"),
-            (Some(name), false) => {
-                format!("{name} has no option {option}; it belongs to {}", known_by.join(", "))
-            }
-            (_, true) => {
-                // After a typing error, the rest may be a value.
-                let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
-                let end = match option.starts_with("--") {
-                    true => option.find(|c| !is_name(c)).unwrap_or(option.len()),
-                    false => option.len(),
-                };
-                let option = &option[..end];
-                let own = self.command.iter().flat_map(options::flags);
-                let names = own.chain(options::flags(&options::common())).map(|flag| flag.long);
-                format!("unknown option {option}{}", similar(option, &names.collect::<Vec<_>>()))
-            }
-        }
-    }
-
-    fn invocation(&mut self) -> Result<Invocation, String> {
-        if self.help || self.brief {
-            return Ok(match self.command.take_if(|_| !self.help) {
-                Some(command) => Invocation::Brief(command),
-                None => Invocation::Help(self.command_name()),
-            });
-        }
         if self.version {
-            return match self.command {
-                None => Ok(Invocation::Version),
-                Some(_) => Err("--version must come after the command".to_owned()),
+            return Err("--version must come after the command".to_owned());
+        }
+        if self.positionals.len() > command.positionals.len() {
+            return Err(self.unexpected(command));
+        }
+        let args = [&self.common[..], &[command.name], &self.own, &["--"], &self.positionals].concat();
+        match Options::from_args(&[], &args) {
+            Ok(options) => Ok(Invocation::Run(Box::new(options))),
+            Err(exit) => Err(reworded(exit.output.trim_end(), command.name)),
+        }
+    }
+
+    /// Words the error about an unknown command, with the one that does it here. `rest` are the words after it.
+    fn unknown_command(&self, word: &str, mut rest: Iter<'_, String>) -> String {
+        let names = options::commands().into_iter().map(|command| command.name);
+        let meant = match word {
+            "ls" => Some("list"),
+            "rm" | "remove" => Some("delete"),
+            "prune" => Some("purge"),
+            "version" => Some("--version"),
+            // As in `rsconnect system caches list`.
+            "system" | "caches" => rest.find_map(|word| names.clone().find(|name| name == word)),
+            _ => nearest(word, names),
+        };
+        format!("unknown command{}{}", self.quoted(word), suggestion(meant))
+    }
+
+    /// Words the error about an option that this command or, before the command, every command lacks.
+    fn unknown_option(&self, option: &str) -> String {
+        let is = |flag: &Flag| flag.long == option || flag.short.is_some_and(|c| option == format!("-{c}"));
+        let owners = options::commands().into_iter().filter(|command| options::flags(command).any(is));
+        let owners: Vec<&str> = owners.map(|command| command.name).collect();
+        if !owners.is_empty() {
+            return match self.command_name() {
+                Some(command) => {
+                    format!("{command} has no option {option}; it belongs to {}", owners.join(", "))
+                }
+                None => format!("{option} must come after the command"),
             };
         }
-        let Some(command) = &self.command else { return Err("no command specified".to_owned()) };
-        let missing: Vec<&str> = options::flags(command)
-            .filter(|flag| {
-                let is_option = matches!(flag.kind, FlagInfoKind::Option { .. });
-                is_option && flag.optionality == Optionality::Required && !self.given.contains(&flag.long)
-            })
-            .map(|flag| flag.long)
-            .chain(command.positionals.iter().skip(self.positionals.len()).map(|positional| positional.name))
-            .collect();
-        if !missing.is_empty() {
-            return Err(format!("{} requires {}", command.name, missing.join(" and ")));
+        let own = self.command.iter().flat_map(options::flags);
+        let known: Vec<&Flag> = own.chain(options::flags(&options::program())).collect();
+        let is_joined = |flag: &&&Flag| value_name(flag).is_some() && option.starts_with(flag.long);
+        if let Some(flag) = known.iter().find(is_joined) {
+            return format!("{} is joined to its value; separate them by a space or =", flag.long);
         }
+        // After a typing error, the rest may be a value.
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+        let name = option.split(|c| option.starts_with("--") && !is_name(c)).next().unwrap_or_default();
+        format!("unknown option {name}{}", suggestion(nearest(name, known.iter().map(|flag| flag.long))))
+    }
 
-        let mut args = self.command_args.clone();
-        args.push("--");
-        args.extend(&self.positionals);
-        let parsed = match command.name {
-            "list" => List::from_args(&[], &args).map(Command::List),
-            "delete" => Delete::from_args(&[], &args).map(Command::Delete),
-            "purge" => Purge::from_args(&[], &args).map(Command::Purge),
-            "task" => Task::from_args(&[], &args).map(Command::Task),
-            _ => Check::from_args(&[], &args).map(Command::Check),
+    /// Words the error about arguments that the command does not take, with the mistake that may explain them.
+    fn unexpected(&self, command: &CommandInfoWithArgs) -> String {
+        let stray = &self.positionals[command.positionals.len()..];
+        let names = || options::flags(command).filter_map(|flag| value_name(flag));
+        let has = |long| self.own.contains(&long);
+        let hint = if !names().any(|name| name == "LANG") {
+            String::new()
+        } else if let Some(options) = self.as_options(stray) {
+            format!("; use{options}")
+        } else if self.common.contains(&"--insecure") && !has("--image-name") {
+            "; -i is --insecure, and the image is -I".to_owned()
+        } else if names().any(|name| name == "GLOB") && (has("--version") || has("--image-name")) {
+            "; quote globs, since the shell expands them".to_owned()
+        } else {
+            String::new()
         };
-        // argh should find no error here. If it does, its message may contain a value.
-        let refused = |_| "these options cannot be used together".to_owned();
-        let common = Common::from_args(&[], &self.common_args).map_err(refused)?;
-        Ok(Invocation::Run(Box::new(common), parsed.map_err(refused)?))
+        format!("unexpected argument{}{hint}", self.quoted(stray[0]))
+    }
+
+    /// Returns the options that these words lack, as in ` -l R -V 4.3.0`, if they begin with a language or a version.
+    fn as_options(&self, words: &[&str]) -> Option<String> {
+        const OPTIONS: [(&str, &str); 3] =
+            [("--language", "-l"), ("--version", "-V"), ("--image-name", "-I")];
+        let first = if words[0].parse::<Language>().is_ok() { 0 } else { 1 };
+        let is_option = first == 0 || is_version(words[0]);
+        if !is_option || self.own.contains(&OPTIONS[first].0) || !self.may_show(words[0]) {
+            return None;
+        }
+        let pairs = OPTIONS[first..].iter().zip(words).take_while(|(_, word)| self.may_show(word));
+        Some(pairs.map(|((_, short), word)| format!(" {short} {word}")).collect())
+    }
+
+    /// Returns a word in quotes after a space, or nothing if it may be a key or a part of one.
+    fn quoted(&self, word: &str) -> String {
+        if self.may_show(word) { format!(" '{word}'") } else { String::new() }
+    }
+
+    /// Reports whether a word is certainly not a key or a part of one.
+    fn may_show(&self, word: &str) -> bool {
+        let rest = word.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(word);
+        let is_word = rest.bytes().all(|b| b.is_ascii_lowercase());
+        let has_secret = ["--api-key", "--header"].iter().any(|secret| self.common.contains(secret));
+        word.len() <= 12 && (is_word || is_version(word)) && !has_secret
     }
 }
 
-/// Returns a suggestion from `names` for a misspelled `word`, in parentheses, or nothing.
-fn similar(word: &str, names: &[&str]) -> String {
-    let slip = names.iter().find(|name| is_slip(word.as_bytes(), name.as_bytes()));
-    let longer: Vec<&&str> = names.iter().filter(|name| word.len() > 3 && name.starts_with(word)).collect();
-    let only = if longer.len() == 1 { longer.first().copied() } else { None };
-    slip.or(only).map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
+/// Adds an option and its value, which is the next word if it is not part of the same one.
+fn add_option<'a>(
+    args: &mut Vec<&'a str>,
+    flag: &'static Flag,
+    value: Option<&'a str>,
+    words: &mut Iter<'a, String>,
+) -> Result<(), String> {
+    args.push(flag.long);
+    match (value_name(flag), value) {
+        (None, None) => {}
+        (None, Some(_)) => return Err(format!("{} takes no value", flag.long)),
+        (Some(_), Some(value)) => args.push(value),
+        (Some(name), None) => {
+            args.push(words.next().ok_or_else(|| format!("{} requires a value: {name}", flag.long))?);
+        }
+    }
+    Ok(())
 }
 
-/// Reports whether `word` is `name` with a typing error: one character too many, missing or wrong, or two swapped.
-fn is_slip(word: &[u8], name: &[u8]) -> bool {
-    let same = word.iter().zip(name).take_while(|(a, b)| a == b).count();
-    let (word, name) = (&word[same..], &name[same..]);
-    let same = word.iter().rev().zip(name.iter().rev()).take_while(|(a, b)| a == b).count();
-    match (&word[..word.len() - same], &name[..name.len() - same]) {
-        ([] | [_], [] | [_]) => true,
-        ([a, b], [c, d]) => a == d && b == c,
-        _ => false,
+/// Words argh's error, which may contain any value. Only options that are not secret have invalid values.
+fn reworded(error: &str, command: &str) -> String {
+    if error.starts_with("Required ") {
+        let missing: Vec<&str> = error.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        return format!("{command} requires {}", missing.join(" and "));
     }
+    let option =
+        error.strip_prefix("Error parsing option '").and_then(|rest| rest.split_once("' with value '"));
+    let Some((option, rest)) = option else { return "invalid arguments".to_owned() };
+    match rest.rsplit_once("': ") {
+        Some((value, problem)) if problem != "duplicate values provided" => {
+            format!("invalid {option} '{value}': {problem}")
+        }
+        _ => format!("{option} is specified twice"),
+    }
+}
+
+fn is_version(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 #[cfg(test)]
@@ -294,15 +296,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cli::options::Secret;
+    use crate::cli::options::{Command, List, Task};
+    use crate::cli::values::Secret;
 
     fn invocation(line: &str) -> Result<Invocation, String> {
         parse(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
     }
 
-    fn ran(line: &str) -> (Box<Common>, Command) {
+    fn ran(line: &str) -> Options {
         match invocation(line) {
-            Ok(Invocation::Run(common, command)) => (common, command),
+            Ok(Invocation::Run(options)) => *options,
             Ok(_) => panic!("{line}: not a command"),
             Err(problem) => panic!("{line}: {problem}"),
         }
@@ -327,25 +330,22 @@ mod tests {
 
     #[test]
     fn takes_values_literally() {
-        let (common, _) = ran("list --api-key=--json -n -x");
-        assert_eq!(
-            (common.api_key.as_ref().map(Secret::reveal), common.name.as_deref()),
-            (Some("--json"), Some("-x"))
-        );
-        let (common, command) = ran("task -- -odd-id");
-        assert!(common.api_key.is_none());
-        assert!(matches!(command, Command::Task(Task { id, .. }) if id == "-odd-id"));
-        let (_, command) = ran("list --version=a=b");
-        assert!(matches!(command, Command::List(List { version: Some(version), .. }) if version == "a=b"));
+        let options = ran("list --api-key=--json -n -x");
+        let key = options.api_key.as_ref().map(Secret::reveal);
+        assert_eq!((key, options.name.as_deref()), (Some("--json"), Some("-x")));
+        let options = ran("task -- -odd-id");
+        assert!(options.api_key.is_none());
+        assert!(matches!(options.command, Command::Task(Task { id, .. }) if id == "-odd-id"));
+        let Command::List(List { version, .. }) = ran("list --version=a=b").command else { panic!() };
+        assert_eq!(version.unwrap().to_string(), "a=b");
     }
 
     #[test]
     fn finds_help_and_version_anywhere() {
         for (line, topic) in [
-            ("-h", None),
             ("--help", None),
             ("help", None),
-            ("-vh", None),
+            ("-h help", None),
             ("help delete", Some("delete")),
             ("delete --help", Some("delete")),
             ("delete help", Some("delete")),
@@ -354,11 +354,14 @@ mod tests {
         ] {
             assert!(matches!(invocation(line), Ok(Invocation::Help(found)) if found == topic), "{line}");
         }
-        for line in ["delete -h", "-h delete", "delete -dh"] {
-            assert!(
-                matches!(invocation(line), Ok(Invocation::Brief(command)) if command.name == "delete"),
-                "{line}"
-            );
+        for (line, topic) in [
+            ("-h", None),
+            ("-vh", None),
+            ("delete -h", Some("delete")),
+            ("-h delete", Some("delete")),
+            ("delete -dh", Some("delete")),
+        ] {
+            assert!(matches!(invocation(line), Ok(Invocation::Brief(found)) if found == topic), "{line}");
         }
         assert!(matches!(invocation("--version"), Ok(Invocation::Version)));
         assert!(matches!(invocation("-V"), Ok(Invocation::Version)));
@@ -406,6 +409,31 @@ mod tests {
             ("list --header X: secret", "unexpected argument"),
             ("list --headers=secret", "--header is joined to its value"),
             ("list -H", "--header requires a value: HEADER"),
+            ("list -k secret': -k secret", "--api-key is specified twice"),
+            ("list -V a -V b", "--version is specified twice"),
+            ("ls", "unknown command 'ls' (did you mean list?)"),
+            ("-q rm -l R", "unknown command 'rm' (did you mean delete?)"),
+            ("version", "unknown command 'version' (did you mean --version?)"),
+            ("system caches list", "unknown command 'system' (did you mean list?)"),
+            ("system caches delete -l R", "unknown command 'system' (did you mean delete?)"),
+            ("delete R 4.3.0", "unexpected argument 'R'; use -l R -V 4.3.0"),
+            ("purge python", "unexpected argument 'python'; use -l python"),
+            ("list -l R 4.3.0 Local", "unexpected argument '4.3.0'; use -V 4.3.0 -I Local"),
+            ("delete R S3cret-part", "unexpected argument 'R'; use -l R"),
+            ("delete -k a R 4.3.0", "unexpected argument"),
+            ("list -V 3.9.5 3.9.6", "unexpected argument '3.9.6'; quote globs, since the shell expands them"),
+            ("purge -I a b", "unexpected argument 'b'; quote globs"),
+            (
+                "delete -l R -V 4.3.0 -i Local",
+                "unexpected argument 'Local'; -i is --insecure, and the image is -I",
+            ),
+            ("delete -l R -V 4.3.0 4.3.1", "unexpected argument '4.3.1'"),
+            ("task a 4.3.0", "unexpected argument '4.3.0'"),
+            ("list --interval ten", "invalid --interval 'ten': expected seconds from 0 to 31536000"),
+            ("list --retries 101", "invalid --retries '101': expected a whole number from 0 to 100"),
+            ("list -l pythn", "invalid --language 'pythn': expected R or Python (did you mean Python?)"),
+            ("list -V=", "invalid --version '': it is empty"),
+            ("delete -l R -V 4.3.0 -I=", "invalid --image-name '': it is empty"),
             ("list --json=secret", "--json takes no value"),
             ("list --help=secret", "unknown option --help"),
         ] {
@@ -416,14 +444,6 @@ mod tests {
                 !problem.contains("cret-part") && !problem.contains("key-part") && !problem.contains('\n'),
                 "{line}: {problem}"
             );
-        }
-    }
-
-    #[test]
-    fn takes_two_swapped_letters_for_a_slip_but_no_other_two() {
-        assert!(is_slip(b"lsit", b"list"));
-        for word in [b"lsxt", b"lxit", b"lxxt"] {
-            assert!(!is_slip(word, b"list"));
         }
     }
 
@@ -444,7 +464,8 @@ mod tests {
         #[test]
         fn every_form_equals_the_long_one(
             // A value attached to its letter loses a leading equals sign.
-            [language, version, server] in ["[^=]\\PC{0,6}", "[^=]\\PC{0,6}", "[^=]\\PC{0,6}"],
+            language in "R|python",
+            [version, server] in ["[^=\\s\\pC]\\PC{0,6}x", "[^=]\\PC{0,6}"],
             forms: [u8; 5],
             swapped: bool,
         ) {
@@ -461,7 +482,7 @@ mod tests {
                 if swapped { [common, command].concat() } else { [command, common].concat() }
             };
             let read = |forms| match parse(words(forms).into_iter().map(OsString::from)) {
-                Ok(Invocation::Run(common, command)) => Ok(format!("{common:?} {command:?}")),
+                Ok(Invocation::Run(options)) => Ok(format!("{options:?}")),
                 Ok(_) => Err("not a command".to_owned()),
                 Err(misused) => Err(misused.problem),
             };

@@ -1,9 +1,9 @@
 //! Help, made from the definitions of the options.
 
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
+use argh::{CommandInfoWithArgs, Optionality};
 
 use super::exit_status::ExitStatus;
-use super::options;
+use super::options::{self, Flag};
 
 /// The column in which descriptions begin, and the one before which they end.
 const INDENT: usize = 27;
@@ -17,27 +17,32 @@ honored.
 Exit status:
 ";
 
-/// Returns the full help on the command called `topic`, or on the whole program.
-pub fn help(topic: Option<&str>) -> String {
-    let common = options::common();
+const FIRST_STEPS: &str = "
+Specify the server by --server URL or CONNECT_SERVER, and an administrator's API
+key by --api-key-file FILE or CONNECT_API_KEY.
+
+Example: connect-cache check -s https://connect.example.com --api-key-file key
+
+Run 'connect-cache COMMAND -h' for the options of a command, and
+'connect-cache --help' for all options, variables and exit statuses.
+";
+
+/// Returns the full help on a command, or on the whole program.
+pub fn full(topic: Option<&str>) -> String {
+    let program = options::program();
     let mut text = String::new();
-    match options::commands().into_iter().find(|command| Some(command.name) == topic) {
+    match command(topic) {
         Some(command) => {
-            start(&mut text, &command, false);
-            common_options(&mut text, &common);
+            start(&mut text, &command, |description| description);
+            common_options(&mut text, &program);
             text.push_str("\nExamples:\n");
             for line in command.examples.iter().flat_map(|example| example.lines()) {
                 text.push_str(&format!("  {line}\n"));
             }
         }
         None => {
-            text.push_str("Usage: connect-cache [options] COMMAND [options]\n\n");
-            text.push_str(common.description);
-            text.push_str("\n\nCommands:\n");
-            for command in options::commands() {
-                entry(&mut text, command.name, command.description);
-            }
-            common_options(&mut text, &common);
+            commands(&mut text, &program);
+            common_options(&mut text, &program);
             entry(&mut text, "    --version", "show the version");
             text.push_str(VARIABLES);
             for status in ExitStatus::ALL {
@@ -49,20 +54,40 @@ pub fn help(topic: Option<&str>) -> String {
     text
 }
 
-/// Returns help on a command that fits a screen of 24 lines: no common options, one example.
-pub fn brief(command: &CommandInfoWithArgs) -> String {
+/// Returns help that fits a screen of 24 lines: on a command, without the common options, or on the whole program.
+pub fn brief(topic: Option<&str>) -> String {
     let mut text = String::new();
-    start(&mut text, command, true);
-    let example = command.examples.first().and_then(|example| example.lines().nth(1));
-    text.push_str(&format!(
-        "\nExample: {}\nCommon options: connect-cache --help\n",
-        example.unwrap_or_default()
-    ));
+    match command(topic) {
+        Some(command) => {
+            start(&mut text, &command, first_clause);
+            let example = command.examples.first().and_then(|example| example.lines().nth(1));
+            let example = example.unwrap_or_default();
+            text.push_str(&format!("\nExample: {example}\nCommon options: connect-cache --help\n"));
+        }
+        None => {
+            commands(&mut text, &options::program());
+            text.push_str(FIRST_STEPS);
+        }
+    }
     text
 }
 
-/// Adds a command's usage, summary and options; if `brief`, the first clause of each description.
-fn start(text: &mut String, command: &CommandInfoWithArgs, brief: bool) {
+fn command(topic: Option<&str>) -> Option<CommandInfoWithArgs> {
+    options::commands().into_iter().find(|command| Some(command.name) == topic)
+}
+
+/// Adds the program's usage, summary and commands.
+fn commands(text: &mut String, program: &CommandInfoWithArgs) {
+    text.push_str("Usage: connect-cache [options] COMMAND [options]\n\n");
+    text.push_str(program.description);
+    text.push_str("\n\nCommands:\n");
+    for command in &program.commands {
+        entry(text, command.name, command.command.description);
+    }
+}
+
+/// Adds a command's usage, summary, and options with as much of each description as `describe` returns.
+fn start(text: &mut String, command: &CommandInfoWithArgs, describe: fn(&str) -> &str) {
     // Brackets stay on one line with the text in them.
     wrap(text, "Usage:".to_owned(), &usage(command).replace(" [", "\n["), '\n', 7);
     text.push_str(&format!("\n{}\n", command.description));
@@ -72,14 +97,17 @@ fn start(text: &mut String, command: &CommandInfoWithArgs, brief: bool) {
     }
     text.push_str("\nOptions:\n");
     for flag in options::flags(command) {
-        let end = flag.description.find(';').filter(|_| brief).unwrap_or(flag.description.len());
-        entry(text, &names(flag), &flag.description[..end]);
+        entry(text, &names(flag), describe(flag.description));
     }
 }
 
+fn first_clause(description: &str) -> &str {
+    description.split(';').next().unwrap_or_default()
+}
+
 /// Adds the common options in their groups.
-fn common_options(text: &mut String, common: &CommandInfoWithArgs) {
-    for flag in options::flags(common) {
+fn common_options(text: &mut String, program: &CommandInfoWithArgs) {
+    for flag in options::flags(program) {
         if let Some((title, _)) = options::GROUPS.iter().find(|(_, first)| *first == flag.long) {
             text.push_str(&format!("\n{title}:\n"));
         }
@@ -97,23 +125,19 @@ pub fn usage(command: &CommandInfoWithArgs) -> String {
     }
     for flag in options::flags(command) {
         let name = flag.short.map_or(flag.long.to_owned(), |short| format!("-{short}"));
-        let word = match flag.kind {
-            FlagInfoKind::Switch => name,
-            FlagInfoKind::Option { arg_name } => format!("{name} {arg_name}"),
-        };
-        let required =
-            flag.optionality == Optionality::Required && matches!(flag.kind, FlagInfoKind::Option { .. });
-        text.push_str(&if required { format!(" {word}") } else { format!(" [{word}]") });
+        text.push_str(&match options::value_name(flag) {
+            Some(value) if flag.optionality == Optionality::Required => format!(" {name} {value}"),
+            Some(value) => format!(" [{name} {value}]"),
+            None => format!(" [{name}]"),
+        });
     }
     text
 }
 
-fn names(flag: &FlagInfo) -> String {
+fn names(flag: &Flag) -> String {
     let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
-    match flag.kind {
-        FlagInfoKind::Switch => format!("{short}{}", flag.long),
-        FlagInfoKind::Option { arg_name } => format!("{short}{} {arg_name}", flag.long),
-    }
+    let value = options::value_name(flag).map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{short}{}{value}", flag.long)
 }
 
 /// Adds an entry of a list. Its description gets a capital letter, which argh does not accept.
@@ -152,11 +176,16 @@ fn wrap(text: &mut String, mut line: String, words: &str, separator: char, inden
 mod tests {
     use super::*;
 
+    /// Returns the commands, and the program as `None`.
+    fn topics() -> Vec<Option<&'static str>> {
+        options::commands().iter().map(|command| Some(command.name)).chain([None]).collect()
+    }
+
     #[test]
     fn shows_own_and_common_options_of_every_command() {
         for command in options::commands() {
-            let text = help(Some(command.name));
-            for flag in options::flags(&command).chain(options::flags(&options::common())) {
+            let text = full(Some(command.name));
+            for flag in options::flags(&command).chain(options::flags(&options::program())) {
                 assert!(text.contains(flag.long), "{}: {}", command.name, flag.long);
             }
         }
@@ -164,23 +193,21 @@ mod tests {
 
     #[test]
     fn fits_80_columns() {
-        let topics = options::commands().map(|command| Some(command.name));
-        for text in topics.into_iter().chain([None]).map(help).chain(options::commands().map(|c| brief(&c))) {
+        for text in topics().into_iter().flat_map(|topic| [full(topic), brief(topic)]) {
             assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         }
     }
 
     #[test]
     fn fits_brief_help_on_one_screen() {
-        for command in options::commands() {
-            assert!(brief(&command).lines().count() < 24, "{}", brief(&command));
+        for text in topics().into_iter().map(brief) {
+            assert!(text.lines().count() < 24, "{text}");
         }
     }
 
     #[test]
     fn puts_every_common_option_into_one_group() {
-        let common = options::common();
-        let long: Vec<&str> = options::flags(&common).map(|flag| flag.long).collect();
+        let long: Vec<&str> = options::flags(&options::program()).map(|flag| flag.long).collect();
         let first = options::GROUPS.map(|(_, first)| long.iter().position(|&long| long == first));
         assert_eq!(first[0], Some(0));
         assert!(first.is_sorted() && first.iter().all(Option::is_some), "{first:?}");

@@ -13,18 +13,21 @@ mod files;
 mod filters;
 mod glob;
 mod help;
+mod misconfigured;
 mod named;
 mod options;
 mod output;
 mod saved_servers;
 mod session;
 mod settings;
+mod spelling;
+mod values;
 
 use std::ffi::OsString;
 
 use arguments::{Invocation, Misused};
 use exit_status::ExitStatus;
-use options::{Command, Common};
+use options::{Command, Options};
 use output::Output;
 use session::Session;
 
@@ -34,13 +37,13 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
     match arguments::parse(args) {
-        Ok(Invocation::Run(common, command)) => run_command(&common, &command, &output),
+        Ok(Invocation::Run(options)) => run_command(&options, &output),
         Ok(Invocation::Help(topic)) => {
-            output.print(&help::help(topic));
+            output.print(&help::full(topic));
             output.finish(ExitStatus::Success)
         }
-        Ok(Invocation::Brief(command)) => {
-            output.print(&help::brief(&command));
+        Ok(Invocation::Brief(topic)) => {
+            output.print(&help::brief(topic));
             output.finish(ExitStatus::Success)
         }
         Ok(Invocation::Version) => {
@@ -48,7 +51,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
             output.finish(ExitStatus::Success)
         }
         Ok(Invocation::Nothing) => {
-            help::help(None).lines().for_each(|line| output.note(line));
+            help::brief(None).lines().for_each(|line| output.note(line));
             ExitStatus::Usage
         }
         Err(Misused { problem, command }) => {
@@ -69,20 +72,21 @@ fn report_panics(output: Output) {
     }));
 }
 
-fn run_command(common: &Common, command: &Command, output: &Output) -> ExitStatus {
+fn run_command(options: &Options, output: &Output) -> ExitStatus {
     let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
-    if matches!(command, Command::Purge(purge) if is_stdin(&purge.from)) && is_stdin(&common.api_key_file) {
+    let lists_caches = matches!(&options.command, Command::Purge(purge) if is_stdin(&purge.from));
+    if lists_caches && is_stdin(&options.api_key_file) {
         output.error("--from - cannot be combined with --api-key-file -: there is only one standard input");
         return ExitStatus::Usage;
     }
-    let session = match Session::open(common) {
+    let session = match Session::open(options) {
         Ok(session) => session,
         Err(problem) => {
-            output.error(&problem);
+            output.error(&problem.to_string());
             return ExitStatus::Usage;
         }
     };
-    let status = match command {
+    let status = match &options.command {
         Command::List(list) => commands::list::run(list, &session),
         Command::Delete(delete) => commands::delete::run(delete, &session),
         Command::Purge(purge) => commands::purge::run(purge, &session),

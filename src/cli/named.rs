@@ -1,30 +1,35 @@
 //! The caches that a file names, for `purge --from`.
 
-use std::path::Path;
-
 use connect_cache::RuntimeCache;
 use serde_json::{Deserializer, Value};
 
-use super::files::{read_file, read_stdin, text};
+use super::files;
+use super::values::Language;
 
 /// Reads the caches that a file names, `-` for standard input: lines as `list` prints them, `list --json`, or JSON
 /// objects that each have a cache's three members, also in an array. Blank lines and lines that begin with `#` are
 /// skipped.
 pub(crate) fn read(file: &str) -> Result<Vec<RuntimeCache>, String> {
-    let content = if file == "-" { read_stdin() } else { read_file(Path::new(file)) };
-    let caches = content.map_err(|e| e.to_string()).and_then(|content| parse(content));
+    let caches = files::read(file).map_err(|e| e.to_string()).and_then(|text| parse(&text));
     caches.map_err(|problem| format!("cannot read the caches in {file}: {problem}"))
 }
 
-fn parse(content: Vec<u8>) -> Result<Vec<RuntimeCache>, String> {
-    let text = text(content).ok_or("it is not text")?;
+fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let text = lines.join("\n");
     let named = if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_lines(&text) };
     // The entry is not shown: the file may hold something else, such as a key.
-    named.map_err(|entry| {
+    let mut caches = named.map_err(|entry| {
         format!("invalid entry {entry}; use the output of list or list --json, or one JSON object per line")
-    })
+    })?;
+    for cache in &mut caches {
+        let language: Language = cache
+            .language
+            .parse()
+            .map_err(|unfit| format!("invalid language '{}': {unfit}", cache.language))?;
+        cache.language = language.to_string();
+    }
+    Ok(caches)
 }
 
 /// Reads JSON values that follow each other; the error is the number of the first that names no cache.

@@ -5,15 +5,13 @@
 // variable comes last, in brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
+use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs};
 
-use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FromArgs};
+use super::values::{Count, Language, Part, Seconds, Secret};
 
 /// Delete Posit Connect runtime caches and report what really happened
-#[derive(FromArgs, ArgsInfo, Debug, Default)]
-pub struct Common {
+#[derive(FromArgs, ArgsInfo, Debug)]
+pub struct Options {
     /// server URL; a path prefix, a trailing / and a trailing /__api__ are accepted [env: CONNECT_SERVER]
     #[argh(option, short = 's', arg_name = "URL")]
     pub server: Option<String>,
@@ -44,20 +42,20 @@ pub struct Common {
 
     /// minimum time between polls of a task (default 1)
     #[argh(option, arg_name = "SECONDS")]
-    pub interval: Option<String>,
+    pub interval: Option<Seconds>,
 
     /// stop following tasks after SECONDS; 0 polls once (default 86400) [env: CONNECT_TASK_TIMEOUT]
     #[argh(option, arg_name = "SECONDS")]
-    pub timeout: Option<String>,
+    pub timeout: Option<Seconds>,
 
     /// time limit for a request, excluding the time that the server is asked to hold it; 0 for none (default 30)
     /// [env: CONNECT_REQUEST_TIMEOUT]
     #[argh(option, arg_name = "SECONDS")]
-    pub request_timeout: Option<String>,
+    pub request_timeout: Option<Seconds>,
 
     /// retry a failed request up to N times in a row (default 6; 2 until the server first answers)
     #[argh(option, arg_name = "N")]
-    pub retries: Option<String>,
+    pub retries: Option<Count<0, 100>>,
 
     /// write only errors to standard error
     #[argh(switch, short = 'q')]
@@ -66,6 +64,25 @@ pub struct Common {
     /// log each request and reply to standard error, without the key; twice for more
     #[argh(switch, short = 'v')]
     pub verbose: u8,
+
+    #[argh(subcommand)]
+    pub command: Command,
+}
+
+/// A command and its options.
+#[derive(FromArgs, ArgsInfo, Debug)]
+#[argh(subcommand)]
+pub enum Command {
+    /// `list`
+    List(List),
+    /// `delete`
+    Delete(Delete),
+    /// `purge`
+    Purge(Purge),
+    /// `task`
+    Task(Task),
+    /// `check`
+    Check(Check),
 }
 
 /// List runtime caches
@@ -79,15 +96,15 @@ pub struct Common {
 pub struct List {
     /// select one language, R or Python, in any case
     #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: Option<String>,
+    pub language: Option<Language>,
 
     /// select versions by a glob; * matches any text, ? any character
     #[argh(option, short = 'V', arg_name = "GLOB")]
-    pub version: Option<String>,
+    pub version: Option<Part>,
 
     /// select images by a glob
     #[argh(option, short = 'I', arg_name = "GLOB")]
-    pub image_name: Option<String>,
+    pub image_name: Option<Part>,
 
     /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
@@ -118,15 +135,15 @@ pub struct List {
 pub struct Delete {
     /// language of the cache, R or Python
     #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: String,
+    pub language: Language,
 
     /// version of the cache, in three parts
     #[argh(option, short = 'V', arg_name = "VERSION")]
-    pub version: String,
+    pub version: Part,
 
     /// image of the cache (default Local)
     #[argh(option, short = 'I', arg_name = "IMAGE")]
-    pub image_name: Option<String>,
+    pub image_name: Option<Part>,
 
     /// check with the server without deleting anything
     #[argh(switch, short = 'd')]
@@ -157,15 +174,15 @@ pub struct Delete {
 pub struct Purge {
     /// select one language, R or Python, in any case
     #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: Option<String>,
+    pub language: Option<Language>,
 
     /// select versions by a glob; * matches any text, ? any character
     #[argh(option, short = 'V', arg_name = "GLOB")]
-    pub version: Option<String>,
+    pub version: Option<Part>,
 
     /// select images by a glob
     #[argh(option, short = 'I', arg_name = "GLOB")]
-    pub image_name: Option<String>,
+    pub image_name: Option<Part>,
 
     /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
@@ -183,8 +200,8 @@ pub struct Purge {
     #[argh(switch)]
     pub all: bool,
 
-    /// select the caches in FILE, - for standard input; as printed by `list` or `list --json`, or one JSON object per
-    /// line
+    /// select the caches in FILE, - for standard input; lines as printed by `list`, `list --json`, or one JSON object per
+    /// line; blank lines and # comments are skipped
     #[argh(option, arg_name = "FILE")]
     pub from: Option<String>,
 
@@ -202,7 +219,7 @@ pub struct Purge {
 
     /// run up to N deletions at a time (default 4)
     #[argh(option, arg_name = "N")]
-    pub max_running: Option<String>,
+    pub max_running: Option<Count<1, 100>>,
 
     /// print one JSON object per cache as it finishes
     #[argh(switch)]
@@ -244,67 +261,33 @@ pub struct Check {
     pub json: bool,
 }
 
-/// A secret from the command line. It has no `Display`, and its `Debug` does not show it.
-pub struct Secret(String);
-
-impl Secret {
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// A command and its options.
-#[derive(Debug)]
-pub enum Command {
-    /// `list`
-    List(List),
-    /// `delete`
-    Delete(Delete),
-    /// `purge`
-    Purge(Purge),
-    /// `task`
-    Task(Task),
-    /// `check`
-    Check(Check),
-}
-
 /// The groups of the common options in help and the man page, each with its first option. A group ends with the next.
 pub const GROUPS: [(&str, &str); 3] =
     [("Connection options", "--server"), ("Timing options", "--interval"), ("Output options", "--quiet")];
 
-/// Returns the options that every command accepts.
-#[inline(never)]
-pub fn common() -> CommandInfoWithArgs {
-    Common::get_args_info()
+/// The definition of an option.
+pub type Flag = FlagInfo<'static>;
+
+/// Returns the program: its summary, the options that every command accepts, and the commands.
+pub fn program() -> CommandInfoWithArgs {
+    Options::get_args_info()
 }
 
-/// Returns the commands, in the order of the help. Inlined into each caller, the tables would take 3 KB more.
-#[inline(never)]
-pub fn commands() -> [CommandInfoWithArgs; 5] {
-    [
-        List::get_args_info(),
-        Delete::get_args_info(),
-        Purge::get_args_info(),
-        Task::get_args_info(),
-        Check::get_args_info(),
-    ]
+/// Returns the commands, in the order of the help.
+pub fn commands() -> Vec<CommandInfoWithArgs> {
+    program().commands.into_iter().map(|command| command.command).collect()
 }
 
-/// Returns a command's options, without the `--help` that argh adds: the program finds that one first.
-pub fn flags(command: &CommandInfoWithArgs) -> impl Iterator<Item = &'static FlagInfo<'static>> + use<> {
+/// Returns the options of a command or, of the program, those that every command accepts, without the `--help` that argh
+/// adds, since it is found before argh parses.
+pub fn flags(command: &CommandInfoWithArgs) -> impl Iterator<Item = &'static Flag> + use<> {
     command.flags.iter().filter(|flag| flag.long != "--help")
+}
+
+/// Returns the name of the option's value, if it has one.
+pub fn value_name(flag: &Flag) -> Option<&'static str> {
+    match flag.kind {
+        FlagInfoKind::Option { arg_name } => Some(arg_name),
+        FlagInfoKind::Switch => None,
+    }
 }

@@ -3,30 +3,19 @@
 //! Source: rsconnect-python's metadata module. Its `servers.json` is an object keyed by name. Only the fields of an
 //! entry show the kind of its server.
 
+use std::collections::BTreeMap;
 use std::env;
-use std::io::ErrorKind::NotFound;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
-use connect_cache::{ApiKey, ServerUrl};
-use serde_json::{Map, Value};
+use connect_cache::ServerUrl;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::files::read_file;
-
-/// One saved server.
-#[derive(Default)]
-pub(crate) struct SavedServer {
-    pub(crate) name: String,
-    pub(crate) url: String,
-    pub(crate) insecure: bool,
-    /// PEM text, or nothing.
-    pub(crate) ca_cert: String,
-    /// Empty if there is none.
-    api_key: String,
-    is_default: bool,
-    is_oauth: bool,
-    /// Why this server cannot be used, or nothing.
-    problem: &'static str,
-}
+use super::files;
+use super::misconfigured::Misconfigured;
+use super::values::Secret;
 
 const NOT_SAVED_BY_RSCONNECT: &str = "is not in rsconnect's format; save it again with rsconnect add";
 // Snowflake's gateway takes its own token in `Authorization` (rsconnect-python, `http_support.py`).
@@ -34,67 +23,134 @@ const SNOWFLAKE: &str = "is a Snowflake server, which requires a Snowflake token
                          API key and --header 'Authorization: Snowflake Token=\"TOKEN\"'";
 const CLOUD: &str =
     "is for shinyapps.io or Posit Connect Cloud, which have no runtime caches; specify a Connect server";
+const OAUTH: &str = "is an OAuth login and has no API key; use --api-key-file FILE, or \
+                     --header 'Authorization: Bearer TOKEN'";
+const NO_KEY: &str = "has no API key; use --api-key-file FILE";
 
-impl SavedServer {
-    pub(crate) fn key(&self) -> Result<ApiKey, String> {
-        if self.api_key.is_empty() {
-            let oauth = if self.is_oauth { "is an OAuth login and " } else { "" };
-            return Err(self.problem(&format!("{oauth}has no API key; use --api-key-file FILE")));
-        }
-        self.api_key.parse().map_err(String::from)
-    }
+/// A saved server of Connect.
+pub(crate) struct SavedServer {
+    pub(crate) name: String,
+    entry: Entry,
+}
 
-    fn usable(self) -> Result<Self, String> {
-        match self.problem {
-            "" => Ok(self),
-            problem => Err(self.problem(problem)),
-        }
-    }
+/// An entry of the file, as far as it matters here.
+#[derive(Deserialize)]
+struct Entry {
+    url: String,
+    api_key: Option<Secret>,
+    insecure: Option<bool>,
+    /// PEM text.
+    ca_cert: Option<String>,
+    default: Option<bool>,
+    oauth_client_id: Option<IgnoredAny>,
+    snowflake_connection_name: Option<String>,
+    account_name: Option<IgnoredAny>,
+    connect_cloud_account_name: Option<IgnoredAny>,
+}
 
-    fn problem(&self, problem: &str) -> String {
-        format!("the saved server {} {problem}", self.name)
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
     }
 }
 
-/// Returns the server saved as `name`. Errors are for people and show no key.
-pub(crate) fn find(name: &str) -> Result<SavedServer, String> {
-    let Some(path) = path() else {
-        return Err("cannot find rsconnect's saved servers: HOME is not set".to_owned());
-    };
-    let mut servers = read(&path)?;
-    if let Some(at) = servers.iter().position(|server| server.name == name) {
-        return servers.swap_remove(at).usable();
+impl Entry {
+    /// Reads an entry; `None` if it does not have the shape that rsconnect writes. An array is never read as an object.
+    fn read(value: Value) -> Option<Self> {
+        value.is_object().then(|| serde_json::from_value(value).ok())?
     }
-    let names: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
-    let known = match names.is_empty() {
-        true => "there are none; save one with rsconnect add".to_owned(),
-        false => format!("there are {}", names.join(", ")),
+
+    fn is_at(&self, address: &ServerUrl) -> bool {
+        self.url.parse().is_ok_and(|url: ServerUrl| url == *address)
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.api_key.as_ref().map(|key| key.reveal().trim()).filter(|key| !key.is_empty())
+    }
+
+    /// Returns why no API key is of use for the server.
+    fn refusal(&self) -> Option<&'static str> {
+        let is_cloud = self.account_name.is_some() || self.connect_cloud_account_name.is_some();
+        if self.snowflake_connection_name.as_ref().is_some_and(|name| !name.is_empty()) {
+            Some(SNOWFLAKE)
+        } else if is_cloud && self.key().is_none() {
+            Some(CLOUD)
+        } else {
+            None
+        }
+    }
+}
+
+impl SavedServer {
+    pub(crate) fn url(&self) -> &str {
+        &self.entry.url
+    }
+
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.entry.insecure == Some(true)
+    }
+
+    /// Returns the PEM text of the CA certificates to trust.
+    pub(crate) fn ca(&self) -> Option<&str> {
+        self.entry.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty())
+    }
+
+    /// Returns the key. The error says why there is none, and what to do instead.
+    pub(crate) fn key(&self) -> Result<&str, Misconfigured> {
+        let problem = match (self.entry.refusal(), self.entry.key()) {
+            (Some(refusal), _) => refusal,
+            (None, Some(key)) => return Ok(key),
+            (None, None) if self.entry.oauth_client_id.is_some() => OAUTH,
+            (None, None) => NO_KEY,
+        };
+        Err(Misconfigured::UnusableServer { name: self.name.clone(), problem })
+    }
+
+    /// Returns the server unless no API key is of use for it.
+    fn usable(self) -> Result<Self, Misconfigured> {
+        match self.entry.refusal() {
+            Some(problem) => Err(Misconfigured::UnusableServer { name: self.name, problem }),
+            None => Ok(self),
+        }
+    }
+}
+
+/// Returns the server saved as `name`.
+pub(crate) fn find(name: &str) -> Result<SavedServer, Misconfigured> {
+    let file = path().ok_or(Misconfigured::NoHome)?;
+    let mut entries = read(&file)?;
+    let name = name.to_owned();
+    let Some(entry) = entries.remove(&name) else {
+        return Err(Misconfigured::NotSaved { name, file, known: entries.into_keys().collect() });
     };
-    Err(format!("no server is saved as {name} in {}: {known}", path.display()))
+    match Entry::read(entry) {
+        Some(entry) => SavedServer { name, entry }.usable(),
+        None => Err(Misconfigured::UnusableServer { name, problem: NOT_SAVED_BY_RSCONNECT }),
+    }
 }
 
 /// Returns the server that rsconnect uses if none is named.
-pub(crate) fn default() -> Result<Option<SavedServer>, String> {
-    the_first(&|server| server.is_default)
+pub(crate) fn default() -> Result<Option<SavedServer>, Misconfigured> {
+    let default = all()?.into_iter().find(|server| server.entry.default == Some(true));
+    default.map(SavedServer::usable).transpose()
 }
 
-/// Returns the server saved with this address and a key, or else one that says why there is no key.
-pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, String> {
-    let here = |server: &SavedServer| server.url.parse().is_ok_and(|url: ServerUrl| url == *address);
-    let has_key =
-        |server: &SavedServer| here(server) && server.problem.is_empty() && !server.api_key.is_empty();
-    let Some(found) = the_first(&has_key)? else { return the_first(&here) };
-    match the_first(&|server| has_key(server) && server.api_key != found.api_key)? {
-        Some(SavedServer { name, .. }) => {
-            Err(format!("two keys are saved for {address}; use --name {} or --name {name}", found.name))
-        }
-        None => Ok(Some(found)),
+/// Returns the server saved with this address and a key, or else one without a key.
+pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigured> {
+    let here = all()?.into_iter().filter(|server| server.entry.is_at(address));
+    let (with_key, others): (Vec<_>, Vec<_>) = here.partition(|server| server.key().is_ok());
+    if let Some(other) = with_key.iter().find(|server| server.entry.key() != with_key[0].entry.key()) {
+        let names = [with_key[0].name.clone(), other.name.clone()];
+        return Err(Misconfigured::TwoKeys { server: address.clone(), names });
     }
+    Ok(with_key.into_iter().chain(others).next())
 }
 
-fn the_first(is: &dyn Fn(&SavedServer) -> bool) -> Result<Option<SavedServer>, String> {
-    let servers = path().map_or(Ok(Vec::new()), |path| read(&path))?;
-    servers.into_iter().find(is).map(SavedServer::usable).transpose()
+/// Returns all entries that have the shape that rsconnect writes; none if there is no file.
+fn all() -> Result<Vec<SavedServer>, Misconfigured> {
+    let entries = path().map_or(Ok(BTreeMap::new()), |file| read(&file))?;
+    let named = |(name, value)| Some(SavedServer { name, entry: Entry::read(value)? });
+    Ok(entries.into_iter().filter_map(named).collect())
 }
 
 fn path() -> Option<PathBuf> {
@@ -109,44 +165,15 @@ fn path() -> Option<PathBuf> {
     Some(folder.join("servers.json"))
 }
 
-/// Reads the servers in the file's order; none if there is no file.
-fn read(path: &Path) -> Result<Vec<SavedServer>, String> {
-    let shown = path.display();
-    let content = match read_file(path) {
-        Ok(content) => content,
-        Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read saved servers from {shown}: {error}")),
-    };
-    let Ok(entries) = serde_json::from_slice::<Map<String, Value>>(&content) else {
-        return Err(format!("cannot read saved servers from {shown}: not in rsconnect's format"));
-    };
-    let mut servers = Vec::new();
-    for (name, entry) in entries {
-        // An entry that is not wanted may be of any shape.
-        let odd = || SavedServer { problem: NOT_SAVED_BY_RSCONNECT, ..SavedServer::default() };
-        servers.push(SavedServer { name, ..entry_of(entry).unwrap_or_else(odd) });
-    }
-    Ok(servers)
-}
-
-/// Reads one entry; `None` if it does not have the shape that rsconnect writes.
-fn entry_of(json: Value) -> Option<SavedServer> {
-    let Value::Object(fields) = json else { return None };
-    let mut server = SavedServer::default();
-    for (name, value) in fields {
-        match (name.as_str(), value) {
-            (_, Value::Null) => {}
-            ("url", Value::String(text)) => server.url = text,
-            ("api_key", Value::String(text)) => server.api_key = text,
-            ("ca_cert", Value::String(text)) => server.ca_cert = text,
-            ("insecure", Value::Bool(value)) => server.insecure = value,
-            ("url" | "api_key" | "ca_cert" | "insecure", _) => return None,
-            ("default", value) => server.is_default = value == Value::Bool(true),
-            ("oauth_client_id", _) => server.is_oauth = true,
-            ("snowflake_connection_name", value) if value != Value::from("") => server.problem = SNOWFLAKE,
-            ("account_name" | "connect_cloud_account_name", _) => server.problem = CLOUD,
-            _ => {}
+/// Reads the entries, whose shape is not checked yet: one that is not wanted may have any.
+fn read(file: &Path) -> Result<BTreeMap<String, Value>, Misconfigured> {
+    let text = match files::read_long(file) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(BTreeMap::new()),
+        Err(source) => {
+            let file = format!("saved servers from {}", file.display());
+            return Err(Misconfigured::Unreadable { file, source });
         }
-    }
-    (!server.url.is_empty()).then_some(server)
+    };
+    serde_json::from_str(&text).map_err(|_| Misconfigured::NotSavedServers { file: file.to_owned() })
 }

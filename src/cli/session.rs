@@ -6,7 +6,8 @@ use connect_cache::{Client, Error, RuntimeCache, ServerUrl, in_words};
 
 use super::advice;
 use super::exit_status::ExitStatus;
-use super::options::Common;
+use super::misconfigured::Misconfigured;
+use super::options::Options;
 use super::output::Output;
 use super::settings;
 
@@ -19,20 +20,20 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Opens a session as the common options say. The error is for people.
-    pub(crate) fn open(common: &Common) -> Result<Self, String> {
-        let output = Output::new(common.quiet, common.verbose);
-        let settings = settings::from_options(common, output.interactive())?;
+    /// Opens a session as the options, the environment and the saved servers say.
+    pub(crate) fn open(options: &Options) -> Result<Self, Misconfigured> {
+        let output = Output::new(options.quiet, options.verbose);
+        let settings = settings::from_options(options, output.interactive())?;
         if let Some(note) = &settings.note {
             output.note(note);
         }
         for warning in &settings.warnings {
             output.warn(warning);
         }
-        let mut client = Client::new(settings.config).map_err(String::from)?;
+        let mut client = Client::new(settings.config)?;
         let observer = output.clone();
         client.observe(move |event| observer.event(&event));
-        Ok(Self { client, output, repeated: settings::repeated(common) })
+        Ok(Self { client, output, repeated: settings::repeated(options) })
     }
 
     pub(crate) fn server(&self) -> &ServerUrl {

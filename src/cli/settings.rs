@@ -1,22 +1,27 @@
-//! Settings: options and environment become a [`Config`].
+//! Settings: options, environment and saved servers become a [`Config`].
 
 use std::env::{self, VarError};
+use std::io::ErrorKind::NotFound;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
-use connect_cache::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
+use connect_cache::{ApiKey, CaCertificates, Config, Header, Proxy, ServerUrl, Trust};
 
-use super::files::{read_file, read_stdin, text};
-use super::options::Common;
+use super::files;
+use super::misconfigured::Misconfigured;
+use super::options::Options;
 use super::saved_servers::{self, SavedServer};
+use super::values::{Boolean, Seconds, Secret, Unfit};
 
-/// A year: the longest time that a user can set.
-const MAX_SECONDS: Duration = Duration::from_secs(31_536_000);
-const MAX_RETRIES: u32 = 100;
 /// How long to follow tasks by default: a day.
 const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
+/// How long a poll may be held while a person is watching.
+const WATCHED_WAIT: Duration = Duration::from_secs(1);
 
-/// The settings of a run, from the common options and the environment.
+type Result<T> = std::result::Result<T, Misconfigured>;
+
+/// The settings of a run.
 pub(crate) struct Settings {
     pub(crate) config: Config,
     /// Which server is used, if nothing named it.
@@ -24,53 +29,221 @@ pub(crate) struct Settings {
     pub(crate) warnings: Vec<String>,
 }
 
-/// How often the live line shows the time to a person.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// Returns the settings. The error is for people.
-pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Settings, String> {
-    let mut warnings = Vec::new();
-    let address = match &common.server {
-        None if common.name.is_none() => variable("CONNECT_SERVER")?,
-        address => address.clone(),
-    };
-    let mut saved = match (&common.name, &address) {
-        (Some(_), Some(_)) => {
-            return Err("--name cannot be combined with --server: a saved server has its own URL".to_owned());
-        }
-        (Some(name), None) => Some(saved_servers::find(name)?),
-        (None, Some(_)) => None,
-        (None, None) => Some(
-            saved_servers::default()?
-                .ok_or("no server specified; use --server URL or --name NAME, or set CONNECT_SERVER")?,
-        ),
-    };
-    let address = saved.as_ref().map(|saved| saved.url.clone()).or(address).unwrap_or_default();
-    let server: ServerUrl = address.parse().map_err(String::from)?;
-    let note = match &saved {
-        Some(SavedServer { name, .. }) if common.name.is_none() => {
-            Some(format!("using the saved server {name} ({server}), rsconnect's default"))
-        }
+/// Returns the settings of a run.
+pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Settings> {
+    let source = Source::of(options)?;
+    let server: ServerUrl = source.url().parse()?;
+    let note = source.note(options, &server);
+    let place = KeyPlace::find(options, &source)?;
+    let saved = match source {
+        Source::Options(_) if place.is_none() => saved_servers::at(&server)?,
         _ => None,
     };
-    // Variables are ignored with a saved server, so that no server gets the key of another.
-    let variables = saved.is_none();
-    let key = match key(common, variables, &mut warnings)? {
-        Some(key) => key,
-        None => {
-            if common.server.is_some() {
-                saved = saved_servers::at(&server)?;
-            }
-            let no_key = "no API key specified; use --api-key-file FILE, or set CONNECT_API_KEY";
-            saved.as_ref().ok_or(no_key)?.key()?
-        }
+    let saved = saved.as_ref().or(source.saved_server());
+    let headers = headers(options)?;
+    let key = match (&place, saved) {
+        (Some(place), _) => Some(place.read()?),
+        // A key is not needed, but used if there is one: `Authorization` may be for a gateway.
+        (None, None) if sets_authorization(&headers) => None,
+        (None, Some(saved)) if sets_authorization(&headers) && saved.key().is_err() => None,
+        (None, Some(saved)) => Some(saved.key()?.parse()?),
+        (None, None) => return Err(Misconfigured::NoKey),
     };
-    let headers = headers(common, &mut warnings)?;
-    let trust = trust(common, variables, saved.as_ref())?;
-    let proxy =
-        Proxy::for_server(&server, &|name| env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
-            .map_err(String::from)?;
+    let trust = trust(options, &source, saved)?;
+    let var = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let proxy = Proxy::for_server(&server, &var)?;
+    let timeout = seconds(options.timeout, "CONNECT_TASK_TIMEOUT")?;
+    let request_timeout = seconds(options.request_timeout, "CONNECT_REQUEST_TIMEOUT")?;
+    let warnings = warnings(options, place.as_ref(), &server, &trust);
 
+    let mut config = Config::without_key(server);
+    config.key = key;
+    config.trust = trust;
+    config.proxy = proxy;
+    config.headers = headers;
+    config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
+    config.interval = options.interval.map_or(config.interval, |interval| interval.0);
+    if let Some(limit) = request_timeout {
+        config.request_timeout = Some(limit).filter(|limit| !limit.is_zero());
+    }
+    config.retries = options.retries.map(|retries| retries.0);
+    config.max_wait = interactive.then_some(WATCHED_WAIT);
+    Ok(Settings { config, note, warnings })
+}
+
+/// What names the server. It also supplies what no option sets.
+enum Source {
+    /// `--server`, with a URL. Variables supply the rest; if they contain no key, a server saved with this URL does.
+    Options(String),
+    /// `CONNECT_SERVER`, with a URL. Variables supply the rest.
+    Environment(String),
+    /// `--name`, or rsconnect's default server if nothing else names one. Variables are ignored, so that no server gets
+    /// the key of another.
+    SavedServer(SavedServer),
+}
+
+impl Source {
+    fn of(options: &Options) -> Result<Self> {
+        match (&options.name, &options.server) {
+            (Some(_), Some(_)) => Err(Misconfigured::TwoServers),
+            (Some(name), None) => Ok(Self::SavedServer(saved_servers::find(name)?)),
+            (None, Some(url)) => Ok(Self::Options(url.clone())),
+            (None, None) => match variable("CONNECT_SERVER")? {
+                Some(url) => Ok(Self::Environment(url)),
+                None => saved_servers::default()?.map(Self::SavedServer).ok_or(Misconfigured::NoServer),
+            },
+        }
+    }
+
+    fn url(&self) -> &str {
+        match self {
+            Self::Options(url) | Self::Environment(url) => url,
+            Self::SavedServer(saved) => saved.url(),
+        }
+    }
+
+    fn saved_server(&self) -> Option<&SavedServer> {
+        match self {
+            Self::SavedServer(saved) => Some(saved),
+            _ => None,
+        }
+    }
+
+    /// Returns a variable's value if this source uses variables.
+    fn variable(&self, name: &'static str) -> Result<Option<String>> {
+        match self {
+            Self::SavedServer(_) => Ok(None),
+            _ => variable(name),
+        }
+    }
+
+    fn note(&self, options: &Options, server: &ServerUrl) -> Option<String> {
+        let saved = self.saved_server().filter(|_| options.name.is_none())?;
+        Some(format!("using the saved server {} ({server}), rsconnect's default", saved.name))
+    }
+}
+
+/// Where an option or a variable says that the key is.
+enum KeyPlace {
+    /// In the option or the variable itself.
+    Text(Secret),
+    /// In a file.
+    File(String),
+}
+
+impl KeyPlace {
+    fn find(options: &Options, source: &Source) -> Result<Option<Self>> {
+        if let Some(key) = &options.api_key {
+            return Ok(Some(Self::Text(key.clone())));
+        }
+        if let Some(path) = &options.api_key_file {
+            return Ok(Some(Self::File(path.clone())));
+        }
+        if let Some(key) = source.variable("CONNECT_API_KEY")? {
+            return Ok(Some(Self::Text(key.into())));
+        }
+        Ok(source.variable("CONNECT_API_KEY_FILE")?.map(Self::File))
+    }
+
+    fn read(&self) -> Result<ApiKey> {
+        match self {
+            Self::Text(key) => Ok(key.reveal().trim().parse()?),
+            Self::File(path) => {
+                let in_file = |source| Misconfigured::InvalidIn { place: format!("key file {path}"), source };
+                secret_file("key", path)?.reveal().trim().parse().map_err(in_file)
+            }
+        }
+    }
+}
+
+fn headers(options: &Options) -> Result<Vec<Header>> {
+    let mut headers = Vec::new();
+    for header in &options.header {
+        match file_of(header) {
+            Some(path) => {
+                let text = secret_file("header", path)?;
+                for line in text.reveal().lines().filter(|line| !line.trim().is_empty()) {
+                    let in_file =
+                        |source| Misconfigured::InvalidIn { place: format!("header file {path}"), source };
+                    headers.push(line.parse().map_err(in_file)?);
+                }
+            }
+            None => headers.push(header.reveal().parse()?),
+        }
+    }
+    Ok(headers)
+}
+
+/// Returns the path of the file that contains headers.
+fn file_of(header: &Secret) -> Option<&str> {
+    header.reveal().strip_prefix('@')
+}
+
+fn sets_authorization(headers: &[Header]) -> bool {
+    headers.iter().any(|header| header.name() == "authorization")
+}
+
+/// Reads a file that contains a secret.
+fn secret_file(kind: &str, path: &str) -> Result<Secret> {
+    files::read(path).map(Secret::from).map_err(|source| {
+        // Whoever specifies a key instead of a file should not find it in a log.
+        let may_be_key = path.len() > 16 && path.bytes().all(|b| b.is_ascii_alphanumeric());
+        let file = match path {
+            "-" => format!("the {kind} from standard input"),
+            _ if may_be_key => format!("the {kind} file ***, whose name may be a secret"),
+            _ => format!("the {kind} file {path}"),
+        };
+        let is_quoted =
+            path.len() > 1 && ['"', '\''].iter().any(|&q| path.starts_with(q) && path.ends_with(q));
+        match is_quoted && source.kind() == NotFound {
+            true => Misconfigured::QuotedPath { file },
+            false => Misconfigured::Unreadable { file, source },
+        }
+    })
+}
+
+/// Returns the trust that options set, else variables, else the saved server.
+fn trust(options: &Options, source: &Source, saved: Option<&SavedServer>) -> Result<Trust> {
+    // A file that an option names must be valid even if it is not used.
+    let file = options.cacert.as_ref().map(Trust::file).transpose()?;
+    if options.insecure {
+        return Ok(Trust::Insecure);
+    }
+    if let Some(file) = file {
+        return Ok(file);
+    }
+    if let Some(Boolean(true)) = parse("CONNECT_INSECURE", source.variable("CONNECT_INSECURE")?)? {
+        return Ok(Trust::Insecure);
+    }
+    if let Some(path) = source.variable("CONNECT_CA_CERTIFICATE")? {
+        return Ok(Trust::file(path)?);
+    }
+    match saved {
+        Some(saved) if saved.is_insecure() => Ok(Trust::Insecure),
+        Some(saved) => match saved.ca() {
+            Some(pem) => {
+                let certificates = CaCertificates::from_pem("the CA saved with the server", pem)?;
+                Ok(Trust::Certificates(certificates))
+            }
+            None => Ok(Trust::Store),
+        },
+        None => Ok(Trust::Store),
+    }
+}
+
+/// Returns what a person should know about these settings, each with its consequence.
+fn warnings(options: &Options, key: Option<&KeyPlace>, server: &ServerUrl, trust: &Trust) -> Vec<String> {
+    let key_file = match key {
+        Some(KeyPlace::File(path)) => Some(("key", path.as_str())),
+        _ => None,
+    };
+    let header_files = options.header.iter().filter_map(file_of).map(|path| ("header", path));
+    let exposed = key_file.into_iter().chain(header_files).filter(|(_, path)| is_exposed(Path::new(path)));
+    let mut warnings: Vec<String> = exposed
+        .map(|(kind, path)| {
+            format!("all users of this host can read the {kind} file; run: chmod 600 {}", quoted(path))
+        })
+        .collect();
     if matches!(trust, Trust::Insecure) {
         warnings
             .push("the server's certificate is not verified; an impostor can read the API key".to_owned());
@@ -78,44 +251,43 @@ pub(crate) fn from_options(common: &Common, interactive: bool) -> Result<Setting
     if !server.is_https() && !server.is_loopback() {
         warnings.push(format!("{server} uses plain http; the API key is sent unencrypted"));
     }
+    warnings
+}
 
-    let interval = seconds("--interval", common.interval.as_deref(), None)?;
-    let timeout = seconds("--timeout", common.timeout.as_deref(), Some("CONNECT_TASK_TIMEOUT"))?;
-    let request_timeout =
-        seconds("--request-timeout", common.request_timeout.as_deref(), Some("CONNECT_REQUEST_TIMEOUT"))?;
-    let mut config = Config::new(server, key);
-    config.trust = trust;
-    config.proxy = proxy;
-    config.headers = headers;
-    config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
-    config.interval = interval.unwrap_or(config.interval);
-    config.request_timeout = match request_timeout {
-        Some(limit) => Some(limit).filter(|limit| !limit.is_zero()),
-        None => config.request_timeout,
-    };
-    config.retries = match &common.retries {
-        Some(text) => Some(count("--retries", text, 0, MAX_RETRIES)?),
-        None => None,
-    };
-    config.max_wait = interactive.then_some(HEARTBEAT);
-    Ok(Settings { config, note, warnings })
+/// Reports whether all users of this host can read the file. Container runtimes mount secrets like this in
+/// `/run/secrets`, where only the container sees them.
+#[cfg(unix)]
+fn is_exposed(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let is_open = path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0);
+    is_open && !path.canonicalize().is_ok_and(|path| path.starts_with("/run/secrets"))
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_: &Path) -> bool {
+    false
 }
 
 /// Returns the options that a printed command repeats, each after a space, to reach the same server. Secrets are
 /// left out.
-pub(crate) fn repeated(common: &Common) -> String {
+pub(crate) fn repeated(options: &Options) -> String {
+    let headers = options.header.iter().filter(|header| file_of(header).is_some());
+    let values = [
+        ("-s", &options.server),
+        ("-n", &options.name),
+        ("-c", &options.cacert),
+        ("--api-key-file", &options.api_key_file),
+    ];
     let mut text = String::new();
-    for (option, value) in [
-        ("-s", &common.server),
-        ("-n", &common.name),
-        ("-c", &common.cacert),
-        ("--api-key-file", &common.api_key_file),
-    ] {
+    for (option, value) in values {
         if let Some(value) = value {
             text.push_str(&format!(" {option} {}", quoted(value)));
         }
     }
-    if common.insecure {
+    for header in headers {
+        text.push_str(&format!(" -H {}", quoted(header.reveal())));
+    }
+    if options.insecure {
         text.push_str(" -i");
     }
     text
@@ -124,244 +296,35 @@ pub(crate) fn repeated(common: &Common) -> String {
 /// Returns a word as a shell reads it.
 fn quoted(word: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
-    match !word.is_empty() && word.bytes().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// Returns the key that a flag or, if they count, a variable gives.
-fn key(common: &Common, variables: bool, warnings: &mut Vec<String>) -> Result<Option<ApiKey>, String> {
-    let file = |path: &str, warnings: &mut Vec<String>| {
-        let text = secret_file("key", path, warnings)?;
-        text.trim().parse().map(Some).map_err(|e: InvalidConfig| format!("key file {path}: {e}"))
-    };
-    if let Some(key) = &common.api_key {
-        return key.reveal().parse().map(Some).map_err(String::from);
-    }
-    if let Some(path) = &common.api_key_file {
-        return file(path, warnings);
-    }
-    if !variables {
-        return Ok(None);
-    }
-    if let Some(key) = variable("CONNECT_API_KEY")? {
-        return key.parse().map(Some).map_err(String::from);
-    }
-    match variable("CONNECT_API_KEY_FILE")? {
-        Some(path) => file(&path, warnings),
-        None => Ok(None),
-    }
-}
-
-fn headers(common: &Common, warnings: &mut Vec<String>) -> Result<Vec<Header>, String> {
-    let mut headers = Vec::new();
-    for header in &common.header {
-        let text = header.reveal();
-        match text.strip_prefix('@') {
-            Some(path) => {
-                let lines = secret_file("header", path, warnings)?;
-                for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-                    headers
-                        .push(line.parse().map_err(|e: InvalidConfig| format!("header file {path}: {e}"))?);
-                }
-            }
-            None => headers.push(text.parse().map_err(String::from)?),
-        }
-    }
-    Ok(headers)
-}
-
-/// Reads a file that holds a secret.
-fn secret_file(kind: &str, path: &str, warnings: &mut Vec<String>) -> Result<String, String> {
-    let content = if path == "-" {
-        read_stdin().map_err(|e| format!("cannot read the {kind} from standard input: {e}"))?
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
     } else {
-        if is_readable_by_all(Path::new(path)) {
-            let file = quoted(path);
-            warnings.push(format!("all users of this host can read the {kind} file; run: chmod 600 {file}"));
-        }
-        read_file(Path::new(path)).map_err(|e| {
-            // Whoever gives a key instead of a file should not find it in a log.
-            let name = match path.len() > 16 && path.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                true => "***, whose name may be a secret",
-                false => path,
-            };
-            format!("cannot read the {kind} file {name}: {e}")
-        })?
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Returns the time that an option or its variable sets.
+fn seconds(option: Option<Seconds>, name: &'static str) -> Result<Option<Duration>> {
+    let seconds = match option {
+        Some(seconds) => Some(seconds),
+        None => parse(name, variable(name)?)?,
     };
-    text(content).ok_or_else(|| format!("cannot read the {kind} file {path}: not text"))
+    Ok(seconds.map(|Seconds(time)| time))
 }
 
-#[cfg(unix)]
-fn is_readable_by_all(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
+/// Parses the value of a variable.
+fn parse<T: FromStr<Err = Unfit>>(variable: &'static str, value: Option<String>) -> Result<Option<T>> {
+    let unfit =
+        |value: String| value.parse().map_err(|source| Misconfigured::Unfit { variable, value, source });
+    value.map(unfit).transpose()
 }
 
-#[cfg(not(unix))]
-fn is_readable_by_all(_: &Path) -> bool {
-    false
-}
-
-/// Returns the trust: by flags, else by variables, if they count, else the saved server's. A CA named by a flag is
-/// used regardless of the other settings.
-fn trust(common: &Common, variables: bool, saved: Option<&SavedServer>) -> Result<Trust, String> {
-    // A file that is named must be valid even if it is not used.
-    let named = match &common.cacert {
-        Some(path) => Some(Trust::file(path).map_err(String::from)?),
-        None => None,
-    };
-    if common.insecure {
-        return Ok(Trust::Insecure);
-    }
-    if let Some(named) = named {
-        return Ok(named);
-    }
-    if variables {
-        if insecure_by_environment()? {
-            return Ok(Trust::Insecure);
-        }
-        if let Some(path) = variable("CONNECT_CA_CERTIFICATE")? {
-            return Trust::file(&path).map_err(String::from);
-        }
-    }
-    Ok(match saved {
-        Some(saved) if saved.insecure => Trust::Insecure,
-        Some(saved) if !saved.ca_cert.trim().is_empty() => Trust::Certificates(
-            CaCertificates::from_pem("the CA saved with the server", saved.ca_cert.as_bytes())
-                .map_err(String::from)?,
-        ),
-        _ => Trust::Store,
-    })
-}
-
-fn insecure_by_environment() -> Result<bool, String> {
-    match variable("CONNECT_INSECURE")? {
-        Some(text) => boolean("CONNECT_INSECURE", &text),
-        None => Ok(false),
-    }
-}
-
-/// Returns a variable's value; an empty one counts as unset.
-fn variable(name: &str) -> Result<Option<String>, String> {
+/// Returns a variable's value without blanks and line ends around it, which env files leave. An empty one counts as
+/// unset.
+fn variable(name: &'static str) -> Result<Option<String>> {
     match env::var(name) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(format!("invalid {name}: not UTF-8")),
-    }
-}
-
-fn boolean(name: &str, text: &str) -> Result<bool, String> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(format!("invalid {name} '{text}': expected 1, true, yes, on, 0, false, no or off")),
-    }
-}
-
-/// Returns the time given by an option or its variable.
-fn seconds(option: &str, flag: Option<&str>, var: Option<&str>) -> Result<Option<Duration>, String> {
-    let (name, text) = match (flag, var) {
-        (Some(text), _) => (option, text.to_owned()),
-        (None, Some(name)) => match variable(name)? {
-            Some(text) => (name, text),
-            None => return Ok(None),
-        },
-        (None, None) => return Ok(None),
-    };
-    match time(text.trim()) {
-        Some(time) if time <= MAX_SECONDS => Ok(Some(time)),
-        _ => Err(format!("invalid {name} '{text}': expected seconds from 0 to {}", MAX_SECONDS.as_secs())),
-    }
-}
-
-/// Parses a time with its unit: seconds, unless it ends in `m` or `h`.
-fn time(text: &str) -> Option<Duration> {
-    let number = text.trim_end_matches(['s', 'm', 'h']);
-    let unit = match &text[number.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return None,
-    };
-    decimal(number)?.checked_mul(unit)
-}
-
-/// Parses seconds with decimals, of which nine count.
-///
-/// The standard library's floating point numbers would accept infinities too, and cost 20 KB.
-fn decimal(text: &str) -> Option<Duration> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(part) || whole.len() + part.len() == 0 {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let nanos = part
-        .bytes()
-        .chain(std::iter::repeat(b'0'))
-        .take(9)
-        .fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
-    Some(Duration::new(whole, nanos))
-}
-
-/// Parses the count given by an option.
-pub(crate) fn count(option: &str, text: &str, least: u32, most: u32) -> Result<u32, String> {
-    match text.trim().parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("invalid {option} '{text}': expected a whole number from {least} to {most}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rejects_seconds_that_are_infinite_or_over_a_year() {
-        for (text, expected) in [
-            ("0", Some(0.0)),
-            ("1.5", Some(1.5)),
-            (".25", Some(0.25)),
-            ("7.", Some(7.0)),
-            ("30s", Some(30.0)),
-            ("1.5m", Some(90.0)),
-            ("2h", Some(7200.0)),
-            ("8760h", Some(31_536_000.0)),
-            ("8761h", None),
-            ("9999999999999999999h", None),
-            ("ms", None),
-            ("1d", None),
-            ("1hm", None),
-            ("m1", None),
-            ("0.1234567891", Some(0.123_456_789)),
-            ("31536000", Some(31_536_000.0)),
-            ("31536001", None),
-            ("-1", None),
-            ("nan", None),
-            ("inf", None),
-            ("1e3", None),
-            ("+1", None),
-            (".", None),
-            ("1.2.3", None),
-            ("99999999999999999999", None),
-            ("", None),
-            ("ten", None),
-        ] {
-            let parsed = seconds("--x", Some(text), None).ok().flatten();
-            assert_eq!(parsed, expected.map(Duration::from_secs_f64), "{text}");
-        }
-    }
-
-    #[test]
-    fn rejects_counts_and_booleans_out_of_range() {
-        assert_eq!(count("--x", "4", 1, 9), Ok(4));
-        for text in ["0", "10", "-1", "4.0", "99999999999", ""] {
-            assert!(count("--x", text, 1, 9).is_err(), "{text}");
-        }
-        assert_eq!(boolean("X", "YES"), Ok(true));
-        assert_eq!(boolean("X", "Off"), Ok(false));
-        assert!(boolean("X", "maybe").is_err());
+        Err(VarError::NotUnicode(_)) => Err(Misconfigured::NotUtf8 { variable: name }),
     }
 }

@@ -41,6 +41,13 @@ pub struct Header {
     pub(crate) value: HeaderValue,
 }
 
+impl Header {
+    /// Returns the name, in lower case.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+}
+
 impl FromStr for Header {
     type Err = InvalidConfig;
 

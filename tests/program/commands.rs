@@ -54,6 +54,15 @@ fn prints_no_secret_in_a_command() {
 }
 
 #[test]
+fn repeats_a_file_of_headers() {
+    let server = Server::start(Config::default());
+    let program = connect_cache(&server);
+    program.file("headers", "X-Gate: hunter2\n");
+    let ran = program.words("delete -l R -V 9.9.9 -H @headers -H X-More:hunter2").run().exits(4);
+    ran.says("; see 'connect-cache list -H @headers'\n").never_says("hunter2");
+}
+
+#[test]
 fn repeats_a_saved_server_and_a_ca() {
     let server = Server::builder().plan(Plan::lasting(Duration::from_secs(60))).start();
     let program = connect_cache(&server);

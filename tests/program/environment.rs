@@ -207,6 +207,20 @@ fn trusts_the_store_of_the_system() {
 }
 
 #[test]
+fn accepts_a_secret_that_all_users_of_a_container_can_read() {
+    let server = Server::start(Config::default());
+    // Docker mounts secrets with this mode.
+    let script = "unshare -rm true 2>/dev/null && [ -d /run ] || exit 99
+        exec unshare -rm sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/secrets || exit 99
+        echo admin-key >/run/secrets/key && chmod 444 /run/secrets/key && ln -s /run/secrets/key /run/link
+        unset CONNECT_API_KEY
+        \"$0\" list --api-key-file /run/secrets/key && CONNECT_API_KEY_FILE=/run/link \"$0\" list' \"$0\"";
+    if let Some(ran) = run_if_allowed(&server, "mount namespaces", script) {
+        ran.exits(0).prints(&LIST.repeat(2)).says_nothing();
+    }
+}
+
+#[test]
 fn needs_no_privileges() {
     let server = Server::start(Config::default());
     let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all";

@@ -150,7 +150,7 @@ fn deletes_nothing_if_the_input_is_invalid() {
         .run()
         .exits(2)
         .prints("")
-        .fails_with("cannot read the caches in latin1: invalid entry 1;");
+        .fails_with("cannot read the caches in latin1: it is not text in UTF-8");
     assert!(server.requests().is_empty());
 }
 

@@ -13,6 +13,7 @@ fn prints_golden_help() {
         page
     };
     expect_file!["help/connect-cache.txt"].assert_eq(&page("--help"));
+    expect_file!["help/connect-cache-brief.txt"].assert_eq(&brief(""));
     expect_file!["help/list-brief.txt"].assert_eq(&brief("list"));
     expect_file!["help/delete-brief.txt"].assert_eq(&brief("delete"));
     expect_file!["help/purge-brief.txt"].assert_eq(&brief("purge"));

@@ -118,7 +118,6 @@ fn deletes_the_caches_that_list_shows() {
         ("--orphaned", 4),
         ("--orphaned -l R", 3),
         ("-V 4.3", 0),
-        ("-l Quarto", 0),
     ] {
         let server = server();
         let shown = run(&server, &format!("list {} --json", words.replace("--all", ""))).exits(0).json();

@@ -197,8 +197,8 @@ fn rejects_a_malformed_file_without_showing_it() {
         program.words("list -vv -n ours").run().exits(2).fails_with("rsconnect").never_says("hunter2");
     }
     let program = Program::new();
-    program.file(FILE, &" ".repeat((1 << 20) + 1));
-    program.words("list -n ours").run().exits(2).fails_with("larger than 1 MiB");
+    program.file(FILE, &" ".repeat((16 << 20) + 1));
+    program.words("list -n ours").run().exits(2).fails_with("larger than 16 MiB");
     // A saved URL or key may be unusable.
     let run = |url: &str, key: &str| {
         with_saved(&[entry("ours", url, json!(key), false, None)]).words("list -n ours").run().exits(2)
@@ -274,6 +274,52 @@ fn names_the_kind_of_an_unusable_saved_server() {
         let exchanged = with(exchanged.clone(), json!({ "snowflake_connection_name": unset }));
         with_saved(&[exchanged]).words("list -n ours").run().exits(0).says_nothing();
     }
+}
+
+#[test]
+fn uses_an_entry_with_a_key_whatever_else_it_holds() {
+    let server = Server::start(Config::default());
+    for fields in [
+        json!({ "account_name": "x", "token": "x", "secret": "x" }),
+        json!({ "connect_cloud_account_name": "x" }),
+        json!({ "oauth_client_id": "x", "oauth_access_token": "x", "oauth_expires_at": 1.5 }),
+        json!({ "server_version": "2026.09.0", "other": [{ "deep": null }] }),
+    ] {
+        with_saved(&[with(good("ours", &server), fields)])
+            .words("list -n ours")
+            .run()
+            .exits(0)
+            .says_nothing();
+    }
+    // An array is never read as an entry.
+    let program = Program::new();
+    program.file(FILE, &format!(r#"{{"ours": ["{}", "admin-key", true, null]}}"#, server.url()));
+    program
+        .words("list -n ours")
+        .run()
+        .exits(2)
+        .fails_with("the saved server ours is not in rsconnect's format");
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn drops_line_ends_around_a_saved_key() {
+    let server = Server::start(Config::default());
+    let url = format!(" {}\n", server.url());
+    let saved = [entry("ours", &url, json!("admin-key\r\n"), false, None)];
+    with_saved(&saved).words("list -n ours").run().exits(0).says_nothing();
+    with_saved(&saved).words("list -s").arg(server.url()).run().exits(0).says_nothing();
+}
+
+#[test]
+fn reads_a_long_file_in_utf_16() {
+    let server = Server::start(Config::default());
+    let long = with(good("größe 大", &server), json!({ "comment": "x".repeat(3 << 20) }));
+    let text = format!("\u{feff}{}", saved(&[long]).replace('\n', "\r\n"));
+    let program = Program::new();
+    let path = program.file(FILE, "");
+    std::fs::write(path, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    program.words("list -n").arg("größe 大").run().exits(0).says_nothing().prints(CACHES);
 }
 
 #[test]

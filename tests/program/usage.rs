@@ -101,7 +101,7 @@ fn does_not_count_caches_of_other_languages_as_unused() {
         .start();
     run(&server, "list --unused").exits(0).prints("");
     run(&server, "list --usage").exits(0).prints("Quarto  1.4.0  Local  -\nr       4.1.0  Local  1\n");
-    let listed = run(&server, "list --usage --json -l quarto").exits(0);
+    let listed = run(&server, "list --usage --json -V 1.4.0").exits(0);
     assert_eq!(listed.json()["caches"][0]["content"], json!(null));
     assert!(listed.stdout.contains("\"content\":null"), "{listed:#?}");
     let says = "2 runtime caches, whose use by content is unknown";

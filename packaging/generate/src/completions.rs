@@ -3,7 +3,7 @@
 //! The texts for zsh and fish are `argh_complete`'s, corrected by [`replace`], which panics if a text to be
 //! replaced is no longer there. Its text for bash takes an option's value for a command, and cannot be corrected.
 
-use crate::options;
+use crate::options::{self, Flag, value_name};
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality, SubCommandInfo};
 use argh_complete::Generator;
 
@@ -34,12 +34,13 @@ pub fn bash() -> String {
     let program = program();
     let commands: Vec<&str> = program.commands.iter().map(|command| command.name).collect();
     let mut by_command = format!("        '') options='{}' ;;\n", names(program.flags, |_| true));
-    let mut flags: Vec<&FlagInfo> = program.flags.iter().collect();
+    let mut flags: Vec<&Flag> = program.flags.iter().collect();
     for SubCommandInfo { name, command } in &program.commands {
         by_command += &format!("        {name}) options='{}' ;;\n", names(command.flags, |_| true));
         flags.extend(command.flags);
     }
-    let of_kind = |kind| names(flags.iter().copied(), |flag| value(flag) == Some(kind)).replace(' ', " | ");
+    let of_kind =
+        |kind| names(flags.iter().copied(), |flag| value_name(flag) == Some(kind)).replace(' ', " | ");
     let template = include_str!("../connect-cache.bash.in");
     [
         ("COMMANDS", commands.join(" ").as_str()),
@@ -47,7 +48,10 @@ pub fn bash() -> String {
         ("LANGUAGE_OPTIONS", &of_kind(LANGUAGE)),
         ("SERVER_OPTIONS", &of_kind(SAVED_SERVER)),
         ("FILE_OPTIONS", &of_kind(FILE)),
-        ("VALUE_OPTIONS", &names(flags.iter().copied(), |flag| value(flag).is_some()).replace(' ', " | ")),
+        (
+            "VALUE_OPTIONS",
+            &names(flags.iter().copied(), |flag| value_name(flag).is_some()).replace(' ', " | "),
+        ),
         ("OPTIONS_BY_COMMAND", by_command.trim_end()),
         ("SAVED_SERVERS", SAVED_SERVERS.trim_matches('\n')),
     ]
@@ -107,13 +111,13 @@ fn program() -> CommandInfoWithArgs {
         description: "show the program's version",
         hidden: false,
     };
-    let mut program = options::common();
+    let mut program = options::program();
+    program.name = PROGRAM;
     program.flags = with_common([version]);
-    for mut command in options::commands() {
-        command.flags = with_common(options::flags(&command).map(copy));
+    for SubCommandInfo { command, .. } in &mut program.commands {
+        command.flags = with_common(options::flags(command).map(copy));
         // The only argument is a task ID, which cannot be completed.
         command.positionals = &[];
-        program.commands.push(SubCommandInfo { name: command.name, command });
     }
     program
 }
@@ -128,8 +132,7 @@ fn with_common(own: impl IntoIterator<Item = FlagInfo<'static>>) -> &'static [Fl
         description: "show help",
         hidden: false,
     };
-    let common = options::common();
-    let all = own.into_iter().chain(options::flags(&common).map(copy)).chain([help]);
+    let all = own.into_iter().chain(options::flags(&options::program()).map(copy)).chain([help]);
     all.collect::<Vec<_>>().leak()
 }
 
@@ -152,8 +155,10 @@ fn copy(flag: &FlagInfo<'static>) -> FlagInfo<'static> {
 fn each_option(text: &str, kind: &str, from: &str, to: &str) -> String {
     let program = program();
     let all = program.commands.iter().flat_map(|command| command.command.flags).chain(program.flags);
-    let longs: Vec<&str> =
-        all.filter(|flag| value(flag) == Some(kind)).map(|flag| flag.long.trim_start_matches('-')).collect();
+    let longs: Vec<&str> = all
+        .filter(|flag| value_name(flag) == Some(kind))
+        .map(|flag| flag.long.trim_start_matches('-'))
+        .collect();
     let is_defined_by = |line: &str| {
         // The first two forms are zsh's, without and with a short name, and the last is fish's.
         let defines = |long: &str| {
@@ -167,19 +172,8 @@ fn each_option(text: &str, kind: &str, from: &str, to: &str) -> String {
     text.lines().map(|line| change(line) + "\n").collect()
 }
 
-/// Returns the kind of the option's value, if it has one.
-fn value<'a>(flag: &FlagInfo<'a>) -> Option<&'a str> {
-    match flag.kind {
-        FlagInfoKind::Option { arg_name } => Some(arg_name),
-        FlagInfoKind::Switch => None,
-    }
-}
-
 /// Returns the long and short names of these options, once each, separated by spaces.
-fn names<'a>(
-    flags: impl IntoIterator<Item = &'a FlagInfo<'a>>,
-    is_wanted: impl Fn(&FlagInfo) -> bool,
-) -> String {
+fn names<'a>(flags: impl IntoIterator<Item = &'a Flag>, is_wanted: impl Fn(&Flag) -> bool) -> String {
     let mut names = Vec::new();
     for flag in flags.into_iter().filter(|flag| is_wanted(flag)) {
         for name in

@@ -6,7 +6,7 @@ use std::path::Path;
 use argh::FlagInfo;
 use connect_cache::ExitStatus;
 
-use crate::help::help;
+use crate::help;
 use crate::{completions, man, options};
 
 const README: &str = include_str!("../../../README.md");
@@ -20,7 +20,7 @@ fn tokens(flag: &FlagInfo) -> Vec<String> {
 }
 
 fn variable(flag: &FlagInfo) -> Option<&'static str> {
-    let (_, end) = options::common()
+    let (_, end) = options::program()
         .flags
         .iter()
         .find(|common| common.long == flag.long && common.description == flag.description)?
@@ -34,9 +34,7 @@ fn all_flags() -> Vec<(&'static str, &'static FlagInfo<'static>)> {
     let own = options::commands()
         .into_iter()
         .flat_map(|command| options::flags(&command).map(move |flag| (command.name, flag)));
-    let common = options::common();
-    let common: Vec<_> = options::flags(&common).map(|flag| ("", flag)).collect();
-    own.chain(common).collect()
+    own.chain(options::flags(&options::program()).map(|flag| ("", flag))).collect()
 }
 
 /// Reports whether the text has the token as a whole word: `--name` is not in `--name-it`.
@@ -74,7 +72,7 @@ fn documents_every_option_in_help_and_man_page() {
         let heading = if command.is_empty() { ".SH OPTIONS".to_owned() } else { format!(".SS {command}") };
         let topic = Some(command).filter(|name| !name.is_empty());
         for token in tokens(flag) {
-            assert!(has(&help(topic), &token), "{token} is not in the help of {command:?}");
+            assert!(has(&help::full(topic), &token), "{token} is not in the help of {command:?}");
             assert!(
                 has(section(&page, &heading), &token),
                 "{token} is not under {heading:?} in the man page"
@@ -87,7 +85,7 @@ fn documents_every_option_in_help_and_man_page() {
 fn documents_every_variable_in_the_man_page() {
     let page = man_page();
     let variables: Vec<&str> = all_flags().iter().filter_map(|(_, flag)| variable(flag)).collect();
-    assert_eq!(variables.len(), 9, "{variables:?}");
+    assert_eq!(variables.len(), 7, "{variables:?}");
     for variable in variables {
         assert!(has(section(&page, ".SH ENVIRONMENT"), variable), "{variable}");
     }
@@ -97,7 +95,7 @@ fn documents_every_variable_in_the_man_page() {
 fn documents_every_command_in_readme_and_help() {
     for command in options::commands() {
         assert!(has(README, &format!("connect-cache {}", command.name)), "{}", command.name);
-        assert!(has(&help(None), command.name), "{}", command.name);
+        assert!(has(&help::full(None), command.name), "{}", command.name);
     }
 }
 
@@ -105,7 +103,7 @@ fn documents_every_command_in_readme_and_help() {
 fn lists_exit_statuses_in_the_help() {
     for status in ExitStatus::ALL {
         let line = format!("\n  {}  {}\n", status.code(), status.meaning());
-        assert!(help(None).contains(&line), "the help has no line {line:?}");
+        assert!(help::full(None).contains(&line), "the help has no line {line:?}");
     }
 }
 

@@ -13,6 +13,12 @@ mod help;
 #[allow(dead_code)]
 #[path = "../../../src/cli/options.rs"]
 mod options;
+#[allow(dead_code)]
+#[path = "../../../src/cli/spelling.rs"]
+mod spelling;
+#[allow(dead_code)]
+#[path = "../../../src/cli/values.rs"]
+mod values;
 
 use std::error::Error;
 use std::path::Path;

@@ -1,9 +1,10 @@
 //! The man page: prose from a template, options from their definitions.
 
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind};
+use argh::CommandInfoWithArgs;
 use connect_cache::ExitStatus;
 
-use crate::{help, options};
+use crate::help;
+use crate::options::{self, Flag};
 
 /// `@NAME@` alone on a line is replaced by a command's usage and options, `@OPTIONS@` by the common options, and
 /// `@EXIT_STATUS@` by the list of exit statuses.
@@ -13,7 +14,7 @@ const TEMPLATE: &str = include_str!("../connect-cache.1.in");
 pub fn page(version: &str, date: &str) -> String {
     let mut page = fill(TEMPLATE, "DATE", date);
     page = fill(&page, "VERSION", version);
-    page = fill(&page, "OPTIONS", &flags(options::flags(&options::common())));
+    page = fill(&page, "OPTIONS", &flags(options::flags(&options::program())));
     page = fill(&page, "EXIT_STATUS", &exit_statuses());
     for command in options::commands() {
         page = fill(&page, command.name, &describe(&command));
@@ -57,17 +58,14 @@ fn describe(command: &CommandInfoWithArgs) -> String {
     text + &flags(options::flags(command))
 }
 
-fn flags<'a>(flags: impl Iterator<Item = &'a FlagInfo<'a>>) -> String {
+fn flags(flags: impl Iterator<Item = &'static Flag>) -> String {
     let mut text = String::new();
     for flag in flags {
         if let Some((title, _)) = options::GROUPS.iter().find(|(_, first)| *first == flag.long) {
             text += &format!(".SS {title}\n");
         }
         let short = flag.short.map(|short| format!("\\fB\\-{short}\\fP, ")).unwrap_or_default();
-        let value = match flag.kind {
-            FlagInfoKind::Switch => String::new(),
-            FlagInfoKind::Option { arg_name } => format!(" \\fI{arg_name}\\fP"),
-        };
+        let value = options::value_name(flag).map(|name| format!(" \\fI{name}\\fP")).unwrap_or_default();
         text +=
             &format!(".TP\n{short}\\fB{}\\fP{value}\n{}\n", escape(flag.long), sentence(flag.description));
     }

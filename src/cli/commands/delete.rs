@@ -9,10 +9,8 @@ use crate::cli::options::Delete;
 use crate::cli::session::Session;
 
 pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
-    let image_name = delete.image_name.as_deref().unwrap_or("Local");
-    // The server accepts any case, and spells the languages like this.
-    let known = ["Python", "R"].into_iter().find(|known| known.eq_ignore_ascii_case(&delete.language));
-    let cache = RuntimeCache::new(known.unwrap_or(&delete.language), &delete.version, image_name);
+    let image_name = delete.image_name.as_ref().map_or("Local".to_owned(), ToString::to_string);
+    let cache = RuntimeCache::new(delete.language.to_string(), delete.version.to_string(), image_name);
     let mode = if delete.dry_run {
         Mode::DryRun
     } else if delete.no_wait {

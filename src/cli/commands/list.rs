@@ -29,9 +29,9 @@ struct Row {
 
 pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
     let filters = Filters {
-        language: list.language.clone(),
-        version: list.version.clone(),
-        image_name: list.image_name.clone(),
+        language: list.language.map(|language| language.to_string()),
+        version: list.version.as_ref().map(ToString::to_string),
+        image_name: list.image_name.as_ref().map(ToString::to_string),
         orphaned: list.orphaned,
         unused: list.unused,
     };

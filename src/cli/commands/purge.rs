@@ -10,21 +10,9 @@ use crate::cli::commands::table::table;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::filters::Filters;
 use crate::cli::session::Session;
-use crate::cli::settings::count;
 use crate::cli::{named, options};
 
-const MAX_RUNNING: u32 = 4;
-/// The largest value of --max-running.
-const MAX_MAX_RUNNING: u32 = 100;
-
 pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    let max_running = match &options.max_running {
-        Some(text) => match count("--max-running", text, 1, MAX_MAX_RUNNING) {
-            Ok(number) => number,
-            Err(problem) => return session.misused(&problem),
-        },
-        None => MAX_RUNNING,
-    };
     if let Some(problem) = misuse(options) {
         return session.misused(problem);
     }
@@ -51,7 +39,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
 
     let mut selection = Selection::new(&caches, &listed);
     selection.mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
-    selection.max_running = max_running as usize;
+    selection.max_running = options.max_running.map_or(selection.max_running, |number| number.0 as usize);
     selection.ignore_missing = options.ignore_not_found;
     let mut report = PurgeReport::new(options, caches.len(), session);
     let deletions =
@@ -103,9 +91,9 @@ fn misuse(options: &options::Purge) -> Option<&'static str> {
 fn select(options: &options::Purge, session: &Session) -> Result<Selected, ExitStatus> {
     let Some(file) = &options.from else {
         let filters = Filters {
-            language: options.language.clone(),
-            version: options.version.clone(),
-            image_name: options.image_name.clone(),
+            language: options.language.map(|language| language.to_string()),
+            version: options.version.as_ref().map(ToString::to_string),
+            image_name: options.image_name.as_ref().map(ToString::to_string),
             orphaned: options.orphaned,
             unused: options.unused,
         };

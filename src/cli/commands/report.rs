@@ -3,6 +3,7 @@
 use connect_cache::{Cause, Deletion, Outcome, Progress, RuntimeCache, Status, TaskId, in_words};
 
 use crate::cli::session::Session;
+use crate::cli::values::glob_of_short_version;
 
 /// Returns the command that resumes a task.
 pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
@@ -35,9 +36,15 @@ fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
     match &deletion.outcome {
         Outcome::Failed { .. } => Some("see the server log".to_owned()),
         Outcome::Running => resume,
-        Outcome::NotFound(_) | Outcome::Unknown { cause: Cause::Namesake, .. } => {
-            Some(format!("see '{}'", session.command("list")))
-        }
+        Outcome::NotFound(_) => Some(match glob_of_short_version(&deletion.cache.version) {
+            Some(glob) => format!(
+                "versions have three parts; delete all of {} with: {}",
+                deletion.cache.version,
+                session.command(&format!("purge -l {} -V '{glob}'", deletion.cache.language))
+            ),
+            None => format!("see '{}'", session.command("list")),
+        }),
+        Outcome::Unknown { cause: Cause::Namesake, .. } => Some(format!("see '{}'", session.command("list"))),
         Outcome::Unknown { cause, may_have_started, .. } => {
             let advice = match cause {
                 Cause::Request(error) => session.next_step(error),

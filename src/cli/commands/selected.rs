@@ -5,6 +5,7 @@ use connect_cache::{ContentUsage, Error, ErrorKind, RuntimeCache};
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::filters::{self, Filters};
 use crate::cli::session::Session;
+use crate::cli::values::glob_of_short_version;
 
 /// The caches that match the filters.
 pub(crate) struct Selected {
@@ -85,12 +86,8 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
 /// Prints that no cache is selected, and why that may be.
 fn note_none_selected(filters: &Filters, session: &Session) {
     session.note("no runtime caches match");
-    let is_short = |version: &&str| {
-        version.bytes().all(|b| b.is_ascii_digit() || b == b'.') && version.matches('.').count() < 2
-    };
-    if let Some(version) = filters.version.as_deref().filter(is_short) {
-        let version = version.trim_end_matches('.');
-        session.note(&format!("versions have three parts; use a glob: -V '{version}.*'"));
+    if let Some(glob) = filters.version.as_deref().and_then(glob_of_short_version) {
+        session.note(&format!("versions have three parts; use a glob: -V '{glob}'"));
     }
     // A literal name cannot match if the list spells it in another way.
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
