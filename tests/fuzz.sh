@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets in fuzz/fuzz_targets: tests/fuzz.sh [replay]
+# Runs the fuzz targets in tests/fuzz/fuzz_targets: tests/fuzz.sh [replay]
 #
-# Each target runs for FUZZ_SECONDS (600). It starts with its inputs in fuzz/corpus and with those that earlier runs
+# Each target runs for FUZZ_SECONDS (600). It starts with its inputs in tests/fuzz/corpus and with those that earlier runs
 # found, which are in target/fuzz/corpus. The target `run` plays its inputs to the program in the same process, then
 # to the ordinary and to the static binary. FUZZ_TARGET=name runs only one. `replay` plays only the inputs in
-# fuzz/corpus. An input that fails is in target/fuzz/finds.
+# tests/fuzz/corpus. An input that fails is in target/fuzz/finds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
@@ -19,16 +19,16 @@ if ! command -v c++ >/dev/null || ! tool cargo-fuzz; then
     echo "skipped: fuzzing needs cargo-fuzz, which crates.io provides, and a C++ compiler"
     exit 0
 fi
-mapfile -t targets <<<"${FUZZ_TARGET:-$(cargo fuzz list)}"
+mapfile -t targets <<<"${FUZZ_TARGET:-$(cargo fuzz list --fuzz-dir tests/fuzz)}"
 # Without a sanitizer this needs no nightly Rust. The program has no unsafe code for a sanitizer to watch.
-cargo fuzz build --sanitizer none --target-dir "$work/build" ${FUZZ_TARGET:+"$FUZZ_TARGET"} 2>&1 |
+cargo fuzz build --fuzz-dir tests/fuzz --sanitizer none --target-dir "$work/build" ${FUZZ_TARGET:+"$FUZZ_TARGET"} 2>&1 |
     grep -v '^ *Compiling ' || [ "${PIPESTATUS[0]}" = 0 ]
 
 programs=$work/build/$(rustc -vV | sed -n 's/^host: //p')/release
 
 # fuzz NAME TARGET: runs a target; NAME is also that of its log.
 fuzz() {
-    local name=$1 target=$2 corpora=("fuzz/corpus/$2") log=$work/$1.log limit=(-runs=0)
+    local name=$1 target=$2 corpora=("tests/fuzz/corpus/$2") log=$work/$1.log limit=(-runs=0)
     if [ "$mode" != replay ]; then
         mkdir -p "$work/corpus/$target"
         # libFuzzer saves new inputs in the first directory.

@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use connect_cache_fuzz::one_of;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/cli/escape.rs"]
+#[path = "../../../src/cli/escape.rs"]
 mod escape;
 
 #[derive(Arbitrary, Debug)]

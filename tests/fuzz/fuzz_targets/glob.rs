@@ -5,7 +5,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/cli/glob.rs"]
+#[path = "../../../src/cli/glob.rs"]
 mod glob;
 
 /// Few characters, so that most patterns match a part of most texts.

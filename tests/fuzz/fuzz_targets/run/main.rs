@@ -10,7 +10,7 @@ mod play;
 mod program;
 mod scenario;
 
-#[path = "../../../src/cli/mod.rs"]
+#[path = "../../../../src/cli/mod.rs"]
 mod cli;
 
 use std::sync::{Arc, Mutex};

@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use connect_cache_fuzz::{Change, one_of};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/cookies.rs"]
+#[path = "../../../src/cookies.rs"]
 mod cookies;
 
 #[derive(Arbitrary, Debug)]

@@ -12,9 +12,9 @@ use connect_cache_fuzz::{Change, one_of, set_environment};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
-#[path = "../../src/cli/files.rs"]
+#[path = "../../../src/cli/files.rs"]
 mod files;
-#[path = "../../src/cli/saved_servers.rs"]
+#[path = "../../../src/cli/saved_servers.rs"]
 mod saved_servers;
 
 #[derive(Arbitrary, Debug)]

@@ -7,15 +7,15 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 use connect_cache_fuzz::{Change, one_of, set_environment};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/cli/arguments.rs"]
+#[path = "../../../src/cli/arguments.rs"]
 mod arguments;
-#[path = "../../src/cli/files.rs"]
+#[path = "../../../src/cli/files.rs"]
 mod files;
-#[path = "../../src/cli/options.rs"]
+#[path = "../../../src/cli/options.rs"]
 mod options;
-#[path = "../../src/cli/saved_servers.rs"]
+#[path = "../../../src/cli/saved_servers.rs"]
 mod saved_servers;
-#[path = "../../src/cli/settings.rs"]
+#[path = "../../../src/cli/settings.rs"]
 mod settings;
 
 use arguments::{Invocation, Misused};

@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use connect_cache_fuzz::{Change, one_of};
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/head.rs"]
+#[path = "../../../src/head.rs"]
 mod head;
 
 use head::Head;

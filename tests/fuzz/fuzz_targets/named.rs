@@ -12,9 +12,9 @@ use connect_cache_fuzz::{Change, one_of};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-#[path = "../../src/cli/files.rs"]
+#[path = "../../../src/cli/files.rs"]
 mod files;
-#[path = "../../src/cli/named.rs"]
+#[path = "../../../src/cli/named.rs"]
 mod named;
 
 #[derive(Arbitrary, Debug)]
