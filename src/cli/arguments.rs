@@ -208,7 +208,7 @@ impl<'a> Arguments<'a> {
     /// Words the error about arguments that the command does not take, with the mistake that may explain them.
     fn unexpected(&self, command: &CommandInfoWithArgs) -> String {
         let stray = &self.positionals[command.positionals.len()..];
-        let names = || options::flags(command).filter_map(|flag| value_name(flag));
+        let names = || options::flags(command).filter_map(value_name);
         let has = |long| self.own.contains(&long);
         let hint = if !names().any(|name| name == "LANG") {
             String::new()

@@ -55,7 +55,7 @@ fn prints_no_secret_in_a_command() {
 
 #[test]
 fn repeats_a_file_of_headers() {
-    let server = Server::start(Config::default());
+    let server = Server::builder().start();
     let program = connect_cache(&server);
     program.file("headers", "X-Gate: hunter2\n");
     let ran = program.words("delete -l R -V 9.9.9 -H @headers -H X-More:hunter2").run().exits(4);
