@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::client::*;
-use connect_test_server::{Action, Endpoint, Fault, Plan, Role, Server, User};
+use connect_test_server::{Action, Endpoint, Fault, List, Plan, Replies, Role, Server, Settings, User};
 use serde_json::json;
 
 #[test]
@@ -136,4 +136,26 @@ fn sends_a_correlation_id_with_each_reply_of_connect() {
     assert_eq!((ids[2], ids[4], ids[5]), (Some("mine"), None, None));
     let requests = server.requests();
     assert_eq!(requests.iter().map(|request| request.correlation_id.as_deref()).collect::<Vec<_>>(), ids);
+}
+
+/// These differences change nothing for a client that copes with them, so no test of the program would miss them.
+#[test]
+fn replies_in_other_forms_as_configured() {
+    let form = |list: List| self::list(&Server::builder().without_caches().list(list).start()).json();
+    assert_eq!(form(List::default()), json!({ "caches": [] }));
+    assert_eq!(form(List { null_if_empty: true, rows_twice: true }), json!({ "caches": null }));
+    let twice = Server::builder().list(List { rows_twice: true, ..List::default() }).start();
+    let rows = list(&twice).json()["caches"].as_array().unwrap().clone();
+    assert!(rows.len() == 4 && rows[..2] == rows[2..], "{rows:?}");
+
+    let replies = Replies { minimal_delete: true, close_connections: true, ..Replies::default() };
+    let server = Server::builder().replies(replies).start();
+    let started = delete(&server, R);
+    assert_eq!(started.json().as_object().unwrap().keys().collect::<Vec<_>>(), ["task_id"]);
+    assert_eq!(started.header("connection"), Some("close"));
+
+    let hidden = Settings { hide_version_without_key: true, ..Settings::default() };
+    let server = Server::builder().settings(hidden).start();
+    let version = |key| request(&server, "GET /__api__/server_settings", key, "").json()["version"].clone();
+    assert_eq!((version("wrong"), version("viewer-key")), (json!(""), json!("2026.09.0")));
 }
