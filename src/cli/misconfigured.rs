@@ -86,9 +86,10 @@ impl fmt::Display for Misconfigured {
             }
             Self::NotSaved { name, file, known } => {
                 write!(f, "no server is saved as {name} in {}: ", file.display())?;
-                match known.is_empty() {
-                    true => f.write_str("there are none; save one with rsconnect add"),
-                    false => write!(f, "there are {}", known.join(", ")),
+                if known.is_empty() {
+                    f.write_str("there are none; save one with rsconnect add")
+                } else {
+                    write!(f, "there are {}", known.join(", "))
                 }
             }
             Self::UnusableServer { name, problem } => write!(f, "the saved server {name} {problem}"),

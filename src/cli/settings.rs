@@ -195,9 +195,10 @@ fn secret_file(kind: &str, path: &str) -> Result<Secret> {
         };
         let is_quoted =
             path.len() > 1 && ['"', '\''].iter().any(|&q| path.starts_with(q) && path.ends_with(q));
-        match is_quoted && source.kind() == NotFound {
-            true => Misconfigured::QuotedPath { file },
-            false => Misconfigured::Unreadable { file, source },
+        if is_quoted && source.kind() == NotFound {
+            Misconfigured::QuotedPath { file }
+        } else {
+            Misconfigured::Unreadable { file, source }
         }
     })
 }

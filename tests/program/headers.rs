@@ -1,9 +1,9 @@
 //! `--header`: headers that gateways in front of Connect require.
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Role, Server, User};
 
-use crate::support::{connect_cache, server_over_tls};
+use crate::support::{Program, connect_cache, server_over_tls};
 
 /// Headers that must not be shown.
 const GATE: &str = "CF-Access-Client-Secret: hunter2-gate";
@@ -32,6 +32,30 @@ fn moves_the_key_if_a_header_sets_authorization() {
     let request = &server.requests()[0];
     assert_eq!(request.header("authorization"), Some("Bearer hunter2-token"));
     assert_eq!(request.header("x-rsc-authorization"), Some("Key admin-key"));
+}
+
+#[test]
+fn needs_no_key_with_a_bearer_token() {
+    let admin = || User::new("admin-key", "admin", Role::Administrator).token("hunter2-token");
+    let server = Server::builder().users([admin()]).start();
+    let program = || Program::new().env("CONNECT_SERVER", server.url());
+    let ran = program().words("delete -l R -V 4.3.0 -vv -H").arg(BEARER).run().exits(0);
+    ran.says("\ndeleted R 4.3.0 Local in ").never_says("hunter2");
+    program().words("list -H").arg("authorization:Bearer wrong").run().exits(3).never_says("wrong");
+    assert!(server.requests().iter().all(|request| request.header("x-rsc-authorization").is_none()));
+    // Another header identifies nobody.
+    program().words("list -H").arg(GATE).run().exits(2).fails_with("no API key specified");
+
+    // The login of rsconnect supplies the address, and the option the token.
+    let saved = format!(r#"{{"ours":{{"url":"{}","oauth_client_id":"x","default":true}}}}"#, server.url());
+    let with_login = |words: &str| {
+        let program = Program::new().words(words).arg(BEARER);
+        program.file(".rsconnect-python/servers.json", &saved);
+        program.run().exits(0)
+    };
+    with_login("list -n ours -H").says_nothing();
+    with_login("list -H").says("using the saved server ours");
+    with_login(&format!("list -s {} -H", server.url())).says_nothing();
 }
 
 #[test]

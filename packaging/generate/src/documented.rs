@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use argh::FlagInfo;
-use connect_cache::ExitStatus;
 
+use crate::exit_status::ExitStatus;
 use crate::help;
 use crate::{completions, man, options};
 

@@ -8,6 +8,9 @@ mod man;
 
 // These modules are private to the program, so they are compiled here once more, from the same files.
 #[allow(dead_code)]
+#[path = "../../../src/cli/exit_status.rs"]
+mod exit_status;
+#[allow(dead_code)]
 #[path = "../../../src/cli/help.rs"]
 mod help;
 #[allow(dead_code)]

@@ -1,8 +1,8 @@
 //! The man page: prose from a template, options from their definitions.
 
 use argh::CommandInfoWithArgs;
-use connect_cache::ExitStatus;
 
+use crate::exit_status::ExitStatus;
 use crate::help;
 use crate::options::{self, Flag};
 
