@@ -1,5 +1,6 @@
 //! Failed requests: what was attempted, why it failed, and one classification of it.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -145,7 +146,8 @@ impl Class {
     fn not_sent(kind: &ErrorKind) -> (Verdict, Retry) {
         let is_final = matches!(
             kind,
-            ErrorKind::Certificate(_)
+            ErrorKind::UnknownIssuer
+                | ErrorKind::Certificate(_)
                 | ErrorKind::ClientCertificateRequired(_)
                 | ErrorKind::TlsAlert(_)
                 | ErrorKind::ProxyAuthentication { .. }
@@ -277,7 +279,9 @@ pub enum ErrorKind {
         /// Whether it has refused the credentials in its address.
         refused: bool,
     },
-    /// The server's certificate was rejected.
+    /// No trusted CA issued the server's certificate.
+    UnknownIssuer,
+    /// The server's certificate was rejected for another reason.
     Certificate(CertificateProblem),
     /// The server requires a client certificate, which is not supported. In TLS 1.3 that is known only after the
     /// request was sent; the server has not processed it.
@@ -379,44 +383,14 @@ impl ErrorKind {
     }
 }
 
-/// Why a server's certificate was rejected.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Why a server's certificate was rejected, and how to correct it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CertificateProblem {
-    /// No trusted CA issued it.
-    UnknownIssuer,
-    /// It is for other names than the server's.
-    WrongName,
-    /// It has no subject alternative name; the common name alone has not counted since 2000 (RFC 2818).
-    NoSubjectAltName,
-    /// It is marked as a CA certificate, which a server must not use as its own.
-    CaUsedAsServer,
-    /// It has expired, or this host's clock is wrong.
-    Expired,
-    /// It is not valid yet, or this host's clock is wrong.
-    NotYetValid,
-    /// It is not X.509 version 3.
-    Version,
-    /// Its extended key usage does not include TLS servers.
-    Purpose,
-    /// Its CA may not issue certificates for these names.
-    NameConstraint,
-    /// It has a critical extension that the TLS library does not know.
-    CriticalExtension,
-    /// Its signature algorithm is not supported, such as SHA-1.
-    Algorithm,
-    /// Its signature algorithm is not supported with the key that made the signature, such as P-256 with SHA-512.
-    KeyAndSignature,
-    /// Its signature is wrong, or a key is too short.
-    Signature,
-    /// A certificate in the chain may not issue others.
-    Chain,
-    /// Its chain is longer than a certificate in it allows.
-    ChainTooLong,
-    /// It cannot be parsed.
-    Encoding,
-    /// Anything else, in the TLS library's words.
-    Other(String),
+pub struct CertificateProblem {
+    /// Completes the sentence "server certificate rejected: …".
+    pub problem: Cow<'static, str>,
+    /// What to do about it.
+    pub correction: &'static str,
 }
 
 impl fmt::Display for Error {
@@ -443,7 +417,10 @@ impl fmt::Display for ErrorKind {
             Self::Proxy { proxy, problem } | Self::ProxyAuthentication { proxy, problem, .. } => {
                 write!(f, "connection through proxy {proxy} failed: {problem}")
             }
-            Self::Certificate(problem) => write!(f, "server certificate rejected: {problem}"),
+            Self::UnknownIssuer => f.write_str("server certificate rejected: no trusted CA issued it"),
+            Self::Certificate(certificate) => {
+                write!(f, "server certificate rejected: {}", certificate.problem)
+            }
             Self::ClientCertificateRequired(problem) => {
                 write!(f, "the server requires a client certificate: {problem}")
             }
@@ -486,30 +463,6 @@ fn starting(f: &mut fmt::Formatter<'_>, start: &str) -> fmt::Result {
     match start {
         "" => f.write_str("; the reply is empty"),
         start => write!(f, "; the reply starts with: {start}"),
-    }
-}
-
-impl fmt::Display for CertificateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnknownIssuer => "no trusted CA issued it",
-            Self::WrongName => "it is for another name",
-            Self::NoSubjectAltName => "it has no subject alternative name",
-            Self::CaUsedAsServer => "it is a CA certificate",
-            Self::Expired => "it has expired",
-            Self::NotYetValid => "it is not valid yet",
-            Self::Version => "it is not X.509 version 3",
-            Self::Purpose => "its extended key usage does not include servers",
-            Self::NameConstraint => "its CA is not allowed to issue certificates for this name",
-            Self::CriticalExtension => "it has an unknown critical extension",
-            Self::Algorithm => "its signature algorithm is weak or unknown",
-            Self::KeyAndSignature => "its signature algorithm does not fit the key of its issuer",
-            Self::Signature => "its signature is wrong, or a key is too short",
-            Self::Chain => "its issuer is not allowed to issue certificates",
-            Self::ChainTooLong => "its chain of issuers is too long",
-            Self::Encoding => "it is malformed",
-            Self::Other(text) => text,
-        })
     }
 }
 
@@ -557,7 +510,8 @@ mod tests {
     fn classifies_requests_that_were_not_sent() {
         for attempt in [DELETE, DRY_RUN, POLL] {
             for kind in [
-                ErrorKind::Certificate(CertificateProblem::Expired),
+                ErrorKind::UnknownIssuer,
+                ErrorKind::Certificate(CertificateProblem { problem: "".into(), correction: "" }),
                 text(ErrorKind::ClientCertificateRequired),
                 text(ErrorKind::TlsAlert),
                 ErrorKind::ProxyAuthentication {

@@ -46,6 +46,6 @@ pub use client::{Client, Event};
 pub use config::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 pub use deletion::{
     Absence, Cause, Deletion, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
-    TaskFailure, in_words,
+    TaskFailure,
 };
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Result, Verdict};

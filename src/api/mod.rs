@@ -19,9 +19,8 @@ pub use task::{InvalidTaskId, Task, TaskId};
 pub use user::User;
 
 pub(crate) use content::count;
-pub(crate) use endpoint::{
-    CheckRuntimeCache, DeleteRuntimeCache, Endpoint, GetServerSettings, GetUser, ListContent,
-    ListInstallations, ListRuntimeCaches, PollTask, Request, Unexpected,
-};
+pub(crate) use endpoint::Request;
 pub(crate) use error::ApiError;
 pub(crate) use object::{Unreadable, read};
+pub(crate) use runtime_cache::{DeletionReply, RuntimeCaches};
+pub(crate) use server_settings::Installations;

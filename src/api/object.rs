@@ -46,6 +46,11 @@ pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Defaul
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// Returns an error about an object that is not the expected one. Says what was found instead.
+pub(crate) fn unexpected(found: impl Into<String>) -> Unreadable {
+    Unreadable::Unexpected(found.into())
+}
+
 /// Why a body could not be read.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
@@ -55,6 +60,8 @@ pub(crate) enum Unreadable {
     NotJson,
     /// The body is JSON, but not what was expected. Says what was found instead.
     Unexpected(String),
+    /// The reply to a dry run names a task, which it started.
+    DryRunStarted(String),
 }
 
 impl From<serde_json::Error> for Unreadable {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::api::object::objects;
+use crate::api::object::{Unreadable, objects, unexpected};
 use crate::api::task::TaskId;
 
 /// The image name of caches for native execution.
@@ -124,7 +124,7 @@ pub(crate) struct DeletionReply {
     image_name: Option<String>,
     /// The task, `Some(None)` if the reply says that there is none.
     #[serde(default, deserialize_with = "present")]
-    pub(crate) task_id: Option<Option<TaskId>>,
+    task_id: Option<Option<TaskId>>,
 }
 
 /// Reads a value that is there, even if it is null.
@@ -133,21 +133,35 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 }
 
 impl DeletionReply {
-    /// Reports whether the reply names all of a cache.
-    pub(crate) fn names_a_cache(&self) -> bool {
-        [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some())
+    /// Returns the task of a DELETE for `cache`.
+    pub(crate) fn into_task(self, cache: &RuntimeCache) -> Result<TaskId, Unreadable> {
+        self.reject_other_cache(cache)?;
+        self.task_id.flatten().ok_or_else(|| unexpected("no task_id"))
     }
 
-    /// Returns the cache that the reply names, if it is another one than `cache`. How images are spelled is documented
-    /// nowhere, so only `Local` can be distinguished from the others.
-    pub(crate) fn other_cache(&self, cache: &RuntimeCache) -> Option<RuntimeCache> {
+    /// Checks that this is the reply to a dry run for `cache`: it says that there is no task, or names all of the cache.
+    pub(crate) fn into_dry_run(self, cache: &RuntimeCache) -> Result<(), Unreadable> {
+        self.reject_other_cache(cache)?;
+        let names_cache = [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some());
+        match self.task_id {
+            Some(Some(id)) => Err(Unreadable::DryRunStarted(id.to_string())),
+            None if !names_cache => Err(unexpected("neither a task_id nor the cache")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rejects a reply that names another cache. How images are spelled is documented nowhere, so only `Local` can be
+    /// distinguished from the others.
+    fn reject_other_cache(&self, cache: &RuntimeCache) -> Result<(), Unreadable> {
         let named = RuntimeCache::new(
             self.language.as_deref().unwrap_or(&cache.language),
             self.version.as_deref().unwrap_or(&cache.version),
             self.image_name.as_deref().unwrap_or(&cache.image_name),
         );
-        let same = named.has_version_of(cache) && named.is_local() == cache.is_local();
-        (!same).then_some(named)
+        if named.has_version_of(cache) && named.is_local() == cache.is_local() {
+            return Ok(());
+        }
+        Err(unexpected(format!("a reply about another cache: {named}")))
     }
 }
 
@@ -156,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::api::object::read;
 
     fn cache(words: &str) -> RuntimeCache {
         let words: Vec<&str> = words.split(' ').collect();
@@ -191,6 +206,46 @@ mod tests {
         }
         let local = cache("R 4.3.0 Local");
         assert!(cache("r 4.3.0 Local").is_row_of(&local) && !image.is_namesake_of(&local));
+    }
+
+    fn reply(body: &str) -> Result<DeletionReply, Unreadable> {
+        read(body.as_bytes())
+    }
+
+    #[test]
+    fn requires_a_task_of_a_deletion_and_none_of_a_dry_run() {
+        let cache = cache("R 4.3.0 Local");
+        let task = |body| reply(body).and_then(|reply| reply.into_task(&cache));
+        assert_eq!(task(r#"{"task_id":"abc"}"#).unwrap().as_str(), "abc");
+        for wrong in [r#"{"task_id":null}"#, r#"{"task_id":""}"#, r#"{"language":"R"}"#, r#"["R"]"#, "{}"] {
+            assert!(task(wrong).is_err(), "{wrong}");
+        }
+        let dry_run = |body| reply(body).and_then(|reply| reply.into_dry_run(&cache));
+        let named = r#"{"language":"r","version":"4.3.0","image_name":"Local"}"#;
+        for right in [r#"{"language":"R","task_id":null}"#, r#"{"task_id":null}"#, named] {
+            assert!(dry_run(right).is_ok(), "{right}");
+        }
+        for wrong in [r#"{"language":"R"}"#, "{}", "[]", r#"[null,null,null,null]"#] {
+            assert!(matches!(dry_run(wrong), Err(Unreadable::Unexpected(_))), "{wrong}");
+        }
+        assert!(matches!(dry_run(r#"{"task_id":"abc"}"#), Err(Unreadable::DryRunStarted(_))));
+    }
+
+    #[test]
+    fn rejects_replies_that_name_another_cache() {
+        let (local, image) = (cache("R 4.3.0 Local"), cache("R 4.3.0 ghcr.io/example/r:jammy"));
+        for (cache, body, is_about_it) in [
+            (&local, r#"{"language":"r","task_id":"a"}"#, true),
+            (&local, r#"{"language":"R","version":"4.3.0","image_name":"Local","task_id":"a"}"#, true),
+            (&local, r#"{"language":"Python","task_id":"a"}"#, false),
+            (&local, r#"{"version":"4.3.1","task_id":"a"}"#, false),
+            (&local, r#"{"image_name":"ghcr-io","task_id":"a"}"#, false),
+            (&image, r#"{"image_name":"Local","task_id":"a"}"#, false),
+            (&image, r#"{"image_name":"anything-else","task_id":"a"}"#, true),
+        ] {
+            let task = reply(body).and_then(|reply| reply.into_task(cache));
+            assert_eq!(task.is_ok(), is_about_it, "{body}");
+        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::object::or_default;
+use crate::api::object::{Unreadable, or_default, unexpected};
 
 /// Longer than any ID that Connect makes (16 characters), and short enough for a path.
 const MAX_ID: usize = 256;
@@ -96,8 +96,53 @@ pub struct Task {
 }
 
 impl Task {
+    /// Checks that this is the task with this ID. A gateway may mix up replies: the end of another task must not count
+    /// as the end of this one.
+    pub(crate) fn of(self, id: &TaskId) -> Result<Self, Unreadable> {
+        if self.id != *id {
+            return Err(unexpected(format!("the state of task {}", self.id)));
+        }
+        Ok(self)
+    }
+
     /// Reports whether the task has finished without an error.
     pub fn succeeded(&self) -> bool {
         self.finished && self.code == 0 && self.error.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::object::read;
+
+    #[test]
+    fn reads_tasks_as_servers_send_them() {
+        let id = "a".parse().unwrap();
+        let task = |body: &str| read::<Task>(body.as_bytes()).and_then(|task| task.of(&id));
+        let full = r#"{"id":"a","output":["a","b"],"result":{"type":"","data":[1]},
+                       "finished":true,"code":0,"error":"","last":2,"more":{}}"#;
+        let read = task(full).unwrap();
+        assert_eq!(read.output, ["a", "b"]);
+        assert_eq!(
+            serde_json::to_string(&read).unwrap(),
+            r#"{"id":"a","output":["a","b"],"result":{"data":[1],"type":""},"finished":true,"code":0,"error":"","last":2}"#
+        );
+        let bare = r#"{"id":"a","output":null,"finished":false,"code":0,"error":null,"last":0}"#;
+        assert_eq!(task(bare).unwrap().error, "");
+        let deep = format!(r#"{{"id":"a","result":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(format!("{:?}", task(&deep)).contains("nested too deeply"));
+        for wrong in [
+            r#"{"id":"a/../b","finished":true,"code":0,"last":0}"#,
+            r#"{"id":"b","finished":true,"code":0,"last":0}"#,
+            r#"{"id":"a","output":"x","finished":true,"code":0,"last":0}"#,
+            r#"{"id":"a","finished":true,"code":0,"last":-1}"#,
+            r#"{"id":"a"}"#,
+            "[]",
+            "null",
+            "",
+        ] {
+            assert!(task(wrong).is_err(), "{wrong}");
+        }
     }
 }

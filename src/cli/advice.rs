@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use connect_cache::{Attempt, CertificateProblem, Error, ErrorKind, ServerUrl};
+use connect_cache::{Attempt, Error, ErrorKind, ServerUrl};
 
 const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
@@ -37,7 +37,11 @@ pub(crate) fn next_step(
         ErrorKind::Proxy { .. } => {
             "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
         }
-        ErrorKind::Certificate(problem) => certificate(problem),
+        ErrorKind::UnknownIssuer => {
+            "specify its CA certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
+             intermediate certificate"
+        }
+        ErrorKind::Certificate(certificate) => certificate.correction,
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to use plain http"),
         ErrorKind::TlsClosed(_) => {
             "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
@@ -114,41 +118,6 @@ fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
     let address = address.strip_suffix("/connect").filter(|_| is_dashboard)?;
     // The host's own name may be `connect`.
     address.parse::<ServerUrl>().is_ok().then(|| address.to_owned())
-}
-
-fn certificate(problem: &CertificateProblem) -> &'static str {
-    match problem {
-        CertificateProblem::UnknownIssuer => {
-            "specify its CA certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
-             intermediate certificate"
-        }
-        CertificateProblem::WrongName => {
-            "use a host name in the certificate, or have it reissued with this one as subject alternative name"
-        }
-        CertificateProblem::NoSubjectAltName => {
-            "have it reissued with the server's name as subject alternative name; a common name does not count"
-        }
-        CertificateProblem::CaUsedAsServer => {
-            "have it reissued without CA:TRUE, which openssl req -x509 sets: \
-             -addext basicConstraints=critical,CA:FALSE"
-        }
-        CertificateProblem::Expired => "have it renewed, and check this host's clock",
-        CertificateProblem::NotYetValid => "check this host's clock, and the start date of the certificate",
-        CertificateProblem::Version => "have it reissued as version 3, with a subject alternative name",
-        CertificateProblem::Purpose => "have it reissued with the extended key usage serverAuth, or none",
-        CertificateProblem::NameConstraint => {
-            "have it reissued by a CA whose name constraints permit its names"
-        }
-        CertificateProblem::CriticalExtension => "have it reissued with that extension not critical",
-        CertificateProblem::Chain => "have it reissued by a certificate with CA:TRUE that permits it",
-        CertificateProblem::ChainTooLong => {
-            "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs"
-        }
-        CertificateProblem::KeyAndSignature => {
-            "have it reissued with the hash that fits the key of its CA: SHA-256 for P-256, SHA-384 for P-384"
-        }
-        _ => "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature",
-    }
 }
 
 /// Returns the next step by Connect's error code (API reference, "Error codes").

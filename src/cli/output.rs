@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use connect_cache::{Event, in_words};
+use connect_cache::Event;
 use serde::Serialize;
 
 use super::escape::escape;
@@ -240,9 +240,28 @@ fn without_credentials(name: &str, value: &str) -> String {
     }
 }
 
+/// Returns a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
+pub(crate) fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
+        s @ 10..=59 => format!("{s} s"),
+        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_times_in_words() {
+        for (seconds, words) in
+            [(0.44, "0.4 s"), (12.9, "12 s"), (200.0, "3 min 20 s"), (3600.0 + 300.0, "1 h 5 min")]
+        {
+            assert_eq!(in_words(Duration::from_secs_f64(seconds)), words);
+        }
+    }
 
     #[test]
     fn hides_cookies_and_queries_in_traces() {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use connect_cache::{Client, Error, RuntimeCache, ServerUrl, in_words};
+use connect_cache::{Client, Error, RuntimeCache, ServerUrl};
 
 use super::advice;
 use super::exit_status::ExitStatus;
 use super::misconfigured::Misconfigured;
 use super::options::Options;
-use super::output::Output;
+use super::output::{Output, in_words};
 use super::settings;
 
 /// The client and the output of one run.

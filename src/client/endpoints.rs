@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::api::{
-    CheckRuntimeCache, ContentUsage, DeleteRuntimeCache, GetServerSettings, GetUser, Installation,
-    ListInstallations, ListRuntimeCaches, PollTask, RuntimeCache, ServerSettings, Task, TaskId, User,
+    ContentUsage, DeletionReply, Installation, Installations, Request, RuntimeCache, RuntimeCaches,
+    ServerSettings, Task, TaskId, User,
 };
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Attempt, Result};
 
 /// One method per endpoint. Each retries as [`Config::retries`](crate::Config::retries) and
 /// [`Config::timeout`](crate::Config::timeout) allow, and returns the last error if they all failed.
@@ -27,7 +27,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn runtime_caches(&self) -> Result<Vec<RuntimeCache>> {
-        self.retrying(|| self.call(&ListRuntimeCaches))
+        self.retrying(|| self.list_once())
     }
 
     /// Starts the deletion of a runtime cache and returns its task (`DELETE v1/system/caches/runtime`).
@@ -50,7 +50,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete_runtime_cache(&self, cache: &RuntimeCache) -> Result<TaskId> {
-        self.retrying(|| self.call(&DeleteRuntimeCache(cache)))
+        self.retrying(|| self.delete_once(cache))
     }
 
     /// Has the server check whether a deletion would start (the same with `dry_run`), which changes nothing.
@@ -71,7 +71,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_runtime_cache(&self, cache: &RuntimeCache) -> Result<()> {
-        self.retrying(|| self.call(&CheckRuntimeCache(cache)))
+        self.retrying(|| self.dry_run_once(cache))
     }
 
     /// Returns the state of a task, with the lines of its output from line `first` on (`GET v1/tasks/{id}`).
@@ -96,7 +96,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn task(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task> {
-        self.retrying(|| self.call(&PollTask { id, first, wait }))
+        self.retrying(|| self.poll_once(id, first, wait))
     }
 
     /// Returns the user that the key belongs to (`GET v1/user`).
@@ -112,7 +112,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn current_user(&self) -> Result<User> {
-        self.retrying(|| self.call(&GetUser))
+        self.retrying(|| self.call(&Request::new(Attempt::GetUser), Ok))
     }
 
     /// Returns the server's public settings (`GET server_settings`).
@@ -128,7 +128,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn server_settings(&self) -> Result<ServerSettings> {
-        self.retrying(|| self.call(&GetServerSettings))
+        self.retrying(|| self.call(&Request::new(Attempt::GetServerSettings), Ok))
     }
 
     /// Lists the R versions that the server offers (`GET v1/server_settings/r`).
@@ -144,7 +144,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn r_installations(&self) -> Result<Vec<Installation>> {
-        self.retrying(|| self.call(&ListInstallations::R))
+        self.installations(Attempt::ListRInstallations)
     }
 
     /// Lists the Python versions that the server offers (`GET v1/server_settings/python`).
@@ -160,7 +160,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn python_installations(&self) -> Result<Vec<Installation>> {
-        self.retrying(|| self.call(&ListInstallations::Python))
+        self.installations(Attempt::ListPythonInstallations)
     }
 
     /// Counts the content items that use each version of R and Python (`GET v1/content`).
@@ -184,6 +184,30 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn content_usage(&self, mut progress: impl FnMut(u64)) -> Result<ContentUsage> {
-        self.retrying(|| self.call_content(&mut progress))
+        self.retrying(|| self.count_content(&mut progress))
+    }
+}
+
+/// The requests that a deletion sends one by one, each once.
+impl Client {
+    pub(crate) fn list_once(&self) -> Result<Vec<RuntimeCache>> {
+        self.call(&Request::new(Attempt::ListRuntimeCaches), |reply: RuntimeCaches| Ok(reply.caches))
+    }
+
+    pub(crate) fn delete_once(&self, cache: &RuntimeCache) -> Result<TaskId> {
+        self.call(&Request::delete(cache), |reply: DeletionReply| reply.into_task(cache))
+    }
+
+    pub(crate) fn dry_run_once(&self, cache: &RuntimeCache) -> Result<()> {
+        self.call(&Request::dry_run(cache), |reply: DeletionReply| reply.into_dry_run(cache))
+    }
+
+    pub(crate) fn poll_once(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task> {
+        self.call(&Request::poll(id, first, wait), |task: Task| task.of(id))
+    }
+
+    fn installations(&self, attempt: Attempt) -> Result<Vec<Installation>> {
+        let installations = |reply: Installations| Ok(reply.installations);
+        self.retrying(|| self.call(&Request::new(attempt), installations))
     }
 }

@@ -15,7 +15,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::api::{ContentUsage, Endpoint, ListContent, Request, Unexpected, Unreadable, count, read};
+use serde::de::DeserializeOwned;
+
+use crate::api::{ContentUsage, Request, Unreadable, count, read};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig, Trust};
@@ -212,34 +214,41 @@ impl Client {
         }
     }
 
-    /// Sends a request once.
-    pub(crate) fn call<E: Endpoint>(&self, endpoint: &E) -> Result<E::Reply> {
-        let request = endpoint.request();
-        let reply = self.exchange(&request, None)?;
-        let unreadable = |problem| self.unreadable(&request, &reply, problem);
-        let object = read(&reply.body).map_err(unreadable)?;
-        match endpoint.reply(object) {
-            Ok(reply) => {
-                self.connect_answered(request.attempt.needs_key());
-                Ok(reply)
-            }
-            Err(Unexpected::Content(content)) => Err(unreadable(Unreadable::Unexpected(content))),
-            Err(Unexpected::Deletion(id)) => {
-                let task = self.mask(id.as_str());
-                Err(self.error(&request, ErrorKind::DryRunStarted { task }, true))
-            }
-        }
+    /// Sends a request once. `convert` turns the object in the reply into the result.
+    fn call<T: DeserializeOwned, R>(
+        &self,
+        request: &Request,
+        convert: impl FnOnce(T) -> std::result::Result<R, Unreadable>,
+    ) -> Result<R> {
+        let reply = self.exchange(request, None)?;
+        let result = read(&reply.body).and_then(convert);
+        self.answered(result, request, &reply)
     }
 
     /// Counts content items as they arrive, once. `progress` is called with their number so far.
-    fn call_content(&self, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage> {
-        let request = ListContent.request();
-        let mut counted = Err(Unreadable::Cut);
+    fn count_content(&self, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage> {
+        let request = Request::new(Attempt::ListContent);
+        let mut usage = Err(Unreadable::Cut);
         progress(0);
-        let reply = self.exchange(&request, Some(&mut |body| counted = count(body, progress)))?;
-        let usage = counted.map_err(|problem| self.unreadable(&request, &reply, problem))?;
-        self.connect_answered(request.attempt.needs_key());
-        Ok(usage)
+        let reply = self.exchange(&request, Some(&mut |body| usage = count(body, progress)))?;
+        self.answered(usage, &request, &reply)
+    }
+
+    /// Notes that Connect itself has answered if its reply could be read.
+    fn answered<R>(
+        &self,
+        result: std::result::Result<R, Unreadable>,
+        request: &Request,
+        reply: &Reply,
+    ) -> Result<R> {
+        let result = result.map_err(|problem| {
+            let kind = reply::unreadable(reply, problem, request.expected, &self.secrets);
+            self.error(request, kind, true)
+        });
+        if result.is_ok() {
+            self.connect_answered(request.attempt.needs_key());
+        }
+        result
     }
 
     /// Sends a request once, and returns a complete, successful reply. `receive` reads its body as it arrives.
@@ -348,12 +357,6 @@ impl Client {
         error
     }
 
-    /// Returns the error of a complete, successful reply that is not the expected one.
-    fn unreadable(&self, request: &Request, reply: &Reply, problem: Unreadable) -> Error {
-        let kind = reply::unreadable(reply, problem, request.expected, &self.secrets);
-        self.error(request, kind, true)
-    }
-
     /// Returns an error. It names the proxy, which may have answered instead of Connect.
     fn error(&self, request: &Request, kind: ErrorKind, sent: bool) -> Error {
         let is_clear = matches!(
@@ -411,7 +414,6 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{GetUser, PollTask};
 
     fn config() -> Config {
         Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap())
@@ -422,7 +424,7 @@ mod tests {
         let seconds = Duration::from_secs;
         let mut config = config();
         let id = "a".parse().unwrap();
-        let request = PollTask { id: &id, first: 0, wait: seconds(20) }.request();
+        let request = Request::poll(&id, 0, seconds(20));
         for (limit, timeout, expected) in [
             (Some(30), None, Some(50)),
             (Some(30), Some(1000), Some(50)),
@@ -447,7 +449,7 @@ mod tests {
             (Some(1), false, false, None),
         ] {
             config.retries = retries;
-            let request = if is_long { ListContent.request() } else { GetUser.request() };
+            let request = Request::new(if is_long { Attempt::ListContent } else { Attempt::GetUser });
             let client = Client::new(config.clone()).unwrap();
             client.experience.set(Experience { answered, ..Experience::default() });
             let limits = client.limits(&request).unwrap();

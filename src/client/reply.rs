@@ -48,6 +48,9 @@ pub(crate) fn unreadable(
     let (is_json, problem) = match problem {
         // The head states no length, so that only the JSON shows that the end was lost.
         Unreadable::Cut if !reply.is_framed() => return ErrorKind::Lost(CUT.to_owned()),
+        Unreadable::DryRunStarted(task) => {
+            return ErrorKind::DryRunStarted { task: secrets.mask(&task).into_owned() };
+        }
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };

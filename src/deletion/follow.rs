@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{PollTask, RuntimeCache, Task, TaskId};
+use crate::api::{RuntimeCache, Task, TaskId};
 use crate::client::Failures;
 use crate::deletion::progress::Progress;
 use crate::deletion::run::{MAX_WAIT, Run, Step};
@@ -69,8 +69,7 @@ impl<'a> Following<'a> {
             0
         };
         let polled_at = run.client.clock().now();
-        let poll = PollTask { id: &self.id, first: self.first, wait: Duration::from_secs(wait) };
-        match run.client.call(&poll) {
+        match run.client.poll_once(&self.id, self.first, Duration::from_secs(wait)) {
             Ok(task) => self.answered(task, polled_at, run),
             Err(error) => self.failed(error, polled_at, wait, run),
         }

@@ -16,7 +16,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{DeleteRuntimeCache, RuntimeCache, Task, TaskId};
+use crate::api::{RuntimeCache, Task, TaskId};
 use crate::client::Failures;
 use crate::deletion::Mode;
 use crate::deletion::follow::{Followed, Following};
@@ -170,7 +170,7 @@ impl<'a> History<'a> {
             self.namesakes = Some(run.evidence.namesakes(self.cache));
         }
         run.evidence.add_delete(self.cache);
-        let error = match run.client.call(&DeleteRuntimeCache(self.cache)) {
+        let error = match run.client.delete_once(self.cache) {
             Ok(task) => {
                 self.task = Some(task.clone());
                 run.report(Some(self.cache), Progress::Started(&task));

@@ -334,9 +334,9 @@ impl Deletion {
 
 impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cache, task, outcome, elapsed } = self;
+        let Self { cache, task, outcome, .. } = self;
         match outcome {
-            Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache} in {}", in_words(*elapsed)),
+            Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache}"),
             Outcome::Deleted(Proof::GoneAfterLostReply) => {
                 write!(f, "deleted {cache}: a reply was lost, but the cache is gone")
             }
@@ -396,29 +396,5 @@ impl TaskFailure {
         let words = if self.error.is_empty() { "no reason given" } else { &self.error };
         let task = task.map(|id| format!("task {id}, ")).unwrap_or_default();
         format!("{words} ({task}code {})", self.code)
-    }
-}
-
-/// Returns a time for people: `0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`.
-pub fn in_words(time: Duration) -> String {
-    match time.as_secs() {
-        s @ 0..=9 => format!("{s}.{} s", time.subsec_millis() / 100),
-        s @ 10..=59 => format!("{s} s"),
-        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
-        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writes_times_in_words() {
-        for (seconds, words) in
-            [(0.44, "0.4 s"), (12.9, "12 s"), (200.0, "3 min 20 s"), (3600.0 + 300.0, "1 h 5 min")]
-        {
-            assert_eq!(in_words(Duration::from_secs_f64(seconds)), words);
-        }
     }
 }

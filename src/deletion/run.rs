@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{CheckRuntimeCache, ListRuntimeCaches, RuntimeCache};
+use crate::api::RuntimeCache;
 use crate::client::{Again, Client, Failures};
 use crate::deletion::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
@@ -110,14 +110,14 @@ impl<'a> Run<'a> {
 
     /// Reads the list of caches once.
     pub(crate) fn list(&mut self) -> Result<()> {
-        let list = self.client.call(&ListRuntimeCaches)?;
+        let list = self.client.list_once()?;
         self.evidence.add_list(list);
         Ok(())
     }
 
     /// Sends a dry run once.
     pub(crate) fn dry_run(&mut self, cache: &RuntimeCache) -> Result<()> {
-        let Err(error) = self.client.call(&CheckRuntimeCache(cache)) else { return Ok(()) };
+        let Err(error) = self.client.dry_run_once(cache) else { return Ok(()) };
         if error.is_no_such_cache() {
             self.evidence.dry_runs = DryRuns::Tell;
         }

@@ -140,38 +140,58 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
     ErrorKind::Proxy { proxy: proxy.to_string(), problem }
 }
 
-/// Parts of rustls' texts about a server's certificate. The first that occurs decides.
-static CERTIFICATE_PROBLEMS: [(&str, CertificateProblem); 19] = [
-    ("UnknownIssuer", CertificateProblem::UnknownIssuer),
-    ("not valid for any names", CertificateProblem::NoSubjectAltName),
-    ("not valid for name", CertificateProblem::WrongName),
-    ("NotValidForName", CertificateProblem::WrongName),
-    ("CaUsedAsEndEntity", CertificateProblem::CaUsedAsServer),
-    ("not valid yet", CertificateProblem::NotYetValid),
-    ("NotValidYet", CertificateProblem::NotYetValid),
-    ("xpired", CertificateProblem::Expired),
-    ("UnsupportedCertVersion", CertificateProblem::Version),
-    ("extended key usage", CertificateProblem::Purpose),
-    ("NameConstraintViolation", CertificateProblem::NameConstraint),
-    ("CriticalExtension", CertificateProblem::CriticalExtension),
-    ("SignatureAlgorithmForPublicKey", CertificateProblem::KeyAndSignature),
-    ("SignatureAlgorithm", CertificateProblem::Algorithm),
-    ("BadSignature", CertificateProblem::Signature),
-    ("PathLenConstraint", CertificateProblem::ChainTooLong),
-    ("MaximumPathDepth", CertificateProblem::ChainTooLong),
-    ("EndEntityUsedAsCa", CertificateProblem::Chain),
-    ("BadEncoding", CertificateProblem::Encoding),
+/// Parts of rustls' texts about a server's certificate, the problem and its correction. The first that occurs decides.
+#[rustfmt::skip]
+static CERTIFICATE_PROBLEMS: [(&str, &str, &str); 18] = [
+    ("not valid for any names", "it has no subject alternative name",
+     "have it reissued with the server's name as subject alternative name; a common name does not count"),
+    ("not valid for name", "it is for another name", OTHER_NAME),
+    ("NotValidForName", "it is for another name", OTHER_NAME),
+    ("CaUsedAsEndEntity", "it is a CA certificate",
+     "have it reissued without CA:TRUE, which openssl req -x509 sets: -addext basicConstraints=critical,CA:FALSE"),
+    ("not valid yet", "it is not valid yet", NOT_YET),
+    ("NotValidYet", "it is not valid yet", NOT_YET),
+    ("xpired", "it has expired", "have it renewed, and check this host's clock"),
+    ("UnsupportedCertVersion", "it is not X.509 version 3",
+     "have it reissued as version 3, with a subject alternative name"),
+    ("extended key usage", "its extended key usage does not include servers",
+     "have it reissued with the extended key usage serverAuth, or none"),
+    ("NameConstraintViolation", "its CA is not allowed to issue certificates for this name",
+     "have it reissued by a CA whose name constraints permit its names"),
+    ("CriticalExtension", "it has an unknown critical extension",
+     "have it reissued with that extension not critical"),
+    ("SignatureAlgorithmForPublicKey", "its signature algorithm does not fit the key of its issuer",
+     "have it reissued with the hash that fits the key of its CA: SHA-256 for P-256, SHA-384 for P-384"),
+    ("SignatureAlgorithm", "its signature algorithm is weak or unknown", OTHER_KEY),
+    ("BadSignature", "its signature is wrong, or a key is too short", OTHER_KEY),
+    ("PathLenConstraint", "its chain of issuers is too long", SHORTER_CHAIN),
+    ("MaximumPathDepth", "its chain of issuers is too long", SHORTER_CHAIN),
+    ("EndEntityUsedAsCa", "its issuer is not allowed to issue certificates",
+     "have it reissued by a certificate with CA:TRUE that permits it"),
+    ("BadEncoding", "it is malformed", OTHER_KEY),
 ];
+
+const OTHER_NAME: &str =
+    "use a host name in the certificate, or have it reissued with this one as subject alternative name";
+const NOT_YET: &str = "check this host's clock, and the start date of the certificate";
+const OTHER_KEY: &str =
+    "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature";
+const SHORTER_CHAIN: &str =
+    "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs";
 
 /// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
 /// is tested with real certificates.
 fn tls_problem(text: String, sent: bool) -> ErrorKind {
     if text.contains("invalid peer certificate") {
-        let known = CERTIFICATE_PROBLEMS.iter().find(|(part, _)| text.contains(*part));
-        return ErrorKind::Certificate(match known {
-            Some((_, known)) => known.clone(),
-            None => CertificateProblem::Other(text),
-        });
+        if text.contains("UnknownIssuer") {
+            return ErrorKind::UnknownIssuer;
+        }
+        let (problem, correction) = match CERTIFICATE_PROBLEMS.iter().find(|(part, ..)| text.contains(*part))
+        {
+            Some((_, problem, correction)) => ((*problem).into(), *correction),
+            None => (text.into(), OTHER_KEY),
+        };
+        return ErrorKind::Certificate(CertificateProblem { problem, correction });
     }
     if text.contains("fatal alert") {
         // The server sends it before it processes a request, which in TLS 1.3 may have been sent already.
@@ -241,27 +261,29 @@ mod tests {
 
     #[test]
     fn recognizes_problems_of_certificates() {
-        for (text, expected) in [
-            ("Other(OtherError(UnsupportedCertVersion))", CertificateProblem::Version),
-            ("Other(OtherError(PathLenConstraintViolated))", CertificateProblem::ChainTooLong),
-            ("Other(OtherError(MaximumPathDepthExceeded))", CertificateProblem::ChainTooLong),
-            ("Other(OtherError(EndEntityUsedAsCa))", CertificateProblem::Chain),
-            ("BadSignature", CertificateProblem::Signature),
-            ("BadEncoding", CertificateProblem::Encoding),
-            ("ExpiredContext { .. }", CertificateProblem::Expired),
+        for (text, says) in [
+            ("Other(OtherError(UnsupportedCertVersion))", "version 3"),
+            ("Other(OtherError(PathLenConstraintViolated))", "too long"),
+            ("Other(OtherError(MaximumPathDepthExceeded))", "too long"),
+            ("Other(OtherError(EndEntityUsedAsCa))", "its issuer is not allowed"),
+            ("BadSignature", "its signature is wrong"),
+            ("BadEncoding", "malformed"),
+            ("ExpiredContext { .. }", "expired"),
             (
                 "UnsupportedSignatureAlgorithmContext { signature_algorithm_id: [6, 9], .. }",
-                CertificateProblem::Algorithm,
+                "weak or unknown",
             ),
-            (
-                "UnsupportedSignatureAlgorithmForPublicKeyContext { signature_algorithm_id: [6, 8], .. }",
-                CertificateProblem::KeyAndSignature,
-            ),
+            ("UnsupportedSignatureAlgorithmForPublicKeyContext { .. }", "does not fit the key"),
+            ("Other(OtherError(Surprise))", "Surprise"),
         ] {
             match tls_problem(format!("invalid peer certificate: {text}"), false) {
-                ErrorKind::Certificate(problem) => assert_eq!(problem, expected, "{text}"),
+                ErrorKind::Certificate(CertificateProblem { problem, .. }) => {
+                    assert!(problem.contains(says), "{text}: {problem}");
+                }
                 other => panic!("{text}: {other}"),
             }
         }
+        let unknown = tls_problem("invalid peer certificate: UnknownIssuer".to_owned(), false);
+        assert!(matches!(unknown, ErrorKind::UnknownIssuer));
     }
 }

@@ -4,7 +4,6 @@
 //! retries nothing.
 
 mod cookies;
-mod dialer;
 mod explain;
 mod head;
 mod resolver;
@@ -19,14 +18,15 @@ use ureq::Agent;
 use ureq::http::uri::InvalidUri;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, SocksConnector};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector,
+};
 
 use crate::config::{Config, Header, Proxy, ServerUrl, Trust};
 use crate::error::ErrorKind;
-use crate::http::dialer::Dialer;
 use crate::http::head::MAX_HEAD;
 use crate::http::resolver::CallingThreadResolver;
-use crate::http::transport::{Wire, WireConnector};
+use crate::http::transport::{ConnectedConnector, Wire, WireConnector};
 
 pub(crate) use cookies::Jar;
 pub(crate) use explain::credentials_refused;
@@ -174,7 +174,8 @@ impl Http {
         let connector =
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())
-                .chain(Dialer::new(wire.clone()))
+                .chain(TcpConnector::default())
+                .chain(ConnectedConnector(wire.clone()))
                 .chain(RustlsConnector::default())
                 .chain(WireConnector(wire.clone()));
         Self {

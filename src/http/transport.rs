@@ -52,11 +52,6 @@ impl Wire {
         self.refuses_basic.load(Relaxed)
     }
 
-    /// Notes that a connection was made for the current request.
-    pub(crate) fn set_connected(&self) {
-        self.connected.store(true, Relaxed);
-    }
-
     /// Reports whether a connection was made for the current request.
     pub(crate) fn connected(&self) -> bool {
         self.connected.load(Relaxed)
@@ -64,6 +59,19 @@ impl Wire {
 
     pub(crate) fn connections(&self) -> u32 {
         self.connections.load(Relaxed)
+    }
+}
+
+/// Notes that a connection was made for the current request, before TLS begins.
+#[derive(Debug)]
+pub(crate) struct ConnectedConnector(pub(crate) Arc<Wire>);
+
+impl<In: Transport> Connector<In> for ConnectedConnector {
+    type Out = In;
+
+    fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, ureq::Error> {
+        self.0.connected.store(chained.is_some(), Relaxed);
+        Ok(chained)
     }
 }
 

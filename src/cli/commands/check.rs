@@ -71,7 +71,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     let settings = client.server_settings().map_err(|error| match &error.kind {
         // A server that refuses the key is reachable.
         _ if error.verdict() == Verdict::Denied => failed("the key is accepted")(error),
-        ErrorKind::Certificate(_) => {
+        ErrorKind::UnknownIssuer | ErrorKind::Certificate(_) => {
             let trust = findings.trust.as_deref().unwrap_or_default();
             let Failure { explanation, status, check } = failed("the server is reachable")(error);
             Failure { check, explanation: format!("{explanation} (trusting {trust})"), status }

@@ -1,7 +1,8 @@
 //! What people read about a deletion: its progress and its outcome, as sentences with the next step.
 
-use connect_cache::{Cause, Deletion, Outcome, Progress, RuntimeCache, Status, TaskId, in_words};
+use connect_cache::{Cause, Deletion, Outcome, Progress, Proof, RuntimeCache, Status, TaskId};
 
+use crate::cli::output::in_words;
 use crate::cli::session::Session;
 use crate::cli::values::glob_of_short_version;
 
@@ -17,6 +18,9 @@ pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
 
 /// Prints how a deletion ended, on one line with the next step.
 pub(crate) fn outcome(deletion: &Deletion, session: &Session) {
+    if let Outcome::Deleted(Proof::TaskSucceeded) = deletion.outcome {
+        return session.note(&format!("{deletion} in {}", in_words(deletion.elapsed)));
+    }
     match deletion.outcome.status() {
         Status::Deleted | Status::WouldDelete | Status::Absent => session.note(&deletion.to_string()),
         Status::Started => {
