@@ -29,8 +29,12 @@ pub(crate) struct Context {
     pub(crate) retry_after: Option<Duration>,
     /// Whether a kept connection failed as soon as it was reused: the server had just closed it.
     pub(crate) stale: bool,
+    /// The server's address.
+    pub(crate) server: String,
     /// The proxy that the request went through, without credentials. The proxy may have caused the failure.
     pub(crate) proxy: Option<String>,
+    /// The header that leads to the request in the log of Connect, or of a gateway.
+    pub(crate) request_id: Option<String>,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -47,6 +51,11 @@ impl Error {
     /// Returns what the failure means for the request.
     pub fn verdict(&self) -> Verdict {
         self.class.verdict
+    }
+
+    /// Returns the same failure with another cause of the same classification.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Returns the pause that the server asked for in `Retry-After`.
@@ -296,8 +305,8 @@ pub enum ErrorKind {
     Tls(String),
     /// The connection failed before the whole reply had arrived.
     Lost(String),
-    /// The reply is not HTTP. Holds its start.
-    NotHttp(String),
+    /// The reply is not HTTP.
+    NotHttp(Excerpt),
     /// The reply begins as HTTP does, but cannot be parsed.
     InvalidHttp(String),
     /// The whole reply did not arrive within this limit, which includes the time the server held it.
@@ -317,15 +326,23 @@ pub enum ErrorKind {
     Foreign {
         /// The HTTP status.
         status: u16,
-        /// The start of the body.
-        start: String,
+        /// What the reply says.
+        excerpt: Excerpt,
+    },
+    /// A DELETE request was refused without Connect's error object, while Connect answers GET requests: something in
+    /// front of it refuses DELETE requests, perhaps because of their body.
+    DeleteRefused {
+        /// The HTTP status.
+        status: u16,
+        /// What the reply says.
+        excerpt: Excerpt,
     },
     /// An https port refused a plain HTTP request.
     HttpsRequired {
         /// The HTTP status.
         status: u16,
-        /// The start of the body.
-        start: String,
+        /// What the reply says.
+        excerpt: Excerpt,
     },
     /// A redirect, which is never followed.
     Redirect {
@@ -351,8 +368,8 @@ pub enum ErrorKind {
         is_json: bool,
         /// The problem with the reply.
         problem: String,
-        /// The start of the body.
-        start: String,
+        /// What the reply says.
+        excerpt: Excerpt,
     },
     /// The reply to a dry run names a task: the dry run has started a deletion.
     DryRunStarted {
@@ -369,6 +386,7 @@ impl ErrorKind {
         match self {
             Self::Api { status, .. }
             | Self::Foreign { status, .. }
+            | Self::DeleteRefused { status, .. }
             | Self::Redirect { status, .. }
             | Self::Encoded { status, .. }
             | Self::HttpsRequired { status, .. } => Some(*status),
@@ -395,11 +413,16 @@ pub struct CertificateProblem {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.attempt)?;
-        if let Some(proxy) = &self.context.proxy {
+        let Context { server, proxy, request_id, .. } = &*self.context;
+        write!(f, "cannot {} on {server}", self.attempt)?;
+        if let Some(proxy) = proxy {
             write!(f, " through proxy {proxy}")?;
         }
-        write!(f, ": {}", self.kind)
+        write!(f, ": {}", self.kind)?;
+        match request_id {
+            Some(request_id) => write!(f, " ({request_id})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -431,17 +454,16 @@ impl fmt::Display for ErrorKind {
                 write!(f, "TLS failed: connection closed during the handshake: {problem}")
             }
             Self::Lost(problem) => write!(f, "the reply was lost: {problem}"),
-            Self::NotHttp(start) => {
-                f.write_str("the reply is not HTTP")?;
-                starting(f, start)
-            }
+            Self::NotHttp(excerpt) => write!(f, "the reply is not HTTP{excerpt}"),
             Self::InvalidHttp(problem) => write!(f, "the reply is not valid HTTP: {problem}"),
             Self::OutOfTime => f.write_str("timed out"),
             Self::TimedOut(limit) => write!(f, "no reply within {}", seconds(*limit)),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
-            Self::Foreign { status, start } | Self::HttpsRequired { status, start } => {
-                write!(f, "HTTP {status}, not from Connect")?;
-                starting(f, start)
+            Self::Foreign { status, excerpt } | Self::HttpsRequired { status, excerpt } => {
+                write!(f, "HTTP {status}, not from Connect{excerpt}")
+            }
+            Self::DeleteRefused { status, excerpt } => {
+                write!(f, "HTTP {status}, not from Connect, which answers GET requests{excerpt}")
             }
             Self::Redirect { status, location, .. } => {
                 write!(f, "HTTP {status}, a redirect to {location}, which is not followed")
@@ -449,9 +471,8 @@ impl fmt::Display for ErrorKind {
             Self::Encoded { status, encoding } => {
                 write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
-            Self::Malformed { expected, problem, start, .. } => {
-                write!(f, "expected {expected}, but {problem}")?;
-                starting(f, start)
+            Self::Malformed { expected, problem, excerpt, .. } => {
+                write!(f, "expected {expected}, but {problem}{excerpt}")
             }
             Self::DryRunStarted { task } => write!(f, "the dry run started task {task}"),
             Self::TooLarge => f.write_str("the reply is too large"),
@@ -459,10 +480,24 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-fn starting(f: &mut fmt::Formatter<'_>, start: &str) -> fmt::Result {
-    match start {
-        "" => f.write_str("; the reply is empty"),
-        start => write!(f, "; the reply starts with: {start}"),
+/// What a reply says that is not Connect's: the words of a page, or the start of anything else. Secrets are masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Excerpt {
+    /// Whether the reply is a page (HTML).
+    pub is_page: bool,
+    /// At most 200 characters on one line.
+    pub text: String,
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text.as_str() {
+            "" if self.is_page => f.write_str("; the page has no words"),
+            "" => f.write_str("; the reply is empty"),
+            text if self.is_page => write!(f, "; the page says: {text}"),
+            text => write!(f, "; the reply starts with: {text}"),
+        }
     }
 }
 
@@ -477,7 +512,7 @@ mod tests {
     use super::*;
 
     fn foreign(status: u16) -> ErrorKind {
-        ErrorKind::Foreign { status, start: String::new() }
+        ErrorKind::Foreign { status, excerpt: Excerpt::default() }
     }
 
     fn encoded(status: u16) -> ErrorKind {
@@ -493,8 +528,8 @@ mod tests {
     }
 
     fn malformed() -> ErrorKind {
-        let (problem, start) = (String::new(), String::new());
-        ErrorKind::Malformed { expected: "", is_json: true, problem, start }
+        let (problem, excerpt) = (String::new(), Excerpt::default());
+        ErrorKind::Malformed { expected: "", is_json: true, problem, excerpt }
     }
 
     fn class(attempt: Attempt, kind: ErrorKind, sent: bool) -> (Verdict, Retry) {
@@ -588,7 +623,7 @@ mod tests {
             (|| ErrorKind::TimedOut(Duration::ZERO), Retry::Later),
             (malformed, Retry::IfConnectAnswered),
             (|| encoded(200), Retry::IfConnectAnswered),
-            (|| text(ErrorKind::NotHttp), Retry::Never),
+            (|| ErrorKind::NotHttp(Excerpt::default()), Retry::Never),
             (|| text(ErrorKind::InvalidHttp), Retry::Never),
             (|| text(ErrorKind::TlsAlert), Retry::Never),
             (|| ErrorKind::TooLarge, Retry::Never),

@@ -48,4 +48,4 @@ pub use deletion::{
     Absence, Cause, Deletion, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
     TaskFailure,
 };
-pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Result, Verdict};
+pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Excerpt, Result, Verdict};

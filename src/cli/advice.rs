@@ -1,15 +1,17 @@
 //! The next step after an error.
 
-use connect_cache::{Attempt, Error, ErrorKind, ServerUrl};
+use connect_cache::{Attempt, Config, Error, ErrorKind, ServerUrl, Trust};
 
 const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
+const WAIT: &str = "wait a while, and run it again";
+/// The next step if the server does not allow the management of runtime caches.
+pub(crate) const DISABLED: &str = "an administrator of the server can set Server.AllowRuntimeCacheManagement, or the \
+                                   variable CONNECT_SERVER_ALLOWRUNTIMECACHEMANAGEMENT=true";
+
 /// Returns the next step after an error, if one is known. `command` completes the words of a command to print.
-pub(crate) fn next_step(
-    error: &Error,
-    server: &ServerUrl,
-    command: &dyn Fn(&str) -> String,
-) -> Option<String> {
+pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -> String) -> Option<String> {
+    let server = &config.server;
     if let Some(pause) = error.retry_after().filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
         return Some(format!("the server asks to retry in {} s", pause.as_secs()));
     }
@@ -21,9 +23,16 @@ pub(crate) fn next_step(
     if let Some(address) = without_dashboard(&error.kind, server) {
         return Some(format!("/connect is the dashboard; use {address} as the server"));
     }
-    let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
+    // Only the command `check` sends these.
+    let checks = matches!(error.attempt, Attempt::GetServerSettings | Attempt::GetUser);
     let step = match &error.kind {
-        ErrorKind::Name { .. } => "check the server URL and this host's name resolution",
+        ErrorKind::Name { .. } if resolves_for_proxy(config) => {
+            "check the server URL; if only the proxy can resolve the name, write socks5h:// for it"
+        }
+        ErrorKind::Name { .. } => {
+            "check the server URL; use the full name, since no search domain is added to a name with a dot, or an \
+             entry in the hosts file, since a DNS server that fails for IPv6 addresses fails the whole lookup"
+        }
         ErrorKind::Connect { .. } => "check the server URL and port, and that the server is running",
         ErrorKind::ProxyAuthentication { basic: false, .. } => {
             "the proxy does not accept Basic credentials, and no others are supported"
@@ -37,9 +46,12 @@ pub(crate) fn next_step(
         ErrorKind::Proxy { .. } => {
             "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
         }
+        ErrorKind::UnknownIssuer if matches!(config.trust, Trust::Certificates(_)) => {
+            "it has another CA than the CA file, or the server omits an intermediate certificate; see what the file \
+             holds with: openssl x509 -in FILE -noout -text"
+        }
         ErrorKind::UnknownIssuer => {
-            "specify its CA certificate with --cacert FILE; if you did, it has another CA, or the server omits an \
-             intermediate certificate"
+            "specify its CA certificate with --cacert FILE; the server may also omit an intermediate certificate"
         }
         ErrorKind::Certificate(certificate) => certificate.correction,
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to use plain http"),
@@ -74,18 +86,11 @@ pub(crate) fn next_step(
         ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server uses https"),
         ErrorKind::OutOfTime => "raise --timeout",
         // nginx asks for the certificate only after the handshake.
-        ErrorKind::Foreign { status: 400, start } if start.contains("SSL certificate") => CLIENT_CERTIFICATE,
-        ErrorKind::Foreign { status: 403 | 405 | 501, .. }
-        | ErrorKind::Encoded { status: 403 | 405 | 501, .. }
-            if deletes =>
-        {
-            "something in front of Connect blocks DELETE requests; allow them, with their bodies"
+        ErrorKind::Foreign { status: 400, excerpt } if excerpt.text.contains("SSL certificate") => {
+            CLIENT_CERTIFICATE
         }
-        ErrorKind::Malformed { is_json: false, .. } if deletes => {
-            return Some(format!(
-                "something in front of Connect blocks DELETE requests, or the URL is not Connect's; check with: {}",
-                command("check")
-            ));
+        ErrorKind::DeleteRefused { .. } => {
+            "something in front of Connect refuses DELETE requests, perhaps because of their body; allow them there"
         }
         ErrorKind::Encoded { .. } => {
             "make the gateway in front of Connect honor Accept-Encoding, or bypass it"
@@ -93,8 +98,12 @@ pub(crate) fn next_step(
         ErrorKind::Foreign { status: 401 | 403, .. } => {
             "a gateway or proxy in front of Connect refused the request"
         }
+        ErrorKind::Foreign { status: 429, .. } => WAIT,
         ErrorKind::Foreign { status: 500.., .. } => {
             "check that Connect is running, and the gateway in front of it"
+        }
+        ErrorKind::Malformed { is_json: false, .. } if !checks => {
+            return Some(format!("something in front of Connect replied; check with: {}", command("check")));
         }
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
             "check the server URL, including any path prefix"
@@ -105,12 +114,17 @@ pub(crate) fn next_step(
     Some(step.to_owned())
 }
 
+/// Reports whether this host resolves the server's name for a SOCKS proxy.
+fn resolves_for_proxy(config: &Config) -> bool {
+    config.proxy.as_ref().is_some_and(|proxy| proxy.to_string().starts_with("socks5://"))
+}
+
 /// Returns the server's address without the `/connect` of the dashboard, if the reply may be the dashboard's.
 fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
     let is_dashboard = match kind {
         ErrorKind::Redirect { instead, .. } => instead.is_none(),
-        ErrorKind::Foreign { status: 404 | 405, start } | ErrorKind::Malformed { start, .. } => {
-            start.starts_with('<')
+        ErrorKind::Foreign { status: 404 | 405, excerpt } | ErrorKind::Malformed { excerpt, .. } => {
+            excerpt.is_page
         }
         _ => false,
     };
@@ -124,6 +138,7 @@ fn without_dashboard(kind: &ErrorKind, server: &ServerUrl) -> Option<String> {
 fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
     use Attempt::{
         CheckRuntimeCache, DeleteRuntimeCache, ListContent, ListPythonInstallations, ListRInstallations,
+        PollTask,
     };
     Some(match (status, code, attempt) {
         (_, 2, ListRInstallations | ListPythonInstallations) => {
@@ -131,17 +146,24 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
         }
         (_, 2, ListContent) => "this version of Connect does not support --unused and --usage",
         (_, 2, _) => "runtime caches require Connect 2023.05 or later",
+        (_, 29, _) => "the API key has expired; create another one",
         (_, 24 | 30, _) | (401, ..) => "check the API key",
+        (_, 99, _) => "the server is in restricted mode, which its administrator has to end",
+        (_, 277, _) | (429, ..) => WAIT,
         (_, 50, _) => "an administrator can unlock the user",
         (_, 92, _) => "a gateway may change cookies or headers; bypass it",
         (_, 95, _) => "use a user's API key",
-        (403, ..) => "use an administrator's API key",
-        (_, 141, _) => "it may be running on another node, or have ended with a restart of the server",
+        (_, 19..=22, _) | (403, ..) => {
+            "use an API key with the administrator role, which a key can lack even if its user has it"
+        }
+        (_, 141, _) | (404, 4, PollTask) => {
+            "no node knows the task: it may have ended with a restart of the server, or be running on another node"
+        }
         (_, 179, _) => "use R or Python",
-        (_, 12 | 180, DeleteRuntimeCache | CheckRuntimeCache) => {
+        (_, 12 | 87 | 121 | 180, DeleteRuntimeCache | CheckRuntimeCache) => {
             "a gateway may strip the bodies of DELETE requests"
         }
-        (_, 194, _) => "an administrator of the server can set Server.AllowRuntimeCacheManagement",
+        (_, 194, _) => DISABLED,
         (500.., ..) => "see the server log",
         _ => return None,
     })

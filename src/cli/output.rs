@@ -165,7 +165,10 @@ impl Output {
                 self.state().deprecated.push(endpoint);
                 self.warn(&format!("the server reports {path} as deprecated, replaced by {instead}"));
             }
-            Event::Request { method, url } if self.verbose > 1 => self.note(&format!("> {method} {url}")),
+            Event::Request { method, url, body } if self.verbose > 1 => {
+                let body = body.map(|body| format!(" {body}")).unwrap_or_default();
+                self.note(&format!("> {method} {url}{body}"));
+            }
             Event::Reply { method, url, status, headers, body, length, elapsed, .. } if self.verbose > 0 => {
                 let ms = elapsed.as_millis() as u64;
                 self.note(&format!("{method} {url}: {status}, {length} bytes in {ms} ms"));

@@ -85,7 +85,7 @@ impl Session {
 
     /// Returns the next step after an error, if one is known.
     pub(crate) fn next_step(&self, error: &Error) -> Option<String> {
-        advice::next_step(error, self.server(), &|words| self.command(words))
+        advice::next_step(error, self.client.config(), &|words| self.command(words))
     }
 
     /// Returns an error and the next step, on one line.

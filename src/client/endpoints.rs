@@ -196,10 +196,12 @@ impl Client {
 
     pub(crate) fn delete_once(&self, cache: &RuntimeCache) -> Result<TaskId> {
         self.call(&Request::delete(cache), |reply: DeletionReply| reply.into_task(cache))
+            .map_err(|error| self.explain_refusal(error))
     }
 
     pub(crate) fn dry_run_once(&self, cache: &RuntimeCache) -> Result<()> {
         self.call(&Request::dry_run(cache), |reply: DeletionReply| reply.into_dry_run(cache))
+            .map_err(|error| self.explain_refusal(error))
     }
 
     pub(crate) fn poll_once(&self, id: &TaskId, first: u64, wait: Duration) -> Result<Task> {

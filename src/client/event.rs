@@ -17,6 +17,8 @@ pub enum Event<'a> {
         method: &'a str,
         /// The URL with its query.
         url: &'a str,
+        /// The body of a `DELETE`, which shows whether it is a dry run.
+        body: Option<&'a str>,
     },
     /// A complete reply has arrived.
     #[non_exhaustive]

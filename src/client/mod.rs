@@ -6,6 +6,7 @@
 mod clock;
 mod endpoints;
 mod event;
+mod excerpt;
 mod pace;
 mod reply;
 mod retry;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::api::{ContentUsage, Request, Unreadable, count, read};
+use crate::api::{ContentUsage, Request, ServerSettings, Unreadable, count, read};
+use crate::client::excerpt::{excerpt, shown};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig, Trust};
@@ -243,7 +245,9 @@ impl Client {
     ) -> Result<R> {
         let result = result.map_err(|problem| {
             let kind = reply::unreadable(reply, problem, request.expected, &self.secrets);
-            self.error(request, kind, true)
+            let mut error = self.error(request, kind, true);
+            error.context.request_id = reply::request_id(reply, &self.secrets);
+            error
         });
         if result.is_ok() {
             self.connect_answered(request.attempt.needs_key());
@@ -264,7 +268,8 @@ impl Client {
             limits: self.limits(request)?,
         };
         let method = outgoing.method();
-        (self.observer)(Event::Request { method, url: &url });
+        let body = request.body.as_deref().map(|body| self.mask_key(&String::from_utf8_lossy(body)));
+        (self.observer)(Event::Request { method, url: &url, body: body.as_deref() });
         let sent_at = self.clock.now();
         let result = self.exchange.exchange(&outgoing, receive);
         let now = self.clock.now();
@@ -308,6 +313,22 @@ impl Client {
         self.experience.set(Experience { connect_answered: true, key_accepted, ..experience });
     }
 
+    /// Finds out why a DELETE was refused by something that is not Connect: if Connect answers a GET request, it is
+    /// because of the method.
+    pub(crate) fn explain_refusal(&self, error: Error) -> Error {
+        let ErrorKind::Foreign { status, excerpt } = &error.kind else { return error };
+        if !matches!(status, 400..=406 | 409..=428 | 430..=499 | 501) {
+            return error;
+        }
+        match self.call(&Request::new(Attempt::GetServerSettings), |_: ServerSettings| Ok(())) {
+            Err(get) if !matches!(get.kind, ErrorKind::Api { .. }) => error,
+            _ => {
+                let kind = ErrorKind::DeleteRefused { status: *status, excerpt: excerpt.clone() };
+                error.with_kind(kind)
+            }
+        }
+    }
+
     /// Reports a reply to the observer.
     fn report(&self, reply: &Reply, outgoing: &Outgoing<'_>, elapsed: Duration) {
         let mask = |(name, value): &(String, String)| (name.clone(), self.mask(value));
@@ -317,7 +338,7 @@ impl Client {
             url: outgoing.url,
             status: reply.status,
             headers: &headers,
-            body: &reply::shown(&reply.body, &self.secrets),
+            body: &shown(&reply.body, &self.secrets),
             length: reply.length,
             elapsed,
         });
@@ -336,6 +357,7 @@ impl Client {
         }
         let mut error = self.error(request, kind, true);
         error.context.retry_after = reply.header("retry-after").and_then(reply::retry_after);
+        error.context.request_id = reply::request_id(reply, &self.secrets);
         error
     }
 
@@ -343,9 +365,8 @@ impl Client {
     fn broken(&self, request: &Request, broken: Broken, elapsed: Duration) -> Error {
         let Broken { mut kind, sent, reused, source } = broken;
         match &mut kind {
-            ErrorKind::NotHttp(line) | ErrorKind::InvalidHttp(line) => {
-                *line = reply::start_of(line.as_bytes(), &self.secrets);
-            }
+            ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets),
+            ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).text,
             // It may be a proxy's own text.
             ErrorKind::Proxy { problem, .. } => *problem = self.mask(problem),
             _ => {}
@@ -357,7 +378,7 @@ impl Client {
         error
     }
 
-    /// Returns an error. It names the proxy, which may have answered instead of Connect.
+    /// Returns an error. It names the server, and the proxy, which may have answered instead of Connect.
     fn error(&self, request: &Request, kind: ErrorKind, sent: bool) -> Error {
         let is_clear = matches!(
             kind,
@@ -367,6 +388,7 @@ impl Client {
                 | ErrorKind::OutOfTime
         );
         let mut error = Error::new(request.attempt, kind, sent);
+        error.context.server = self.config.server.to_string();
         error.context.proxy = self.config.proxy.as_ref().filter(|_| !is_clear).map(ToString::to_string);
         error
     }

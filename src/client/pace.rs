@@ -45,10 +45,10 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Attempt, ErrorKind};
+    use crate::error::{Attempt, ErrorKind, Excerpt};
 
     fn refused(status: u16, retry_after: Option<u64>) -> Error {
-        let kind = ErrorKind::Foreign { status, start: String::new() };
+        let kind = ErrorKind::Foreign { status, excerpt: Excerpt::default() };
         let mut error = Error::new(Attempt::PollTask, kind, true);
         error.context.retry_after = retry_after.map(Duration::from_secs);
         error

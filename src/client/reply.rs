@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use crate::api::{ApiError, Unreadable, read};
+use crate::client::excerpt::excerpt;
 use crate::client::secrets::Secrets;
 use crate::config::ServerUrl;
 use crate::error::ErrorKind;
 use crate::http::Reply;
 
-/// How much of a body may be shown. More of it is masked before it is cut, so that no part of a secret is left.
-const SHOWN: usize = 4096;
-const MASKED: usize = 32 << 10;
-/// How much of a body an error shows.
-const CHARS: usize = 100;
 /// Explains how a reply without its end was lost.
 const CUT: &str = "it ended early";
 
@@ -29,13 +25,13 @@ pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind 
     if let Some(encoded) = encoded(reply, secrets) {
         return encoded;
     }
-    let start = start_of(&reply.body, secrets);
+    let excerpt = excerpt(&reply.body, secrets);
     // Go's server and nginx reply so to plain http on an https port.
-    if status == 400 && url.starts_with("http:") && start.contains("HTTP request") && start.contains("HTTPS")
-    {
-        return ErrorKind::HttpsRequired { status, start };
+    let says = |words: &str| excerpt.text.contains(words);
+    if status == 400 && url.starts_with("http:") && says("HTTP request") && says("HTTPS") {
+        return ErrorKind::HttpsRequired { status, excerpt };
     }
-    ErrorKind::Foreign { status, start }
+    ErrorKind::Foreign { status, excerpt }
 }
 
 /// Explains a successful reply that could not be read as `expected`.
@@ -54,28 +50,25 @@ pub(crate) fn unreadable(
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };
-    let start = start_of(&reply.body, secrets);
-    let malformed = ErrorKind::Malformed { expected, is_json, problem, start };
+    let excerpt = excerpt(&reply.body, secrets);
+    let malformed = ErrorKind::Malformed { expected, is_json, problem, excerpt };
     encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
 }
 
 /// Explains a reply that cannot be read because its content is encoded.
 fn encoded(reply: &Reply, secrets: &Secrets) -> Option<ErrorKind> {
-    let encoding = start_of(reply.header("content-encoding")?.as_bytes(), secrets);
+    let encoding = secrets.mask(reply.header("content-encoding")?.trim()).into_owned();
     let is_encoded =
         !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") && !reply.body.is_empty();
     is_encoded.then_some(ErrorKind::Encoded { status: reply.status, encoding })
 }
 
-/// Returns the part of a body that a trace may show.
-pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
-    secrets.mask_bytes(&body[..body.len().min(MASKED)]).chars().take(SHOWN).collect()
-}
-
-/// Returns the start of a body, on one line.
-pub(crate) fn start_of(body: &[u8], secrets: &Secrets) -> String {
-    let words: Vec<String> = shown(body, secrets).split_whitespace().map(str::to_owned).collect();
-    words.join(" ").chars().take(CHARS).collect()
+/// Returns the name and the value of the header that leads to this request in the log of Connect, or of the gateway that
+/// replied.
+pub(crate) fn request_id(reply: &Reply, secrets: &Secrets) -> Option<String> {
+    let names = ["x-correlation-id", "cf-ray", "x-request-id", "x-amzn-trace-id"];
+    let (name, value) = names.into_iter().find_map(|name| Some((name, reply.header(name)?)))?;
+    Some(format!("{name}: {}", secrets.mask(value).chars().take(100).collect::<String>()))
 }
 
 /// Reads the value of `Retry-After` if it is a number, however large; dates are ignored.
@@ -126,13 +119,6 @@ mod tests {
             (location.as_str(), found.as_deref()),
             ("http://h/rsc/__api__/v1/user", Some("http://h/rsc"))
         );
-    }
-
-    #[test]
-    fn shows_the_start_of_a_body_as_one_short_line() {
-        assert_eq!(start_of(b"<html>\r\n  <body>\n", &Secrets::default()), "<html> <body>");
-        assert_eq!(start_of(&[b'x'; 1000], &Secrets::default()).len(), 100);
-        assert_eq!(start_of(b"\xff\xfe", &Secrets::default()), "\u{fffd}\u{fffd}");
     }
 
     #[test]

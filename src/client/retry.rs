@@ -130,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::{Attempt, ErrorKind};
+    use crate::error::{Attempt, ErrorKind, Excerpt};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -192,12 +192,15 @@ mod tests {
     #[test]
     fn repeats_odd_replies_only_after_good_ones() {
         let kind = || {
-            let (problem, start) = (String::new(), String::new());
-            ErrorKind::Malformed { expected: "", is_json: true, problem, start }
+            let (problem, excerpt) = (String::new(), Excerpt::default());
+            ErrorKind::Malformed { expected: "", is_json: true, problem, excerpt }
         };
         let odd = Error::new(Attempt::PollTask, kind(), true);
-        let refused =
-            Error::new(Attempt::PollTask, ErrorKind::Foreign { status: 401, start: String::new() }, true);
+        let refused = Error::new(
+            Attempt::PollTask,
+            ErrorKind::Foreign { status: 401, excerpt: Excerpt::default() },
+            true,
+        );
         let mut policy = policy(None, true, HOUR);
         assert_eq!((delay(&policy, &odd), delay(&policy, &refused)), (None, None));
         policy.experience.connect_answered = true;

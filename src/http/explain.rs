@@ -6,7 +6,7 @@ use std::io;
 use ureq::Timeout;
 
 use crate::config::Proxy;
-use crate::error::{CertificateProblem, ErrorKind, seconds};
+use crate::error::{CertificateProblem, ErrorKind, Excerpt, seconds};
 use crate::http::head::BadHead;
 use crate::http::resolver::NameError;
 use crate::http::{Http, Limits};
@@ -68,7 +68,8 @@ impl Http {
             // A proxy has replied so to CONNECT.
             Some(bad_head) if !sent => self.connect_failed(bad_head.to_string()),
             Some(BadHead { line, is_http: false, .. }) => {
-                ErrorKind::NotHttp(String::from_utf8_lossy(line).into_owned())
+                let text = String::from_utf8_lossy(line).into_owned();
+                ErrorKind::NotHttp(Excerpt { is_page: false, text })
             }
             Some(BadHead { problem, line, .. }) => {
                 ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))

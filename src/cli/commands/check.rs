@@ -3,6 +3,7 @@
 use connect_cache::{Error, ErrorKind, RuntimeCache, User, Verdict};
 use serde::Serialize;
 
+use crate::cli::advice::DISABLED;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::filters::Filters;
 use crate::cli::options::Check;
@@ -102,9 +103,7 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     if settings.enable_runtime_cache_management == Some(false) {
         return Err(Failure {
             check: "runtime caches can be managed",
-            explanation: "runtime cache management is disabled; an administrator of the server can set \
-                          Server.AllowRuntimeCacheManagement"
-                .to_owned(),
+            explanation: format!("runtime cache management is disabled; {DISABLED}"),
             status: ExitStatus::Refused,
         });
     }
