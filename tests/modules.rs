@@ -1,195 +1,40 @@
-//! Checks that the imports between the modules of the library, and of the program, have no cycle.
+//! Checks that each folder of `src/` uses only those below it.
 
-// clippy.toml allows these in tests, but not in the functions that tests share.
-#![allow(clippy::unwrap_used, clippy::panic)]
+// clippy.toml allows this in tests, but not in the functions that tests share.
+#![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
-use syn::visit::{self, Visit};
-
-/// For each module, by its path within the crate such as `cli::commands::list`, the modules that it uses.
-type Graph = BTreeMap<String, BTreeSet<String>>;
+/// From the top down.
+const LAYERS: [&str; 6] = ["deletion", "client", "http", "api", "config", "error"];
 
 #[test]
-fn finds_no_import_cycle_in_the_library() {
-    let graph = graph("src/lib.rs");
-    assert!(
-        graph["client"].contains("http") && graph["config::api_key"].contains("config::invalid"),
-        "{graph:#?}"
-    );
-    assert_eq!(cycle(&graph), None, "{graph:#?}");
-}
-
-#[test]
-fn finds_no_import_cycle_in_the_program() {
-    let graph = graph("src/main.rs");
-    assert!(graph["cli::commands::list"].contains("cli::session"), "{graph:#?}");
-    assert!(graph["cli"].contains("cli::commands::list"), "{graph:#?}");
-    assert_eq!(cycle(&graph), None, "{graph:#?}");
-}
-
-#[test]
-fn finds_a_cycle() {
-    let edges = |pairs: &[(&str, &str)]| {
-        let mut graph = Graph::new();
-        for (from, to) in pairs {
-            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+fn imports_only_downward_and_from_owners() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (height, layer) in LAYERS.iter().enumerate() {
+        let code = code_of(&src, layer);
+        for upper in &LAYERS[..height] {
+            assert!(!code.contains(&format!("crate::{upper}::")), "{layer} uses {upper}");
         }
-        graph
-    };
-    assert_eq!(cycle(&edges(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
-    let found = cycle(&edges(&[("a", "b"), ("b", "c"), ("c", "b")])).unwrap();
-    assert_eq!(found, ["b", "c", "b"]);
-}
-
-/// Returns a cycle, from a module back to itself.
-fn cycle(graph: &Graph) -> Option<Vec<String>> {
-    fn search(graph: &Graph, trail: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
-        let module = trail.last().unwrap().clone();
-        for next in graph.get(&module).into_iter().flatten() {
-            if let Some(start) = trail.iter().position(|known| known == next) {
-                trail.drain(..start);
-                trail.push(next.clone());
-                return true;
-            }
-            trail.push(next.clone());
-            if !done.contains(next) && search(graph, trail, done) {
-                return true;
-            }
-            trail.pop();
-        }
-        done.insert(module);
-        false
+        // `use crate::Config` would be an import from lib.rs, which hides who owns a name.
+        let from_root = code.lines().find(|line| {
+            let import = line.trim().strip_prefix("use crate::");
+            import.is_some_and(|import| import.starts_with(|c: char| c.is_uppercase() || c == '{'))
+        });
+        assert_eq!(from_root, None, "{layer}");
     }
-    let mut done = BTreeSet::new();
-    graph.keys().find_map(|module| {
-        let mut trail = vec![module.clone()];
-        search(graph, &mut trail, &mut done).then_some(trail)
-    })
+    assert!(code_of(&src, "client").contains("use crate::http::"), "the check reads the code");
+    assert!(!code_of(&src, "cli").contains("connect_cache::deletion"), "cli uses what lib.rs publishes");
 }
 
-/// Reads the modules of the crate with this root.
-fn graph(root: &str) -> Graph {
-    let mut modules = BTreeMap::new();
-    read(Path::new(root), "", &mut modules);
-    // A name that the root re-exports stands for the module that defines it.
-    let mut exported = BTreeMap::new();
-    for item in &modules[""].items {
-        if let syn::Item::Use(item) = item {
-            let mut paths = Vec::new();
-            flatten(&item.tree, Vec::new(), &mut paths);
-            exported.extend(paths.into_iter().map(|path| (path.last().unwrap().clone(), path)));
-        }
+/// Returns the code of a folder, or of a file of this name.
+fn code_of(src: &Path, layer: &str) -> String {
+    let folder = src.join(layer);
+    if !folder.is_dir() {
+        return fs::read_to_string(folder.with_extension("rs")).unwrap();
     }
-    let names: BTreeSet<&String> = modules.keys().collect();
-    let mut graph = Graph::new();
-    for (module, file) in modules.iter().filter(|(module, _)| !module.is_empty()) {
-        let mut uses = Uses::default();
-        uses.visit_file(file);
-        let used = uses.paths.iter().filter_map(|path| resolve(module, path, &names, &exported));
-        graph.insert(module.clone(), used.filter(|used| used != module).collect());
-    }
-    graph
-}
-
-/// Parses a module's file and those of its children.
-fn read(file: &Path, module: &str, modules: &mut BTreeMap<String, syn::File>) {
-    let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let parsed = syn::parse_file(&text).unwrap();
-    let stem = file.file_stem().unwrap();
-    let folder = match ["lib", "main", "mod"].iter().any(|root| stem == *root) {
-        true => file.parent().unwrap().to_owned(),
-        false => file.with_extension(""),
-    };
-    for item in &parsed.items {
-        if let syn::Item::Mod(child) = item {
-            if child.content.is_some() {
-                continue;
-            }
-            let name = child.ident.to_string();
-            let path = if module.is_empty() { name.clone() } else { format!("{module}::{name}") };
-            let beside = folder.join(format!("{name}.rs"));
-            let file = if beside.exists() { beside } else { folder.join(name).join("mod.rs") };
-            read(&file, &path, modules);
-        }
-    }
-    modules.insert(module.to_owned(), parsed);
-}
-
-/// Returns the module that a path in `module` names, if it is in this crate.
-fn resolve(
-    module: &str,
-    path: &[String],
-    names: &BTreeSet<&String>,
-    exported: &BTreeMap<String, Vec<String>>,
-) -> Option<String> {
-    let segments: Vec<&str> = path.iter().map(String::as_str).collect();
-    let (mut at, rest): (Vec<&str>, &[&str]) = match segments.first()? {
-        &"crate" => match exported.get(*segments.get(1)?) {
-            Some(path) => (path.iter().map(String::as_str).collect(), &[]),
-            None => (Vec::new(), &segments[1..]),
-        },
-        &"super" => {
-            let ups = segments.iter().take_while(|segment| **segment == "super").count();
-            let levels: Vec<&str> = module.split("::").collect();
-            (levels[..levels.len() - ups].to_vec(), &segments[ups..])
-        }
-        // A child module, or a name from elsewhere.
-        child => {
-            let child = format!("{module}::{child}");
-            names.contains(&child).then_some(())?;
-            (module.split("::").collect(), &segments[..])
-        }
-    };
-    at.extend(rest);
-    // The longest part of the path that is a module is the module. The rest is an item in it.
-    (1..=at.len()).rev().map(|length| at[..length].join("::")).find(|part| names.contains(part))
-}
-
-/// Collects the paths in a file, except for those in unit tests.
-#[derive(Default)]
-struct Uses {
-    paths: Vec<Vec<String>>,
-}
-
-impl<'ast> Visit<'ast> for Uses {
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if item.ident != "tests" {
-            visit::visit_item_mod(self, item);
-        }
-    }
-
-    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        flatten(&item.tree, Vec::new(), &mut self.paths);
-    }
-
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
-        visit::visit_path(self, path);
-    }
-}
-
-/// Writes out each path of a `use` tree.
-fn flatten(tree: &syn::UseTree, mut start: Vec<String>, paths: &mut Vec<Vec<String>>) {
-    match tree {
-        syn::UseTree::Path(path) => {
-            start.push(path.ident.to_string());
-            flatten(&path.tree, start, paths);
-        }
-        syn::UseTree::Group(group) => {
-            group.items.iter().for_each(|tree| flatten(tree, start.clone(), paths));
-        }
-        syn::UseTree::Name(name) => {
-            if name.ident != "self" {
-                start.push(name.ident.to_string());
-            }
-            paths.push(start);
-        }
-        syn::UseTree::Rename(rename) => {
-            start.push(rename.ident.to_string());
-            paths.push(start);
-        }
-        syn::UseTree::Glob(_) => paths.push(start),
-    }
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.filter(|path| path.is_file());
+    files.map(|path| fs::read_to_string(path).unwrap()).collect()
 }

@@ -16,8 +16,8 @@ pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
 
 /// Returns the part of a body that an error shows, on one line.
 pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
-    let text = shown(body, secrets);
-    let is_page = text.trim_start_matches('\u{feff}').trim_start().starts_with('<');
+    let text = shown(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body), secrets);
+    let is_page = text.trim_start().starts_with('<');
     let text = if is_page { words(&text) } else { text };
     let words: Vec<&str> = text.split_whitespace().collect();
     Excerpt { is_page, text: words.join(" ").chars().take(EXCERPT).collect() }
