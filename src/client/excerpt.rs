@@ -46,7 +46,11 @@ fn words(page: &str) -> String {
         };
     }
     text.push_str(&page[at..]);
-    if title.trim().is_empty() { text } else { format!("{}: {text}", title.trim()) }
+    match (title.trim(), text.trim()) {
+        ("", text) => text.to_owned(),
+        (title, "") => title.to_owned(),
+        (title, text) => format!("{title}: {text}"),
+    }
 }
 
 #[cfg(test)]
