@@ -1,37 +1,98 @@
-//! The smallest program of this kind: one DELETE and one GET, by `floor URL KEY BODY`.
+//! The least program that does the main job: it starts one deletion and polls the task until it is finished.
 //!
 //! `packaging/size.sh` builds it with the dependencies, features and profile of connect-cache, to compare the
 //! sizes.
 
-use std::env;
+use std::error::Error;
 use std::process::ExitCode;
 
-fn run(url: &str, key: &str, body: &str) -> Result<String, ureq::Error> {
-    let key = format!("Key {key}");
-    let deleted = ureq::delete(url)
+use argh::FromArgs;
+use serde::{Deserialize, Serialize};
+use ureq::Agent;
+
+/// Delete one Posit Connect runtime cache
+#[derive(FromArgs)]
+struct Options {
+    /// server URL
+    #[argh(option, short = 's')]
+    server: String,
+
+    /// API key
+    #[argh(option, short = 'k')]
+    api_key: String,
+
+    /// language: R or Python
+    #[argh(option, short = 'l')]
+    language: String,
+
+    /// version of the language
+    #[argh(option, short = 'V')]
+    version: String,
+
+    /// image name (default Local)
+    #[argh(option, short = 'I', default = "String::from(\"Local\")")]
+    image_name: String,
+}
+
+#[derive(Serialize)]
+struct RuntimeCache {
+    language: String,
+    version: String,
+    image_name: String,
+}
+
+#[derive(Deserialize)]
+struct Deletion {
+    task_id: String,
+}
+
+#[derive(Deserialize)]
+struct Task {
+    output: Vec<String>,
+    finished: bool,
+    code: i64,
+    error: String,
+    last: usize,
+}
+
+fn delete(options: Options) -> Result<Task, Box<dyn Error>> {
+    let agent = Agent::new_with_defaults();
+    let api = format!("{}/__api__/v1", options.server);
+    let key = format!("Key {}", options.api_key);
+    let cache =
+        RuntimeCache { language: options.language, version: options.version, image_name: options.image_name };
+
+    let mut reply = agent
+        .delete(format!("{api}/system/caches/runtime"))
         .header("authorization", &key)
         .header("content-type", "application/json")
         .force_send_body()
-        .send(body)?
-        .body_mut()
-        .read_to_string()?;
-    let left = ureq::get(url).header("authorization", &key).call()?.body_mut().read_to_string()?;
-    Ok(deleted + &left)
+        .send(&serde_json::to_vec(&cache)?)?;
+    let deletion: Deletion = serde_json::from_slice(&reply.body_mut().read_to_vec()?)?;
+    let mut first = 0;
+    loop {
+        let mut reply = agent
+            .get(format!("{api}/tasks/{}?first={first}&wait=16", deletion.task_id))
+            .header("authorization", &key)
+            .call()?;
+        let task: Task = serde_json::from_slice(&reply.body_mut().read_to_vec()?)?;
+        task.output.iter().for_each(|line| println!("{line}"));
+        if task.finished {
+            return Ok(task);
+        }
+        first = task.last;
+    }
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let [url, key, body] = &arguments[..] else {
-        println!("usage: floor URL KEY BODY");
-        return ExitCode::SUCCESS;
-    };
-    match run(url, key, body) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
+    match delete(argh::from_env()) {
+        Ok(task) if task.code == 0 && task.error.is_empty() => ExitCode::SUCCESS,
+        Ok(task) => {
+            eprintln!("error: the task failed with code {}: {}", task.code, task.error);
+            ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
