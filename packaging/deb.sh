@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=packaging/common.sh
 . packaging/common.sh
+# shellcheck source=packaging/targets.sh
+. packaging/targets.sh
 tool cargo-deb
 
 made=0
@@ -18,7 +20,7 @@ for folder in dist/connect-cache-"$version"-*-linux-musl; do
     # Debian has its own folder for zsh's completions, and one file, copyright, for the licenses.
     mv dist/debian/usr/share/zsh/{site-functions,vendor-completions}
     rm dist/debian/usr/share/doc/connect-cache/LICENSE-*
-    cargo deb --quiet --no-build --no-strip --target "${arch##*-}-unknown-linux-musl" --output dist
+    cargo deb --quiet --no-build --no-strip --target "$(target_of "${arch##*-}")" --output dist
     made=1
 done
 [ "$made" = 1 ] || { echo "deb: make dist first" >&2; exit 1; }

@@ -15,6 +15,7 @@ context=dist/connect-cache-$version-$arch-linux-musl
 case $arch in
     x86_64) platform=linux/amd64 ;;
     aarch64) platform=linux/arm64 ;;
+    armv7) platform=linux/arm/v7 ;;
     *) platform=linux/$arch ;;
 esac
 tag=connect-cache:$version

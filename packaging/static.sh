@@ -6,16 +6,18 @@
 # machine's glibc: that binary is still larger, and lacks the name service switch unless the same glibc is there at
 # run time. With MUSL_ONLY=1 it exits 3 instead. Runs the result once; for another architecture only with EMULATOR.
 # AUDITABLE=1 makes cargo-auditable write the crates and their versions into the binary.
-# PANIC_MESSAGES=1 builds a program that reports the location of a panic (90 KB). Otherwise a panic raises a
-# signal without a message: SIGILL on x86_64 (status 132 in a shell), SIGTRAP on aarch64 (133).
+# PANIC_MESSAGES=1 builds a larger program that reports the location of a panic. Otherwise a panic raises a signal
+# without a message.
 # MANIFEST names the Cargo.toml of another program to build in the same way.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=packaging/targets.sh
+. packaging/targets.sh
 
 host=$(uname -m)
 arch=${1:-$host}
 output=${2:-dist/connect-cache}
-target=$arch-unknown-linux-musl
+target=$(target_of "$arch")
 manifest=${MANIFEST:-Cargo.toml}
 program=$(sed -n '0,/^name = /s/^name = "\(.*\)"$/\1/p' "$manifest")
 sysroot=$(rustc --print sysroot)
@@ -44,46 +46,52 @@ build() {
     mkdir -p "$(dirname "$output")"
     cp "$CARGO_TARGET_DIR/$target/release/$program" "$output"
     if [ "$arch" = "$host" ]; then
-        "$output" --version >/dev/null 2>&1
+        "$output" --help >/dev/null 2>&1
     elif [ -n "${EMULATOR:-}" ]; then
-        "$EMULATOR" "$output" --version >/dev/null 2>&1
+        "$EMULATOR" "$output" --help >/dev/null 2>&1
     fi
 }
 
 # The toolchain's own linker folds identical code and packs relocations, which musl before 1.2.4 (Rust 1.93)
-# cannot read. Nothing walks the unwind tables: without them rustup's standard library is 170 KB smaller, and
-# without the unwinder that it refers to 56 KB.
+# cannot read. A panic ends the program, so nothing needs the unwind tables, or the unwinder of the standard library.
 small=(-C linker=rust-lld -C linker-flavor=ld.lld -C force-unwind-tables=no)
 for word in --icf=all -zpack-relative-relocs --no-eh-frame-hdr "-T$PWD/packaging/drop-unwind-tables.ld" \
     --defsym=_Unwind_Backtrace=abort --defsym=_Unwind_Resume=abort; do
     small+=(-C "link-arg=$word")
 done
+# Rust has no position-independent static binaries for armv7.
+[ "$arch" != armv7 ] || small+=(-C relocation-model=static)
 # Never add -Z fmt-debug: ureq prints the HTTP version of a request by Debug, and rustls the reason why it
 # rejected a certificate.
 silent=(-Z unstable-options -C panic=immediate-abort -Z location-detail=none --cfg silent_panics)
 [ -z "${PANIC_MESSAGES:-}" ] || silent=()
 plain=(-C "link-arg=-Wl,--build-id=none")
 
-# from_source: builds with the standard library from source, which a stable toolchain does only with RUSTC_BOOTSTRAP.
+# from_source FLAG...: builds with the standard library from source, which a stable toolchain does only with
+# RUSTC_BOOTSTRAP.
 from_source() {
     RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size \
-        build "$target" "${small[@]}" "${silent[@]}"
+        build "$target" "${small[@]}" "${silent[@]}" "$@"
 }
 
-echo "static: building $output for $arch: about a minute"
-rustup target add "$target" >/dev/null 2>&1 || true
-if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
-    # ring's C code needs no C library, so any C compiler for the architecture is sufficient.
-    cc=gcc
-    [ "$arch" = "$host" ] || cc=$arch-linux-gnu-gcc
+# set_compiler: sets the C compiler and the linker for the target. ring's C code needs no C library, so any C compiler
+# for the architecture is sufficient.
+set_compiler() {
+    local cc variable=${target//-/_}
+    cc=$(compiler_of "$arch")
     if ! "$cc" -fsyntax-only -x c - <<<'#include <stdint.h>'; then
         echo "static: no $cc with C headers (Debian: gcc and libc6-dev, or their cross-compilers for $arch)" >&2
         exit 1
     fi
-    underscored=${target//-/_}
-    export "CC_$underscored=$cc" "CARGO_TARGET_$(tr '[:lower:]' '[:upper:]' <<<"$underscored")_LINKER=$cc"
-    export "CFLAGS_$underscored=-fno-asynchronous-unwind-tables -fno-unwind-tables"
-    [ -d "$std" ] || rustup component add rust-src >/dev/null 2>&1 || true
+    export "CC_$variable=$cc" "CARGO_TARGET_${variable^^}_LINKER=$cc"
+    export "CFLAGS_$variable=-fno-asynchronous-unwind-tables -fno-unwind-tables"
+}
+
+echo "static: building $output for $arch: about a minute"
+rustup target add "$target" >/dev/null 2>&1 || true
+[ -d "$std" ] || rustup component add rust-src >/dev/null 2>&1 || true
+if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
+    set_compiler
     if [ -d "$std" ] && from_source; then
         echo "static: $output is built for $target, with the standard library from source"
     elif build "$target" "${small[@]}"; then
@@ -93,6 +101,10 @@ if [ -d "$sysroot/lib/rustlib/$target/lib" ]; then
     else
         exit 1
     fi
+elif [ -d "$std" ] && debian_musl "$arch" "$(realpath -m "$CARGO_TARGET_DIR")/musl-$arch"; then
+    set_compiler
+    from_source "${musl[@]}"
+    echo "static: $output is built for $target, with Debian's musl and the standard library from source"
 elif [ "$arch" != "$host" ] || [ -n "${MUSL_ONLY:-}" ]; then
     echo "static: rustup cannot install $target here" >&2
     exit 3
