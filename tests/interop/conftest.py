@@ -1,15 +1,13 @@
 """Fixtures: the program, test servers, certificates, and the components between them."""
 
 import itertools
-import os
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from pki import Authority
-from processes import Connect, Program, Service, free_port
+from processes import Connect, Program, Service, free_port, nginx_command
 
 
 def pytest_configure():
@@ -61,27 +59,7 @@ def nginx(tmp_path):
     def start(servers, *ports):
         folder = tmp_path / f"nginx-{next(numbers)}"
         folder.mkdir()
-        temporary = "\n".join(
-            f"  {module}_temp_path {folder}/{module};"
-            for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        configuration = folder / "nginx.conf"
-        configuration.write_text(f"""\
-{"user root;" if os.geteuid() == 0 else ""}
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ }}
-http {{
-{temporary}
-  log_format interop '$server_port $ssl_protocol $request_method $request_uri $status';
-  access_log {folder}/access.log interop;
-{servers}
-}}
-""")
-        words = [shutil.which("nginx"), "-p", folder, "-c", configuration, "-e", folder / "error.log"]
-        service = Service("nginx", words, folder)
+        service = Service("nginx", nginx_command(folder, servers), folder)
         services.append(service)
         for port in ports:
             service.wait_for_port(port)

@@ -88,6 +88,22 @@ def self_signed(folder, label, *options):
     return identity
 
 
+def certified_by_openssl(folder, key, ca_key=None):
+    """Returns the certificate of an authority, and an identity that it issued, both made by openssl with these keys."""
+    folder = Path(folder)
+    root, ca, request = folder / "openssl-ca.pem", folder / "openssl-ca.key", folder / "openssl.csr"
+    identity = Identity(folder / "openssl.pem", folder / "openssl.key")
+    extensions = folder / "openssl.cnf"
+    extensions.write_text("subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n")
+    for words in (
+        f"req -x509 -newkey {ca_key or key} -nodes -days 30 -subj /CN=root -keyout {ca} -out {root}",
+        f"req -newkey {key} -nodes -subj /CN=localhost -keyout {identity.key} -out {request}",
+        f"x509 -req -days 30 -in {request} -CA {root} -CAkey {ca} -extfile {extensions} -out {identity.chain}",
+    ):
+        subprocess.run(["openssl", *words.split()], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return root, identity
+
+
 def _builder(subject, key, since=-1, until=1):
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())

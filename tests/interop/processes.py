@@ -101,6 +101,28 @@ def with_hosts(hosts, words):
     return in_namespace("--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts, *words)
 
 
+def nginx_command(folder, servers):
+    """Writes a configuration with these `server` blocks, and returns the command that runs nginx with it."""
+    modules = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f"  {module}_temp_path {folder}/{module};" for module in modules)
+    configuration = folder / "nginx.conf"
+    configuration.write_text(f"""\
+user root;
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+{temporary}
+  log_format interop '$server_port $ssl_protocol $request_method $request_uri $status';
+  access_log {folder}/access.log interop;
+{servers}
+}}
+""")
+    return [shutil.which("nginx"), "-p", folder, "-c", configuration, "-e", folder / "error.log"]
+
+
 class Connect:
     """A test server, in a process of its own."""
 

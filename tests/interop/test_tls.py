@@ -9,12 +9,15 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki import KEYS, Authority, self_signed
+from pki import KEYS, Authority, certified_by_openssl, self_signed
 from processes import Service, wait_until
 
 VERSIONS = ["TLSv1.2", "TLSv1.3"]
 # The certificate is issued by the root, or by an intermediate authority.
 CHAINS = ["root", "intermediate"]
+# Keys, as `openssl req -newkey` names them.
+P521 = "ec -pkeyopt ec_paramgen_curve:P-521"
+SUPPORTED = ["rsa:2048", "rsa:4096", *(f"ec -pkeyopt ec_paramgen_curve:P-{bits}" for bits in (256, 384)), "ed25519"]
 
 
 def block(port, identity, backend, protocols="TLSv1.2 TLSv1.3", more=""):
@@ -236,67 +239,27 @@ def assert_fails(run, *words):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("kind", KEYS)
-def test_sends_client_certificates_to_nginx(program, connect, nginx, ports, tmp_path, kind, version):
-    root = Authority(tmp_path, "root", kind=kind)
-    client = Authority(tmp_path, "intermediate", root, kind).issue("client")
-    stranger = Authority(tmp_path, "stranger", kind=kind).issue("stranger")
-    backend, port = connect(), ports()
-    more = f"ssl_verify_client on; ssl_verify_depth 2; ssl_client_certificate {root.ca};"
-    nginx(block(port, root.issue("server"), backend.url, version, more), port)
-    for words, outcome in [
-        (["--client-cert", client.chain, "--client-key", client.key], None),
-        ([], "--client-cert FILE"),
-        (["--client-cert", stranger.chain, "--client-key", stranger.key], "--client-cert FILE"),
-    ]:
-        run = program("delete", "-lR", "-V4.3.0", "-c", root.ca, *words, server=f"https://localhost:{port}")
-        if outcome:
-            assert_fails(run, outcome)
-        else:
-            assert run.status == 0, run
-    assert len([request for request in backend.requests() if request["endpoint"] == "Delete"]) == 1
-
-
-def test_reads_client_keys_in_the_formats_of_openssl(program, authority, s_server, tmp_path):
-    server = s_server(authority.issue("formats"), "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca)
-    for kind in KEYS:
-        client = authority.issue(f"client-{kind}", kind=kind)
-        traditional, encrypted = tmp_path / "traditional.key", tmp_path / "encrypted.key"
-        for words in (
-            ["pkey", "-traditional", "-out", traditional],
-            ["pkey", "-traditional", "-aes128", "-passout", "pass:secret", "-out", encrypted],
-        ):
-            subprocess.run(["openssl", *words, "-in", client.key], check=True, stdin=subprocess.DEVNULL)
-        for key in (client.key, traditional):
-            words = ["-c", authority.ca, "--client-cert", client.chain, "--client-key", key]
-            run = program("list", *words, server=server)
-            assert run.status == 0, run
-        words = ["-c", authority.ca, "--client-cert", client.chain, "--client-key", encrypted]
-        run = program("list", *words, server=server)
-        assert run.status == 2, run
-        assert "is encrypted; decrypt it with openssl pkey" in run.stderr, run
-
-
-@pytest.mark.parametrize(
-    ("option", "missing"),
-    [
-        # OpenSSL has no more specific alert for it in TLS 1.2.
-        ("-tls1_2", ["fatal alert: HandshakeFailure", "--client-cert FILE"]),
-        ("-tls1_3", ["requires a client certificate", "--client-cert FILE"]),
-    ],
-)
-def test_explains_missing_and_rejected_client_certificates(program, authority, s_server, tmp_path, option, missing):
-    options = [option, "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca]
-    server = s_server(authority.issue("requires"), *options)
-    stranger = Authority(tmp_path, "stranger").issue("stranger")
-    assert_fails(program("delete", "-lR", "-V4.3.0", "-c", authority.ca, server=server), *missing)
-    words = ["--client-cert", stranger.chain, "--client-key", stranger.key]
-    run = program("delete", "-lR", "-V4.3.0", "-c", authority.ca, *words, server=server)
-    assert_fails(run, "rejected the client certificate", "the server trusts its CA")
+def test_names_the_client_certificate_that_openssl_requires(program, authority, s_server, version):
+    # OpenSSL has no more specific alert for it in TLS 1.2.
+    problem = {"TLSv1.2": "fatal alert: HandshakeFailure", "TLSv1.3": "requires a client certificate"}[version]
+    limit = "-" + version.lower().replace("v", "").replace(".", "_")
+    server = s_server(authority.issue("requires"), limit, "-Verify", "2", "-verify_return_error", "-CAfile", authority.ca)
+    run = program("delete", "-lR", "-V4.3.0", "-c", authority.ca, server=server)
+    assert_fails(run, problem, "client certificate", "stunnel")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_sends_client_certificates_to_haproxy(program, connect, authority, ports, tmp_path, version):
+def test_names_the_client_certificate_that_nginx_requires(program, connect, authority, nginx, ports, version):
+    backend, port = connect(), ports()
+    more = f"ssl_verify_client on; ssl_client_certificate {authority.ca};"
+    nginx(block(port, authority.issue("requires"), backend.url, version, more), port)
+    run = program("delete", "-lR", "-V4.3.0", "-c", authority.ca, server=f"https://localhost:{port}")
+    assert_fails(run, "client certificate", "stunnel")
+    assert backend.requests() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_names_the_client_certificate_that_haproxy_requires(program, connect, authority, ports, tmp_path, version):
     identity, backend, port = authority.issue("haproxy"), connect(), ports()
     both = tmp_path / "both.pem"
     both.write_bytes(identity.chain.read_bytes() + identity.key.read_bytes())
@@ -314,14 +277,13 @@ listen tls
     service = Service("haproxy", [shutil.which("haproxy"), "-db", "-f", configuration], tmp_path)
     try:
         service.wait_for_port(port)
-        server = f"https://localhost:{port}"
-        run = program("list", "-c", authority.ca, server=server)
-        # HAProxy may close the connection before its alert is read, in which case the program retries.
-        assert run.status == 6 and "client-cert FILE" in run.stderr.splitlines()[-1], run
-        run = program("list", "-c", authority.ca, "--client-cert", both, server=server)
-        assert run.status == 0, run
+        run = program("list", "-c", authority.ca, server=f"https://localhost:{port}")
     finally:
         service.stop()
+    # HAProxy may close the connection before its alert is read, in which case the program retries.
+    error = run.stderr.splitlines()[-1]
+    assert run.status == 6 and "client certificate" in error and "stunnel" in error, run
+    assert backend.requests() == []
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -342,6 +304,22 @@ def test_connects_to_openssl_servers(program, authority, s_server, kind, options
     run = program("list", "-c", authority.ca, server=server)
     assert run.status == 0, run
     assert run.stdout.split() == ["R", "4.3.0", "Local"], run
+
+
+@pytest.mark.parametrize("option", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("key", SUPPORTED)
+def test_accepts_keys_made_by_openssl(program, s_server, tmp_path, key, option):
+    root, identity = certified_by_openssl(tmp_path, key)
+    run = program("list", "-c", root, server=s_server(identity, option))
+    assert run.status == 0, run
+
+
+@pytest.mark.parametrize("option", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize(("ca_key", "key"), [(P521, "rsa:2048"), ("rsa:2048", P521)], ids=["CA", "server"])
+def test_names_the_supported_curves_if_a_key_is_on_p521(program, s_server, tmp_path, ca_key, key, option):
+    root, identity = certified_by_openssl(tmp_path, key, ca_key)
+    run = program("list", "--retries", "0", "-c", root, server=s_server(identity, option))
+    assert_fails(run, "P-256", "P-384")
 
 
 @pytest.mark.parametrize(
