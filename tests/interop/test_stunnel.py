@@ -27,8 +27,12 @@ mount --bind stunnel /etc/stunnel
 connect-test-server --listen 127.0.0.1:3939 --ready ready >/dev/null &
 "$@" &
 nginx=$!
-stunnel /etc/stunnel/connect.conf 2>/dev/null
-until [ -s ready ] && [ -s nginx.pid ]; do sleep 0.02; done
+stunnel /etc/stunnel/connect.conf 2>stunnel.log &
+stunnel=$!
+until [ -s ready ] && [ -s nginx.pid ] && ss -Hltn sport = 80 | grep -q .; do
+    kill -0 $stunnel || { cat stunnel.log >&2; exit 99; }
+    sleep 0.02
+done
 status=0
 eval "$command" || status=$?
 # Once nginx has ended, its log is complete.
@@ -101,7 +105,8 @@ def host(tmp_path):
                 "HTTP_PROXY": "http://127.0.0.1:1",
             },
         )
-        return done, (tmp_path / "access.log").read_text().splitlines()
+        log = tmp_path / "access.log"
+        return done, log.read_text().splitlines() if log.exists() else []
 
     return run
 
