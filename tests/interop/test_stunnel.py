@@ -114,7 +114,7 @@ def host(tmp_path):
 def test_reaches_the_server_as_documented(host):
     check = documented()[2]
     done, log = host(f"{check} && {check.replace('check', 'delete -l R -V 4.3.0')}")
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stderr
     assert "DELETE requests get through" in done.stdout and done.stdout.endswith(OUTPUT), done
     assert len(log) > 5, log
     assert {line.rpartition(" ")[0] for line in log} == {f"{NAME} {NAME} SUCCESS"}, log
@@ -122,13 +122,13 @@ def test_reaches_the_server_as_documented(host):
 
 def test_is_refused_by_another_virtual_host_without_the_line_in_the_hosts_file(host):
     done, log = host("connect-cache list --retries 0 -s http://localhost")
-    assert done.returncode == 6, done
+    assert done.returncode == 6, done.stderr
     assert log == [f"{NAME} localhost SUCCESS 421"], (done, log)
 
 
 def test_is_pointed_to_stunnel_by_a_gateway_that_requires_a_client_certificate(host):
     direct = f"printf '{GATEWAY} {NAME}\\n' >direct; mount --bind direct /etc/hosts"
     done, log = host(f"{direct}; connect-cache list --retries 0 -c stunnel/ca.pem -s https://{NAME}")
-    assert done.returncode == 6, done
+    assert done.returncode == 6, done.stderr
     assert "client certificate" in done.stderr and "stunnel" in done.stderr, done
     assert log == [f"{NAME} {NAME} NONE 400"], log
