@@ -43,7 +43,7 @@ static: ## build the static binary, man page and completions in dist (needs rust
 	@packaging/static.sh
 	@packaging/docs.sh
 
-size: static ## check its size against the limits
+size: static ## check its size against the limit, and compare it with the floor
 	@packaging/size.sh dist/connect-cache
 
 bench: ## compare with other clients in docs/bench.md (15 minutes, QUICK=1: 4; needs Debian, PyPI)
@@ -61,7 +61,7 @@ interop: ## test with real balancers, proxies and clients (needs Debian, Python,
 
 # Everything that ships with the binary.
 
-dist: ## build release tarballs, SBOMs and checksums in dist (ARCHES; needs gcc-aarch64-linux-gnu)
+dist: ## build release tarballs, SBOMs and checksums in dist (ARCHES; needs Debian's C compilers for arm64 and armhf)
 	@packaging/dist.sh
 
 image: ## build a container image of dist's binary, from scratch (BUILDER: buildah, podman or docker)
