@@ -84,7 +84,8 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
         None => passed("the connection uses plain http, not encrypted"),
     }
-    findings.version = settings.version.filter(|version| !version.is_empty());
+    let version = settings.version.filter(|version| !version.is_empty());
+    findings.version = version.map(|version| client.mask_key(&version));
     let execution = settings.execution_type.filter(|execution| !execution.is_empty());
     let execution = execution.map(|execution| format!(" (execution: {execution})")).unwrap_or_default();
     match &findings.version {
@@ -138,7 +139,7 @@ fn role(
         "" => passed("the key is accepted"),
         name => passed(&format!("the key is accepted: it belongs to {name}")),
     }
-    findings.role = Some(user_role.clone());
+    findings.role = Some(session.client.mask_key(user_role));
     match user_role.as_str() {
         "" => Ok(()),
         "administrator" => {
