@@ -54,6 +54,11 @@ impl RuntimeCache {
         Self::new(&self.language, "0.0.0", LOCAL)
     }
 
+    /// Returns the same cache with its language in lower case.
+    pub(crate) fn in_lower_case(&self) -> Self {
+        Self { language: self.language.to_ascii_lowercase(), ..self.clone() }
+    }
+
     /// Reports whether both are of the same language and version. The server ignores the case of the language.
     pub(crate) fn has_version_of(&self, other: &Self) -> bool {
         self.language.eq_ignore_ascii_case(&other.language) && self.version == other.version

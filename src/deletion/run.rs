@@ -1,5 +1,6 @@
 //! The state that the deletions of one run share: the evidence about caches, and the progress report.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::api::RuntimeCache;
@@ -35,8 +36,8 @@ pub(crate) struct Run<'a> {
 /// What a run knows about the caches of the server.
 #[derive(Default)]
 pub(crate) struct Evidence {
-    /// The rows of all lists.
-    rows: Vec<RuntimeCache>,
+    /// The rows of all lists, with their languages in lower case, since the server ignores it.
+    rows: HashSet<RuntimeCache>,
     last_list: Vec<RuntimeCache>,
     pub(crate) dry_runs: DryRuns,
     /// Whether a dry run has started a deletion, so that no other is sent.
@@ -65,17 +66,13 @@ pub(crate) enum DryRuns {
 impl Evidence {
     /// Adds a list of this run.
     pub(crate) fn add_list(&mut self, list: Vec<RuntimeCache>) {
-        for row in &list {
-            if !self.rows.contains(row) {
-                self.rows.push(row.clone());
-            }
-        }
+        self.rows.extend(list.iter().map(RuntimeCache::in_lower_case));
         self.last_list = list;
     }
 
     /// Reports whether a list of this run had the row of this cache.
     pub(crate) fn was_listed(&self, cache: &RuntimeCache) -> bool {
-        self.rows.iter().any(|row| row.is_row_of(cache))
+        self.rows.contains(&cache.in_lower_case())
     }
 
     /// Reports whether the last list has the row of this cache.
