@@ -66,8 +66,9 @@ fn encoded(reply: &Reply, secrets: &Secrets) -> Option<ErrorKind> {
 /// Returns the name and the value of the header that leads to this request in the log of Connect, or of the gateway that
 /// replied.
 pub(crate) fn request_id(reply: &Reply, secrets: &Secrets) -> Option<String> {
-    let names = ["x-correlation-id", "cf-ray", "x-request-id", "x-amzn-trace-id"];
-    let (name, value) = names.into_iter().find_map(|name| Some((name, reply.header(name)?)))?;
+    let names = ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"];
+    let value = |name: &str| reply.header(&name.to_ascii_lowercase());
+    let (name, value) = names.into_iter().find_map(|name| Some((name, value(name)?)))?;
     Some(format!("{name}: {}", secrets.mask(value).chars().take(100).collect::<String>()))
 }
 
