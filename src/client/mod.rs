@@ -22,7 +22,7 @@ use crate::api::{ContentUsage, Request, ServerSettings, Unreadable, count, read}
 use crate::client::excerpt::{excerpt, shown};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
-use crate::config::{Config, InvalidConfig, Trust};
+use crate::config::{Config, InvalidConfig};
 use crate::error::{Attempt, Error, ErrorKind, Result, Verdict};
 use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply, credentials_refused};
 
@@ -77,17 +77,11 @@ impl Client {
     /// `Authorization`.
     pub fn new(config: Config) -> std::result::Result<Self, InvalidConfig> {
         config.check()?;
-        // Plain http needs no certificates, but those of a CA file must be valid.
-        let is_https = config.server.is_https();
-        let (roots, source) = if is_https || matches!(config.trust, Trust::Certificates { .. }) {
-            let (roots, source) = config.trust.load()?;
-            (Some(roots), Some(source))
-        } else {
-            (None, None)
-        };
+        let trust = config.server.is_https().then(|| config.trust.load()).transpose()?;
+        let (roots, trust_source) = trust.unzip();
         let http = Http::new(&config, roots);
         let client = Self::with_parts(config, Box::new(http), Box::new(SystemClock));
-        Ok(Self { trust_source: source.filter(|_| is_https), ..client })
+        Ok(Self { trust_source, ..client })
     }
 
     /// Creates a client that sends its requests in this way, and waits by this clock.
