@@ -67,7 +67,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
             "the server does not know this host name; check the server URL"
         }
         ErrorKind::Tls(_) | ErrorKind::TlsAlert(_) => {
-            "the server must offer TLS 1.2 or 1.3 with a common cipher and a P-256, P-384 or RSA key; if it requires \
+            "the server must offer TLS 1.2 or 1.3 with a common cipher and an RSA, P-256, P-384 or Ed25519 key; if it requires \
              a client certificate, connect through stunnel"
         }
         ErrorKind::NotHttp(_) if !server.is_https() => {

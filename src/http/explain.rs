@@ -176,7 +176,7 @@ const OTHER_NAME: &str =
     "use a host name in the certificate, or have it reissued with this one as subject alternative name";
 const NOT_YET: &str = "check this host's clock, and the start date of the certificate";
 const OTHER_KEY: &str =
-    "have it reissued with a key of RSA (2048 bits or more), P-256 or P-384 and a SHA-2 signature";
+    "have it reissued with a key of RSA (2048 bits or more), P-256, P-384 or Ed25519, and a SHA-2 signature";
 const SHORTER_CHAIN: &str =
     "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs";
 
