@@ -84,8 +84,12 @@ impl Proxy {
         if address.contains('/') || format!("http://{address}").parse::<ServerUrl>().is_err() {
             return Err(INVALID);
         }
-        let proxy = ureq::Proxy::new(&format!("{scheme}://{user_info}{address}"));
-        let proxy = Self(proxy.map_err(|_| INVALID)?);
+        let new = |address: &str| {
+            ureq::Proxy::new(&format!("{scheme}://{user_info}{address}")).map_err(|_| INVALID)
+        };
+        let proxy = new(address)?;
+        // With a port, the address can be resolved without knowing the default port of the scheme.
+        let proxy = Self(new(&format!("{}:{}", proxy.host(), proxy.port()))?);
         let is_sendable = |text: &str| !proxy.is_socks() || SOCKS_LENGTHS.contains(&text.len());
         match proxy.credentials() {
             // A proxy would refuse it, and refused credentials lock accounts.
@@ -210,6 +214,16 @@ mod tests {
             ("http://[::1]:3939", &all[..], None),
         ] {
             assert_eq!(chosen(server, vars).unwrap().as_deref(), expected, "{server} {vars:?}");
+        }
+    }
+
+    #[test]
+    fn names_the_default_port_to_the_resolver() {
+        for (url, port) in
+            [("p", 80), ("socks5://p/", 1080), ("socks5h://u:secret@[::1]", 1080), ("p:81", 81)]
+        {
+            let proxy = url.parse::<Proxy>().unwrap().for_ureq();
+            assert_eq!(proxy.uri().port_u16(), Some(port), "{url}");
         }
     }
 
