@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ureq::http::HeaderValue;
 
-use super::invalid::InvalidConfig;
+use crate::config::invalid::InvalidConfig;
 
 /// Longer than any key that Connect makes (32 characters), and short enough for one header line.
 const MAX_BYTES: usize = 4096;
@@ -40,57 +40,44 @@ impl FromStr for ApiKey {
     /// Parses printable ASCII without whitespace, after dropping what people copy with a key: blanks and line ends, a
     /// byte order mark, quotes, `Key ` and `NAME_OF_THE_KEY=` around it. The error never shows the key.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        let text = text.trim();
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
-        // More than one line is more than a key.
-        let result =
-            if text.contains(['\r', '\n']) { Err("contains a line break") } else { header(bare(text)) };
-        result.map(Self).map_err(|problem| InvalidConfig::ApiKey { problem })
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let key = bare(text);
+        let header = HeaderValue::try_from(format!("Key {key}")).ok();
+        let problem = if text.contains(['\r', '\n']) {
+            "contains a line break"
+        } else if key.is_empty() {
+            "is empty"
+        } else if key.contains(char::is_whitespace) {
+            "contains a space"
+        } else if key.starts_with(QUOTES) || key.ends_with(QUOTES) {
+            "has a quote on only one side"
+        } else if key.trim_end_matches('=').contains('=') {
+            // Base64 may end in equals signs.
+            "contains an equals sign, as after a name"
+        } else if key.len() > MAX_BYTES {
+            "is too long"
+        } else if let Some(mut header) = header.filter(|header| header.to_str().is_ok()) {
+            header.set_sensitive(true);
+            return Ok(Self(header));
+        } else {
+            "contains characters that no key has"
+        };
+        Err(InvalidConfig::ApiKey { problem })
     }
-}
-
-/// Returns the header's value for a key, or the problem with the key.
-fn header(key: &str) -> Result<HeaderValue, &'static str> {
-    if key.is_empty() {
-        return Err("is empty");
-    }
-    if !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err("contains characters that no key has");
-    }
-    if key.contains(' ') {
-        return Err("contains a space");
-    }
-    if key.starts_with(QUOTES) || key.ends_with(QUOTES) {
-        return Err("has a quote on only one side");
-    }
-    // Base64 may end in equals signs.
-    if key.trim_end_matches('=').contains('=') {
-        return Err("contains an equals sign, as after a name");
-    }
-    if key.len() > MAX_BYTES {
-        return Err("is too long");
-    }
-    let mut value = HeaderValue::try_from(format!("Key {key}")).map_err(|_| "cannot be sent in a header")?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
 /// Returns the key without what people copy with it: quotes, `Key `, `Authorization:`, `export CONNECT_API_KEY=`.
 fn bare(mut text: &str) -> &str {
-    let ends_with = |text: &str, word: &str| {
-        let start = text.len().checked_sub(word.len());
-        start.and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+    let is_name = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.ends_with("key") || ["authorization", "export", "set", "$env"].contains(&text.as_str())
     };
     loop {
         let quoted = QUOTES.iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));
-        let named = text.split_once(['=', ':', ' ']).filter(|(name, _)| {
-            // A key has none of these separators before its end.
-            ends_with(name, "key")
-                || ends_with(name, "authorization")
-                || ["export", "set", "$env"].contains(name)
-        });
+        // A key has none of these separators before its end.
+        let named = text.split_once(['=', ':', ' ']).filter(|(name, _)| is_name(name));
         match quoted.or(named.map(|(_, rest)| rest.trim_start_matches(['=', ':', ' ']))) {
             Some(rest) => text = rest.trim(),
             None => return text,

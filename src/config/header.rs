@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use ureq::http::{HeaderName, HeaderValue};
 
-use super::invalid::InvalidConfig;
+use crate::config::invalid::InvalidConfig;
 
 /// Headers that only this client may set, in lower case.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 10] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -16,12 +16,8 @@ const RESERVED: [&str; 14] = [
     "content-type",
     "expect",
     "host",
-    "keep-alive",
     "proxy-authorization",
-    "te",
-    "trailer",
     "transfer-encoding",
-    "upgrade",
     "x-rsc-authorization",
 ];
 
@@ -53,13 +49,10 @@ impl FromStr for Header {
 
     /// Parses `NAME: VALUE`, one line of printable ASCII. The error never shows the value.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        let (name, value) = text.split_once(':').unwrap_or_default();
-        let (name, value) = (name.trim(), value.trim());
-        let is_line = !value.is_empty() && value.bytes().all(|b| (b' '..=b'~').contains(&b));
-        let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
-            return Err(InvalidConfig::Header);
-        };
-        if !is_line {
+        let (name, value) = text.split_once(':').ok_or(InvalidConfig::Header)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| InvalidConfig::Header)?;
+        let mut value: HeaderValue = value.trim().parse().map_err(|_| InvalidConfig::Header)?;
+        if value.is_empty() || value.to_str().is_err() {
             return Err(InvalidConfig::Header);
         }
         if RESERVED.contains(&name.as_str()) {

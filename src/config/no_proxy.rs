@@ -2,49 +2,47 @@
 
 use std::net::IpAddr;
 
-use super::server_url::ServerUrl;
+use crate::config::server_url::ServerUrl;
 
 /// Reports whether `list`, the value of `NO_PROXY`, names `server`.
 pub(crate) fn is_excepted(server: &ServerUrl, list: &str) -> bool {
+    list.split([',', ' ', '\t', '\n']).any(|entry| is_named(server, entry))
+}
+
+fn is_named(server: &ServerUrl, entry: &str) -> bool {
+    if entry == "*" {
+        return true;
+    }
+    // An IPv6 address has a port only after brackets.
+    let (name, port) = match entry.rsplit_once(':') {
+        Some((name, port)) if name.ends_with(']') || !name.contains(':') => (name, Some(port)),
+        _ => (entry, None),
+    };
+    if port.is_some_and(|port| port.parse() != Ok(server.port())) {
+        return false;
+    }
+    let name = name.replace(['[', ']'], "");
     let host = server.host().trim_end_matches('.');
-    let address = host.parse::<IpAddr>();
-    list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty()).any(|entry| {
-        if entry == "*" {
-            return true;
-        }
-        // An IPv6 address has a port only after brackets.
-        let (name, port) = match entry.rsplit_once(':') {
-            Some((name, port)) if name.ends_with(']') || !name.contains(':') => (name, Some(port)),
-            _ => (entry, None),
-        };
-        if port.is_some_and(|port| port.parse() != Ok(server.port())) {
-            return false;
-        }
-        let name = name.replace(['[', ']'], "");
-        if let Ok(address) = address {
-            return is_in(address, &name).unwrap_or(false);
-        }
-        let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
-        let Some(subdomain) = host.strip_suffix(name.as_str()) else { return false };
-        !name.is_empty() && (subdomain.is_empty() || subdomain.ends_with('.'))
-    })
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return is_in(address, &name).unwrap_or(false);
+    }
+    let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
+    let subdomain = host.strip_suffix(name.as_str()).filter(|_| !name.is_empty());
+    subdomain.is_some_and(|subdomain| subdomain.is_empty() || subdomain.ends_with('.'))
 }
 
 /// Reports whether `address` is the address `block`, or in it if it ends in `/` and the length of its prefix;
 /// `None` if it is neither.
 fn is_in(address: IpAddr, block: &str) -> Option<bool> {
-    // The bits from the left, and how many there are.
-    let bits = |address| match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
+    let Some((network, prefix)) = block.split_once('/') else {
+        return Some(address == block.parse::<IpAddr>().ok()?);
     };
-    let (network, prefix) = block.split_once('/').unwrap_or((block, ""));
-    let ((address, width), (network, network_width)) = (bits(address), bits(network.parse().ok()?));
-    let prefix = if prefix.is_empty() { width } else { prefix.parse().ok()? };
-    let rest = 128u32.checked_sub(prefix)?;
-    // An empty prefix shifts by all bits.
-    let differs = (address ^ network).checked_shr(rest).unwrap_or(0) != 0;
-    Some(width == network_width && prefix <= width && !differs)
+    let equal_bits = match (address, network.parse().ok()?) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
+        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
+        _ => return None,
+    };
+    Some(prefix.parse::<u32>().ok()? <= equal_bits)
 }
 
 #[cfg(test)]

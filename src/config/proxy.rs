@@ -4,14 +4,15 @@
 //! subdomains of the names in `NO_PROXY`.
 
 use std::fmt;
+use std::iter;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use ureq::ProxyProtocol;
 
-use super::invalid::InvalidConfig;
-use super::no_proxy::is_excepted;
-use super::server_url::ServerUrl;
+use crate::config::invalid::InvalidConfig;
+use crate::config::no_proxy::is_excepted;
+use crate::config::server_url::ServerUrl;
 
 /// The lengths of a user name and of a password that SOCKS5 can send (RFC 1929).
 const SOCKS_LENGTHS: RangeInclusive<usize> = 1..=255;
@@ -52,53 +53,48 @@ impl Proxy {
         server: &ServerUrl,
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InvalidConfig> {
-        let set =
-            |name: &&str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let exceptions = || ["no_proxy", "NO_PROXY"].iter().find_map(set);
-        if server.is_loopback() || exceptions().is_some_and(|list| is_excepted(server, &list)) {
+        let first_set = |names: &[&'static str]| {
+            let values = names.iter().filter_map(|name| Some((*name, var(name)?.trim().to_owned())));
+            values.into_iter().find(|(_, value)| !value.is_empty())
+        };
+        let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
+        if server.is_loopback() || exceptions.is_some_and(|(_, list)| is_excepted(server, &list)) {
             return Ok(None);
         }
-        let names = if server.is_https() {
-            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+        let chosen = if server.is_https() {
+            first_set(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
         } else {
-            ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+            first_set(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
         };
-        let Some((name, value)) = names.iter().find_map(|name| Some((*name, set(name)?))) else {
-            return Ok(None);
-        };
+        let Some((name, value)) = chosen else { return Ok(None) };
         let invalid = |problem| InvalidConfig::Proxy { variable: Some(name), problem };
         Self::read(&value).map(Some).map_err(invalid)
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
-        const NO_ADDRESS: &str = "has an invalid URL";
+        const INVALID: &str = "has an invalid URL";
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => "http",
-            "socks5" | "socks" => "socks5",
-            "socks5h" => "socks5h",
-            _ => return Err("has a scheme other than http://, socks5:// and socks5h://"),
-        };
-        let (user_info, address) = match rest.rsplit_once('@') {
-            Some((user_info, address)) => (format!("{}@", percent_encoded(user_info)), address),
-            None => (String::new(), rest),
-        };
-        // The rules for a host and a port are the same as a server's.
-        let server: ServerUrl =
-            format!("http://{}", address.trim_end_matches('/')).parse().map_err(|_| NO_ADDRESS)?;
-        if server.to_string() != server.origin() || !is_percent_encoded(&user_info) {
-            return Err(NO_ADDRESS);
+        if !["http", "socks", "socks5", "socks5h"].contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Err("has a scheme other than http://, socks5:// and socks5h://");
         }
-        let proxy = ureq::Proxy::new(&format!("{scheme}://{user_info}{address}"));
-        let proxy = Self(proxy.map_err(|_| NO_ADDRESS)?);
-        // A line break would end the header.
-        let is_unusable = |text: &str| {
-            text.contains(char::is_control) || proxy.is_socks() && !SOCKS_LENGTHS.contains(&text.len())
+        let (user_info, address) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
+        let user_info = percent_encoded(user_info).ok_or(INVALID)?;
+        // The rules for a host and a port are the same as a server's.
+        let address = address.trim_end_matches('/');
+        if address.contains('/') || format!("http://{address}").parse::<ServerUrl>().is_err() {
+            return Err(INVALID);
+        }
+        let new = |address: &str| {
+            ureq::Proxy::new(&format!("{scheme}://{user_info}{address}")).map_err(|_| INVALID)
         };
+        let proxy = new(address)?;
+        // With a port, the address can be resolved without knowing the default port of the scheme.
+        let proxy = Self(new(&format!("{}:{}", proxy.host(), proxy.port()))?);
+        let is_sendable = |text: &str| !proxy.is_socks() || SOCKS_LENGTHS.contains(&text.len());
         match proxy.credentials() {
             // A proxy would refuse it, and refused credentials lock accounts.
             Some((_, "")) => Err("has no password"),
-            Some((user, password)) if is_unusable(user) || is_unusable(password) => Err(NO_ADDRESS),
+            Some((user, password)) if !is_sendable(user) || !is_sendable(password) => Err(INVALID),
             _ => Ok(proxy),
         }
     }
@@ -108,17 +104,13 @@ impl Proxy {
         self.0.clone()
     }
 
-    pub(crate) fn protocol(&self) -> ProxyProtocol {
-        self.0.protocol()
-    }
-
     pub(crate) fn is_socks(&self) -> bool {
-        self.protocol() != ProxyProtocol::Http
+        self.0.protocol() != ProxyProtocol::Http
     }
 
     /// Returns the host's name or address, an IPv6 address without its brackets.
     pub(crate) fn host(&self) -> &str {
-        self.0.host().trim_start_matches('[').trim_end_matches(']')
+        self.0.host().trim_matches(['[', ']'])
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -150,11 +142,7 @@ impl FromStr for Proxy {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.protocol() {
-            ProxyProtocol::Socks5 => "socks5",
-            ProxyProtocol::Socks5h => "socks5h",
-            _ => "http",
-        };
+        let scheme = self.0.protocol().to_string().to_ascii_lowercase();
         let masked = if self.credentials().is_some() { "***@" } else { "" };
         write!(f, "{scheme}://{masked}{}:{}", self.0.host(), self.port())
     }
@@ -166,35 +154,28 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Returns user info in which only letters, digits, `:` and `%` are left as they are. People often forget to encode
-/// the rest, which a URI could not contain.
-fn percent_encoded(user_info: &str) -> String {
+/// Returns user info in which only letters, digits and `:%@` are left as they are. People often forget to encode the
+/// rest, which a URI could not contain. `None` if a `%` is not followed by two hexadecimal digits.
+fn percent_encoded(user_info: &str) -> Option<String> {
     let encoded = user_info.bytes().map(|byte| match byte {
-        b':' | b'%' => char::from(byte).to_string(),
-        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        b':' | b'%' | b'@' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     });
-    encoded.collect()
-}
-
-/// Reports whether two hexadecimal digits follow each percent sign.
-fn is_percent_encoded(text: &str) -> bool {
-    let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    text.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(is_hex))
+    let encoded: String = encoded.collect();
+    let is_hex = |digits: &str| u8::from_str_radix(digits, 16).is_ok();
+    let is_valid = encoded.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(is_hex));
+    is_valid.then_some(encoded)
 }
 
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    let mut text = String::new();
     for group in bytes.chunks(3) {
-        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(group.get(i).copied().unwrap_or(0)));
-        for i in 0..4 {
-            if i <= group.len() {
-                text.push(char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize]));
-            } else {
-                text.push('=');
-            }
-        }
+        let mut bits = [0; 4];
+        bits[1..=group.len()].copy_from_slice(group);
+        let bits = u32::from_be_bytes(bits);
+        text.extend((0..=group.len()).map(|i| char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize])));
+        text.extend(iter::repeat_n('=', 3 - group.len()));
     }
     text
 }
@@ -237,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn names_the_default_port_to_the_resolver() {
+        for (url, port) in
+            [("p", 80), ("socks5://p/", 1080), ("socks5h://u:secret@[::1]", 1080), ("p:81", 81)]
+        {
+            let proxy = url.parse::<Proxy>().unwrap().for_ureq();
+            assert_eq!(proxy.uri().port_u16(), Some(port), "{url}");
+        }
+    }
+
+    #[test]
     fn limits_credentials_for_socks_to_255_bytes() {
         let accepts = |scheme: &str, user: usize, password: usize| {
             format!("{scheme}://{}:{}@p", "u".repeat(user), "p".repeat(password)).parse::<Proxy>().is_ok()
@@ -256,7 +247,6 @@ mod tests {
             ("http://user:secret@", "an invalid URL"),
             ("http://secret@p:99999", "an invalid URL"),
             ("http://p:1/secret", "an invalid URL"),
-            ("http://u:secret%0d%0ax@p:1", "an invalid URL"),
             ("http://u:secret%zz@p:1", "an invalid URL"),
             ("http://u:secret%f@p:1", "an invalid URL"),
             ("socks5://:secret@p:1", "an invalid URL"),

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use ureq::http::uri::{Authority, PathAndQuery};
 
-use super::invalid::InvalidConfig;
+use crate::config::invalid::InvalidConfig;
 
 /// Limit for the path prefix, in bytes, so that a request's first line fits in ureq's buffer.
 const MAX_PREFIX: usize = 1024;
+/// Schemes without a colon or a slash.
+const MISSPELLED_SCHEMES: [&str; 5] = ["https:/", "https//", "http:/", "http//", "//"];
 
 /// A server's address: `http` or `https`, a host, perhaps a port and a path prefix.
 ///
@@ -26,9 +29,8 @@ const MAX_PREFIX: usize = 1024;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     https: bool,
-    /// As written, an IPv6 address in its brackets.
-    host: String,
-    port: Option<u16>,
+    /// The host, in lower case, and perhaps a port.
+    authority: Authority,
     /// Empty, or `/` and at least one more character, with no `/` at its end.
     prefix: String,
 }
@@ -41,17 +43,17 @@ impl ServerUrl {
 
     /// Returns the host's name or address, an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
+        self.authority.host().trim_matches(['[', ']'])
     }
 
     /// Returns the port: 80 or 443 if the address names none.
     pub fn port(&self) -> u16 {
-        self.port.unwrap_or(if self.https { 443 } else { 80 })
+        self.authority.port_u16().unwrap_or(if self.https { 443 } else { 80 })
     }
 
     /// Reports whether the host, as written, is this host's loopback, so that requests do not leave it.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host().trim_end_matches('.').to_ascii_lowercase();
+        let host = self.host().trim_end_matches('.');
         match host.parse::<IpAddr>() {
             Ok(address) => address.is_loopback(),
             Err(_) => host == "localhost" || host.ends_with(".localhost"),
@@ -60,11 +62,7 @@ impl ServerUrl {
 
     /// Returns the scheme, host and port, with which the target of a request in absolute form begins.
     pub(crate) fn origin(&self) -> String {
-        let (scheme, host) = (if self.https { "https" } else { "http" }, &self.host);
-        match self.port {
-            Some(port) => format!("{scheme}://{host}:{port}"),
-            None => format!("{scheme}://{host}"),
-        }
+        format!("{}://{}", if self.https { "https" } else { "http" }, self.authority)
     }
 
     /// Returns the URL of the endpoint at `path`, which is relative to the API's base `__api__/`.
@@ -75,8 +73,7 @@ impl ServerUrl {
 
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.origin())?;
-        f.write_str(&self.prefix)
+        write!(f, "{}{}", self.origin(), self.prefix)
     }
 }
 
@@ -91,142 +88,83 @@ impl FromStr for ServerUrl {
 
     /// Parses an address, after dropping blanks and line ends around it.
     fn from_str(text: &str) -> Result<Self, InvalidConfig> {
-        Self::read(text.trim()).map_err(|Misread { problem, intended }| {
-            // A single @ in the authority ends the user info. The text before any other @ may be part of a
-            // password, so no address is suggested.
-            let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
-            let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-            let is_clear = match text.matches('@').count() {
-                0 => true,
-                ats => ats == 1 && authority.contains('@'),
-            };
-            InvalidConfig::ServerUrl { problem, intended: intended.filter(|_| is_clear) }
-        })
-    }
-}
-
-/// Why a text is not an address, and the address that was probably intended, if it is known.
-struct Misread {
-    problem: &'static str,
-    intended: Option<String>,
-}
-
-impl From<&'static str> for Misread {
-    fn from(problem: &'static str) -> Self {
-        Self { problem, intended: None }
-    }
-}
-
-/// Returns the problem and the intended address: `text`, in which there may be more to correct.
-fn meant(problem: &'static str, text: &str) -> Misread {
-    let intended = match ServerUrl::read(text) {
-        Ok(server) => Some(server.to_string()),
-        Err(misread) => misread.intended,
-    };
-    Misread { problem, intended }
-}
-
-impl ServerUrl {
-    fn read(text: &str) -> Result<Self, Misread> {
-        // Each call to `meant` removes the problem that it names, so the recursion ends.
-        if text.is_empty() {
-            return Err("is empty".into());
-        }
+        let text = text.trim();
+        let invalid = |problem, intended| Err(InvalidConfig::ServerUrl { problem, intended });
         if text.contains(['"', '\'', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']) {
-            return Err("contains quotes; remove them".into());
+            return invalid("contains quotes; remove them", None);
         }
         if text.contains('\\') {
-            return Err("contains backslashes instead of slashes".into());
+            return invalid("contains backslashes instead of slashes", None);
         }
-        let Some((scheme, rest)) = text.split_once("://") else {
-            // User info may be a password; the intended address follows it.
-            let address = without_user_info(text);
-            // Its scheme may only lack a colon or a slash.
-            let slip = ["https", "http"].iter().find_map(|scheme| {
-                address.strip_prefix(scheme).filter(|rest| rest.starts_with([':', '/']) && rest.contains('/'))
-            });
-            let address = slip.unwrap_or(address).trim_start_matches([':', '/']);
-            return Err(meant("has no scheme", &format!("https://{address}")));
+        let (scheme, address) = text.split_once("://").unwrap_or_else(|| {
+            ("", MISSPELLED_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text))
+        });
+        let (authority, rest) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
+        let (user_info, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        let (path, tail) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+        // The dashboard's pages are fragments under /connect/.
+        let dashboard = path.trim_end_matches('/').strip_suffix("/connect").filter(|_| tail.starts_with('#'));
+        let https = !scheme.eq_ignore_ascii_case("http");
+        let server = host_and_port(host)
+            .and_then(|authority| Ok(Self { https, authority, prefix: prefix(dashboard.unwrap_or(path))? }));
+
+        let problem = if text.is_empty() {
+            "is empty"
+        } else if scheme.is_empty() {
+            "has no scheme"
+        } else if https && !scheme.eq_ignore_ascii_case("https") {
+            "has a scheme other than http or https"
+        } else if !user_info.is_empty() {
+            "contains user info, which Connect does not use"
+        } else if !tail.is_empty() {
+            "has a query or a fragment"
+        } else {
+            return server.or_else(|problem| invalid(problem, None));
         };
-        let https = scheme.eq_ignore_ascii_case("https");
-        if !https && !scheme.eq_ignore_ascii_case("http") {
-            return Err(meant("has a scheme other than http or https", &format!("https://{rest}")));
-        }
-        let address = without_user_info(rest);
-        if address.len() != rest.len() {
-            let address = format!("{scheme}://{address}");
-            return Err(meant("contains user info, which Connect does not use", &address));
-        }
-        if let Some(at) = rest.find(['?', '#']) {
-            let (address, tail) = rest.split_at(at);
-            let address = address.trim_end_matches('/');
-            // The dashboard's pages are fragments under /connect/.
-            let server = address.strip_suffix("/connect").filter(|_| tail.starts_with('#'));
-            let address = format!("{scheme}://{}", server.unwrap_or(address));
-            return Err(meant("has a query or a fragment", &address));
-        }
-        let (authority, path) = address.split_at(address.find('/').unwrap_or(address.len()));
-        let (host, port) = host_and_port(authority)?;
-        Ok(Self { https, host, port, prefix: prefix(path)? })
+        // The text before an @ in the path may be part of a password.
+        let intended = server.ok().filter(|_| !rest.contains('@'));
+        invalid(problem, intended.map(|server| server.to_string()))
     }
 }
 
-/// Reads `host[:port]`, and returns the host in lower case.
-fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
-    if !authority.is_ascii() {
+/// Reads `host[:port]`.
+fn host_and_port(text: &str) -> Result<Authority, &'static str> {
+    const INVALID_HOST: &str = "has an invalid host";
+    if !text.is_ascii() {
         return Err("has a host name that is not ASCII; write it in its ASCII form, xn--\u{2026}");
     }
-    if authority.contains(char::is_whitespace) {
+    if text.contains(char::is_whitespace) {
         return Err("has whitespace in its host name");
     }
-    if authority.is_empty() {
+    if text.is_empty() || text.rfind(':') == Some(0) {
         return Err("has no host");
     }
-    const INVALID_HOST: &str = "has an invalid host";
     // The http crate decides which characters a host may have.
-    let authority: Authority = authority.parse().map_err(|_| INVALID_HOST)?;
+    let authority: Authority = text.to_ascii_lowercase().parse().map_err(|_| INVALID_HOST)?;
     let host = authority.host();
-    if host.is_empty() {
-        return Err("has no host");
-    }
-    if host.contains(['[', ']']) && host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_err() {
+    if host.contains('[') && host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_err() {
         return Err(INVALID_HOST);
     }
-    let after_host = &authority.as_str()[host.len()..];
-    let port = if after_host.is_empty() {
-        None
-    } else {
-        let port = after_host.strip_prefix(':').ok_or(INVALID_HOST)?;
-        // A number may have a sign.
-        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = port.parse().ok().filter(|&port| port > 0 && is_number);
-        Some(port.ok_or("has a port that is not a number from 1 to 65535")?)
-    };
-    Ok((host.to_ascii_lowercase(), port))
+    let port = &authority.as_str()[host.len()..];
+    let number = port.strip_prefix(':').filter(|number| !number.starts_with('+'));
+    if !port.is_empty() && !number.is_some_and(|number| number.parse::<NonZeroU16>().is_ok()) {
+        return Err("has a port that is not a number from 1 to 65535");
+    }
+    Ok(authority)
 }
 
 /// Returns the part of a path before `/__api__`, without slashes at its end.
 fn prefix(path: &str) -> Result<String, &'static str> {
-    let api = path.match_indices("/__api__").find(|(at, api)| {
-        let rest = &path[at + api.len()..];
-        rest.is_empty() || rest.starts_with('/')
-    });
-    let prefix = api.map_or(path, |(at, _)| &path[..at]).trim_end_matches('/');
+    let segments: Vec<&str> = path.split('/').take_while(|segment| *segment != "__api__").collect();
+    let prefix = segments.join("/").trim_end_matches('/').to_owned();
+    if prefix.len() > MAX_PREFIX {
+        return Err("has a path that is too long");
+    }
     // The http crate decides which characters a path may have, and accepts some that are not ASCII.
-    let is_path = prefix.is_empty() || prefix.is_ascii() && prefix.parse::<PathAndQuery>().is_ok();
-    if !is_path || prefix.len() > MAX_PREFIX {
+    if !prefix.is_ascii() || format!("{prefix}/").parse::<PathAndQuery>().is_err() {
         return Err("contains invalid characters; percent-encode them");
     }
-    Ok(prefix.to_owned())
-}
-
-/// Returns `address` (host, port, path) without a `user:password@` before its host.
-fn without_user_info(address: &str) -> &str {
-    let authority = address.find(['/', '?', '#']).unwrap_or(address.len());
-    match address[..authority].rfind('@') {
-        Some(at) => &address[at + 1..],
-        None => address,
-    }
+    Ok(prefix)
 }
 
 #[cfg(test)]
@@ -298,7 +236,7 @@ mod tests {
             ("https://::1", "an invalid host"),
             ("https://[host]", "an invalid host"),
             ("https://a[::1]", "an invalid host"),
-            ("https://[::1]80", "an invalid host"),
+            ("https://[::1]80", "from 1 to 65535"),
             ("https://[::1", "an invalid host"),
             ("https://[fe80::1%25eth0]", "an invalid host"),
             ("https://a%20b", "an invalid host"),
