@@ -11,7 +11,7 @@ use argh::{CommandInfoWithArgs, FromArgs};
 
 use super::options::{self, Flag, Options, value_name};
 use super::spelling::{nearest, suggestion};
-use super::values::Language;
+use super::values::language;
 
 /// The action that the arguments request. Help is on a command or on the program.
 pub enum Invocation {
@@ -228,7 +228,7 @@ impl<'a> Arguments<'a> {
     fn as_options(&self, words: &[&str]) -> Option<String> {
         const OPTIONS: [(&str, &str); 3] =
             [("--language", "-l"), ("--version", "-V"), ("--image-name", "-I")];
-        let first = if words[0].parse::<Language>().is_ok() { 0 } else { 1 };
+        let first = if language(words[0]).is_ok() { 0 } else { 1 };
         let is_option = first == 0 || is_version(words[0]);
         if !is_option || self.own.contains(&OPTIONS[first].0) || !self.may_show(words[0]) {
             return None;
@@ -337,7 +337,7 @@ mod tests {
         assert!(options.api_key.is_none());
         assert!(matches!(options.command, Command::Task(Task { id, .. }) if id == "-odd-id"));
         let Command::List(List { version, .. }) = ran("list --version=a=b").command else { panic!() };
-        assert_eq!(version.unwrap().to_string(), "a=b");
+        assert_eq!(version.as_deref(), Some("a=b"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use connect_cache::{Client, Installation, Result, RuntimeCache};
 use super::glob;
 
 /// The filters; `None` matches any cache.
-#[derive(Clone, Debug, Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Filters {
     /// A language, in any case.
     pub(crate) language: Option<String>,

@@ -7,8 +7,6 @@ use std::path::PathBuf;
 
 use connect_cache::{InvalidConfig, ServerUrl};
 
-use super::values::Unfit;
-
 /// A configuration that cannot be used. `Display` is one line without any secret.
 #[derive(Debug)]
 pub(crate) enum Misconfigured {
@@ -23,7 +21,7 @@ pub(crate) enum Misconfigured {
     /// A variable is not UTF-8.
     NotUtf8 { variable: &'static str },
     /// A variable has a value of another kind than expected.
-    Unfit { variable: &'static str, value: String, source: Unfit },
+    Unfit { variable: &'static str, value: String, problem: String },
     /// A file cannot be read. `file` is its purpose and its path.
     Unreadable { file: String, source: io::Error },
     /// A file does not exist, and its path is in quotes, as some env files keep them.
@@ -51,7 +49,6 @@ impl From<InvalidConfig> for Misconfigured {
 impl Error for Misconfigured {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unfit { source, .. } => Some(source),
             Self::Unreadable { source, .. } => Some(source),
             Self::Invalid(source) | Self::InvalidIn { source, .. } => Some(source),
             _ => None,
@@ -75,7 +72,7 @@ impl fmt::Display for Misconfigured {
                 write!(f, "two keys are saved for {server}; use --name {one} or --name {other}")
             }
             Self::NotUtf8 { variable } => write!(f, "invalid {variable}: not UTF-8"),
-            Self::Unfit { variable, value, source } => write!(f, "invalid {variable} '{value}': {source}"),
+            Self::Unfit { variable, value, problem } => write!(f, "invalid {variable} '{value}': {problem}"),
             Self::Unreadable { file, source } => write!(f, "cannot read {file}: {source}"),
             Self::QuotedPath { file } => write!(f, "cannot read {file}: its path is in quotes; remove them"),
             Self::Invalid(source) => source.fmt(f),

@@ -9,8 +9,8 @@ use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
 use connect_cache::ServerUrl;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::files;
@@ -46,12 +46,6 @@ struct Entry {
     snowflake_connection_name: Option<String>,
     account_name: Option<IgnoredAny>,
     connect_cloud_account_name: Option<IgnoredAny>,
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
-    }
 }
 
 impl Entry {

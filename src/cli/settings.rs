@@ -3,7 +3,6 @@
 use std::env::{self, VarError};
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use connect_cache::{ApiKey, CaCertificates, Config, Header, Proxy, ServerUrl, Trust};
@@ -12,7 +11,7 @@ use super::files;
 use super::misconfigured::Misconfigured;
 use super::options::Options;
 use super::saved_servers::{self, SavedServer};
-use super::values::{Boolean, Seconds, Secret, Unfit};
+use super::values::{Secret, boolean, seconds};
 
 /// How long to follow tasks by default: a day.
 const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
@@ -52,8 +51,8 @@ pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Setti
     let trust = trust(options, &source, saved)?;
     let var = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let proxy = Proxy::for_server(&server, &var)?;
-    let timeout = seconds(options.timeout, "CONNECT_TASK_TIMEOUT")?;
-    let request_timeout = seconds(options.request_timeout, "CONNECT_REQUEST_TIMEOUT")?;
+    let timeout = time(options.timeout, "CONNECT_TASK_TIMEOUT")?;
+    let request_timeout = time(options.request_timeout, "CONNECT_REQUEST_TIMEOUT")?;
     let warnings = warnings(options, place.as_ref(), &server, &trust);
 
     let mut config = Config::without_key(server);
@@ -62,11 +61,11 @@ pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Setti
     config.proxy = proxy;
     config.headers = headers;
     config.timeout = Some(timeout.unwrap_or(TASK_TIMEOUT));
-    config.interval = options.interval.map_or(config.interval, |interval| interval.0);
+    config.interval = options.interval.unwrap_or(config.interval);
     if let Some(limit) = request_timeout {
         config.request_timeout = Some(limit).filter(|limit| !limit.is_zero());
     }
-    config.retries = options.retries.map(|retries| retries.0);
+    config.retries = options.retries;
     config.max_wait = interactive.then_some(WATCHED_WAIT);
     Ok(Settings { config, note, warnings })
 }
@@ -213,7 +212,7 @@ fn trust(options: &Options, source: &Source, saved: Option<&SavedServer>) -> Res
     if let Some(file) = file {
         return Ok(file);
     }
-    if let Some(Boolean(true)) = parse("CONNECT_INSECURE", source.variable("CONNECT_INSECURE")?)? {
+    if parse("CONNECT_INSECURE", source.variable("CONNECT_INSECURE")?, boolean)? == Some(true) {
         return Ok(Trust::Insecure);
     }
     if let Some(path) = source.variable("CONNECT_CA_CERTIFICATE")? {
@@ -305,18 +304,21 @@ fn quoted(word: &str) -> String {
 }
 
 /// Returns the time that an option or its variable sets.
-fn seconds(option: Option<Seconds>, name: &'static str) -> Result<Option<Duration>> {
-    let seconds = match option {
-        Some(seconds) => Some(seconds),
-        None => parse(name, variable(name)?)?,
-    };
-    Ok(seconds.map(|Seconds(time)| time))
+fn time(option: Option<Duration>, name: &'static str) -> Result<Option<Duration>> {
+    match option {
+        Some(time) => Ok(Some(time)),
+        None => parse(name, variable(name)?, seconds),
+    }
 }
 
 /// Parses the value of a variable.
-fn parse<T: FromStr<Err = Unfit>>(variable: &'static str, value: Option<String>) -> Result<Option<T>> {
+fn parse<T>(
+    variable: &'static str,
+    value: Option<String>,
+    parse: fn(&str) -> std::result::Result<T, String>,
+) -> Result<Option<T>> {
     let unfit =
-        |value: String| value.parse().map_err(|source| Misconfigured::Unfit { variable, value, source });
+        |value: String| parse(&value).map_err(|problem| Misconfigured::Unfit { variable, value, problem });
     value.map(unfit).transpose()
 }
 

@@ -28,19 +28,14 @@ struct Row {
 }
 
 pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
-    let filters = Filters {
-        language: list.language.map(|language| language.to_string()),
-        version: list.version.as_ref().map(ToString::to_string),
-        image_name: list.image_name.as_ref().map(ToString::to_string),
-        orphaned: list.orphaned,
-        unused: list.unused,
-    };
-    let Selected { caches, usage, .. } = match selected::by(&filters, list.usage, session) {
+    let List { language, version, image_name, orphaned, unused, usage, json } = list.clone();
+    let filters = Filters { language, version, image_name, orphaned, unused };
+    let Selected { caches, usage: counted, .. } = match selected::by(&filters, usage, session) {
         Ok(selected) => selected,
         Err(status) => return status,
     };
-    let usage = usage.as_ref().filter(|_| list.usage);
-    if list.json {
+    let usage = counted.as_ref().filter(|_| usage);
+    if json {
         let content = |cache| usage.map(|usage| usage.of(slice::from_ref(cache)));
         let row = |cache| Row { cache: session.shown(cache), content: content(cache) };
         session.output.json(&Listed { caches: caches.iter().map(row).collect() });

@@ -13,10 +13,12 @@ use crate::cli::session::Session;
 use crate::cli::{named, options};
 
 pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    if let Some(problem) = misuse(options) {
+    let options::Purge { language, version, image_name, orphaned, unused, .. } = options.clone();
+    let filters = Filters { language, version, image_name, orphaned, unused };
+    if let Some(problem) = misuse(options, &filters) {
         return session.misused(problem);
     }
-    let Selected { listed, caches, usage } = match select(options, session) {
+    let Selected { listed, caches, usage } = match select(options, &filters, session) {
         Ok(selected) => selected,
         Err(status) => return status,
     };
@@ -39,7 +41,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
 
     let mut selection = Selection::new(&caches, &listed);
     selection.mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
-    selection.max_running = options.max_running.map_or(selection.max_running, |number| number.0 as usize);
+    selection.max_running = options.max_running.map_or(selection.max_running, |number| number as usize);
     selection.ignore_missing = options.ignore_not_found;
     let mut report = PurgeReport::new(options, caches.len(), session);
     let deletions =
@@ -61,12 +63,8 @@ fn asks(options: &options::Purge) -> bool {
 }
 
 /// Returns the error if the options cannot be combined.
-fn misuse(options: &options::Purge) -> Option<&'static str> {
-    let filtered = options.language.is_some()
-        || options.version.is_some()
-        || options.image_name.is_some()
-        || options.orphaned
-        || options.unused;
+fn misuse(options: &options::Purge, filters: &Filters) -> Option<&'static str> {
+    let filtered = *filters != Filters::default();
     let asks = asks(options);
     Some(match options.from.as_deref() {
         Some(_) if options.all || filtered || options.usage => {
@@ -88,16 +86,9 @@ fn misuse(options: &options::Purge) -> Option<&'static str> {
 }
 
 /// Returns the caches to delete: those that a file names, or those that match the filters.
-fn select(options: &options::Purge, session: &Session) -> Result<Selected, ExitStatus> {
+fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Result<Selected, ExitStatus> {
     let Some(file) = &options.from else {
-        let filters = Filters {
-            language: options.language.map(|language| language.to_string()),
-            version: options.version.as_ref().map(ToString::to_string),
-            image_name: options.image_name.as_ref().map(ToString::to_string),
-            orphaned: options.orphaned,
-            unused: options.unused,
-        };
-        return selected::by(&filters, options.usage, session);
+        return selected::by(filters, options.usage, session);
     };
     let named = named::read(file).map_err(|problem| session.misused(&problem))?;
     // Sorts them, and drops those that are named twice.
