@@ -88,10 +88,12 @@ fn run_command(options: &Options, output: &Output) -> ExitStatus {
     };
     let status = match &options.command {
         Command::List(list) => commands::list::run(list, &session),
-        Command::Delete(delete) => commands::delete::run(delete, &session),
+        Command::Delete(delete) => Ok(commands::delete::run(delete, &session)),
         Command::Purge(purge) => commands::purge::run(purge, &session),
         Command::Task(task) => commands::task::run(task, &session),
-        Command::Check(check) => commands::check::run(check, &session),
+        Command::Check(check) => Ok(commands::check::run(check, &session)),
     };
+    // The error is the status of a command that ended early.
+    let (Ok(status) | Err(status)) = status;
     session.output.finish(status)
 }

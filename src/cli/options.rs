@@ -220,8 +220,8 @@ pub struct Purge {
     pub yes: bool,
 
     /// run up to N deletions at a time (default 4)
-    #[argh(option, arg_name = "N", from_str_fn(count::<1, 100>))]
-    pub max_running: Option<u32>,
+    #[argh(option, arg_name = "N", from_str_fn(count::<1, 100>), default = "4")]
+    pub max_running: u32,
 
     /// print one JSON object per cache as it finishes
     #[argh(switch)]
