@@ -9,49 +9,45 @@ use std::slice::Iter;
 
 use argh::{CommandInfoWithArgs, FromArgs};
 
+use super::help;
 use super::options::{self, Flag, Options, value_name};
 use super::spelling::{nearest, suggestion};
-use super::values::Language;
+use super::values::language;
 
-/// The action that the arguments request. Help is on a command or on the program.
+/// What `--version` prints.
+const VERSION: &str = concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n");
+
+/// The action that the arguments request.
 pub enum Invocation {
     /// Run a command.
     Run(Box<Options>),
-    /// Print all help.
-    Help(Option<&'static str>),
-    /// Print one screen of help.
-    Brief(Option<&'static str>),
-    /// Print the program's version.
-    Version,
+    /// Print help or the version.
+    Print(String),
     /// There are no arguments.
     Nothing,
 }
 
-/// A usage error, and the command whose help explains it.
-#[derive(Debug)]
-pub struct Misused {
-    /// One line without any value that may be a key.
-    pub problem: String,
-    /// The command, if it is known.
-    pub command: Option<&'static str>,
-}
-
-/// Parses the arguments after the program's name.
-pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, Misused> {
+/// Parses the arguments after the program's name. The error is one line without any value that may be a key.
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Invocation, String> {
     let Ok(words) = args.map(OsString::into_string).collect::<Result<Vec<String>, _>>() else {
-        return Err(Misused { problem: "an argument is not valid UTF-8".to_owned(), command: None });
+        return Err("an argument is not valid UTF-8; see 'connect-cache --help'".to_owned());
     };
     if words.is_empty() {
         return Ok(Invocation::Nothing);
     }
-    let mut arguments = Arguments::default();
-    let invocation = arguments.add(words.iter()).and_then(|()| arguments.invocation());
-    invocation.map_err(|problem| Misused { problem, command: arguments.command_name() })
+    let mut arguments = Arguments { rest: words.iter(), ..Arguments::default() };
+    let invocation = arguments.read().and_then(|()| arguments.invocation());
+    invocation.map_err(|problem| {
+        let command = arguments.command_name().map(|name| format!(" {name}")).unwrap_or_default();
+        format!("{problem}; see 'connect-cache{command} --help'")
+    })
 }
 
 /// The arguments in the form that argh accepts.
 #[derive(Default)]
 struct Arguments<'a> {
+    /// The words that are not read yet.
+    rest: Iter<'a, String>,
     /// The options that every command accepts, by their long names, each with its value.
     common: Vec<&'a str>,
     command: Option<CommandInfoWithArgs>,
@@ -68,105 +64,103 @@ impl<'a> Arguments<'a> {
         self.command.as_ref().map(|command| command.name)
     }
 
-    fn add(&mut self, mut words: Iter<'a, String>) -> Result<(), String> {
-        while let Some(word) = words.next() {
+    fn own_flags(&self) -> impl Iterator<Item = &'static Flag> {
+        self.command.iter().flat_map(options::flags)
+    }
+
+    fn flags(&self) -> impl Iterator<Item = &'static Flag> {
+        self.own_flags().chain(options::flags(&options::program()))
+    }
+
+    fn read(&mut self) -> Result<(), String> {
+        while let Some(word) = self.rest.next() {
             if word == "--" {
-                self.positionals.extend(words.by_ref().map(String::as_str));
+                self.positionals.extend(self.rest.by_ref().map(String::as_str));
             } else if word.starts_with("--") {
-                self.add_long(word, &mut words)?;
+                self.read_long(word)?;
             } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
-                self.add_short(letters, &mut words)?;
+                self.read_short(letters)?;
             } else if self.command.is_some() {
                 self.positionals.push(word);
             } else if word == "help" {
                 self.help = true;
             } else {
                 let command = options::commands().into_iter().find(|command| command.name == word);
-                self.command = Some(command.ok_or_else(|| self.unknown_command(word, words.clone()))?);
+                self.command = Some(command.ok_or_else(|| self.unknown_command(word))?);
             }
         }
         Ok(())
     }
 
-    fn add_long(&mut self, word: &'a str, words: &mut Iter<'a, String>) -> Result<(), String> {
-        let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (word, None),
-        };
-        if let Some((flag, args)) = self.find(|flag| flag.long == name) {
-            return add_option(args, flag, value, words);
-        }
-        match word {
-            "--help" => self.help = true,
-            "--version" if self.command.is_none() => self.version = true,
-            _ => return Err(self.unknown_option(name)),
+    fn read_long(&mut self, word: &'a str) -> Result<(), String> {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let flag = self.flags().find(|flag| flag.long == name);
+        match flag {
+            Some(flag) => return self.add(flag, value),
+            None if word == "--help" => self.help = true,
+            None if word == "--version" && self.command.is_none() => self.version = true,
+            None => return Err(self.unknown_option(name)),
         }
         Ok(())
     }
 
-    /// Adds combined short switches, which may end in an option and its value.
-    fn add_short(&mut self, letters: &'a str, words: &mut Iter<'a, String>) -> Result<(), String> {
+    /// Reads combined short switches, which may end in an option and its value.
+    fn read_short(&mut self, letters: &'a str) -> Result<(), String> {
         let mut letters = letters.chars();
         while let Some(letter) = letters.next() {
-            if let Some((flag, args)) = self.find(|flag| flag.short == Some(letter)) {
-                if value_name(flag).is_some() {
+            let flag = self.flags().find(|flag| flag.short == Some(letter));
+            match flag {
+                Some(flag) if value_name(flag).is_some() => {
                     let attached = Some(letters.as_str()).filter(|value| !value.is_empty());
-                    let value = attached.map(|value| value.strip_prefix('=').unwrap_or(value));
-                    return add_option(args, flag, value, words);
+                    return self.add(flag, attached.map(|value| value.strip_prefix('=').unwrap_or(value)));
                 }
-                args.push(flag.long);
-                continue;
-            }
-            match letter {
-                'h' => self.brief = true,
-                'V' if self.command.is_none() => self.version = true,
-                _ => return Err(self.unknown_option(&format!("-{}", letter.escape_default()))),
+                Some(flag) => self.add(flag, None)?,
+                None if letter == 'h' => self.brief = true,
+                None if letter == 'V' && self.command.is_none() => self.version = true,
+                None => return Err(self.unknown_option(&format!("-{}", letter.escape_default()))),
             }
         }
         Ok(())
     }
 
-    /// Returns an option that the command or every command has, and the list to which it belongs.
-    fn find(&mut self, is: impl Fn(&Flag) -> bool) -> Option<(&'static Flag, &mut Vec<&'a str>)> {
-        let own = self.command.as_ref().and_then(|command| options::flags(command).find(|flag| is(flag)));
-        match own {
-            Some(flag) => Some((flag, &mut self.own)),
-            None => {
-                let common = options::flags(&options::program()).find(|flag| is(flag));
-                common.map(|flag| (flag, &mut self.common))
-            }
+    /// Adds an option and its value, which is the next word if it is not part of the same one.
+    fn add(&mut self, flag: &'static Flag, value: Option<&'a str>) -> Result<(), String> {
+        let is_own = self.own_flags().any(|own| own.long == flag.long);
+        let args = if is_own { &mut self.own } else { &mut self.common };
+        args.push(flag.long);
+        if let Some(name) = value_name(flag) {
+            let value = value.or_else(|| self.rest.next().map(String::as_str));
+            args.push(value.ok_or_else(|| format!("{} requires a value: {name}", flag.long))?);
+        } else if value.is_some() {
+            return Err(format!("{} takes no value", flag.long));
         }
+        Ok(())
     }
 
     fn invocation(&self) -> Result<Invocation, String> {
-        if self.help || self.positionals.first() == Some(&"help") {
-            return Ok(Invocation::Help(self.command_name()));
-        }
-        if self.brief {
-            return Ok(Invocation::Brief(self.command_name()));
-        }
-        let Some(command) = &self.command else {
-            return if self.version {
-                Ok(Invocation::Version)
-            } else {
-                Err("no command specified".to_owned())
-            };
-        };
-        if self.version {
-            return Err("--version must come after the command".to_owned());
-        }
-        if self.positionals.len() > command.positionals.len() {
-            return Err(self.unexpected(command));
-        }
-        let args = [&self.common[..], &[command.name], &self.own, &["--"], &self.positionals].concat();
-        match Options::from_args(&[], &args) {
-            Ok(options) => Ok(Invocation::Run(Box::new(options))),
-            Err(exit) => Err(reworded(exit.output.trim_end(), command.name)),
+        match &self.command {
+            _ if self.help || self.positionals.first() == Some(&"help") => {
+                Ok(Invocation::Print(help::full(self.command_name())))
+            }
+            _ if self.brief => Ok(Invocation::Print(help::brief(self.command_name()))),
+            None if self.version => Ok(Invocation::Print(VERSION.to_owned())),
+            None => Err("no command specified".to_owned()),
+            Some(_) if self.version => Err("--version must come after the command".to_owned()),
+            Some(command) if self.positionals.len() > command.positionals.len() => {
+                Err(self.unexpected(command))
+            }
+            Some(command) => {
+                let args =
+                    [&self.common[..], &[command.name], &self.own, &["--"], &self.positionals].concat();
+                let options = Options::from_args(&[], &args);
+                let options = options.map_err(|exit| reworded(exit.output.trim_end(), command.name))?;
+                Ok(Invocation::Run(Box::new(options)))
+            }
         }
     }
 
-    /// Words the error about an unknown command, with the one that does it here. `rest` are the words after it.
-    fn unknown_command(&self, word: &str, mut rest: Iter<'_, String>) -> String {
+    /// Words the error about an unknown command, with the one that does it here.
+    fn unknown_command(&self, word: &str) -> String {
         let names = options::commands().into_iter().map(|command| command.name);
         let meant = match word {
             "ls" => Some("list"),
@@ -174,7 +168,7 @@ impl<'a> Arguments<'a> {
             "prune" => Some("purge"),
             "version" => Some("--version"),
             // As in `rsconnect system caches list`.
-            "system" | "caches" => rest.find_map(|word| names.clone().find(|name| name == word)),
+            "system" | "caches" => self.rest.clone().find_map(|word| names.clone().find(|name| name == word)),
             _ => nearest(word, names),
         };
         format!("unknown command{}{}", self.quoted(word), suggestion(meant))
@@ -185,41 +179,41 @@ impl<'a> Arguments<'a> {
         let is = |flag: &Flag| flag.long == option || flag.short.is_some_and(|c| option == format!("-{c}"));
         let owners = options::commands().into_iter().filter(|command| options::flags(command).any(is));
         let owners: Vec<&str> = owners.map(|command| command.name).collect();
-        if !owners.is_empty() {
-            return match self.command_name() {
-                Some(command) => {
-                    format!("{command} has no option {option}; it belongs to {}", owners.join(", "))
-                }
-                None => format!("{option} must come after the command"),
-            };
+        let is_joined = |flag: &&Flag| value_name(flag).is_some() && option.starts_with(flag.long);
+        match (self.command_name(), self.flags().find(is_joined)) {
+            (Some(command), _) if !owners.is_empty() => {
+                format!("{command} has no option {option}; it belongs to {}", owners.join(", "))
+            }
+            (None, _) if !owners.is_empty() => format!("{option} must come after the command"),
+            (_, Some(flag)) => {
+                format!("{} is joined to its value; separate them by a space or =", flag.long)
+            }
+            (_, None) => {
+                // After a typing error, the rest may be a value.
+                let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+                let name = option.split(|c| option.starts_with("--") && !is_name(c)).next();
+                let name = name.unwrap_or_default();
+                let meant = nearest(name, self.flags().map(|flag| flag.long));
+                format!("unknown option {name}{}", suggestion(meant))
+            }
         }
-        let own = self.command.iter().flat_map(options::flags);
-        let known: Vec<&Flag> = own.chain(options::flags(&options::program())).collect();
-        let is_joined = |flag: &&&Flag| value_name(flag).is_some() && option.starts_with(flag.long);
-        if let Some(flag) = known.iter().find(is_joined) {
-            return format!("{} is joined to its value; separate them by a space or =", flag.long);
-        }
-        // After a typing error, the rest may be a value.
-        let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
-        let name = option.split(|c| option.starts_with("--") && !is_name(c)).next().unwrap_or_default();
-        format!("unknown option {name}{}", suggestion(nearest(name, known.iter().map(|flag| flag.long))))
     }
 
     /// Words the error about arguments that the command does not take, with the mistake that may explain them.
     fn unexpected(&self, command: &CommandInfoWithArgs) -> String {
         let stray = &self.positionals[command.positionals.len()..];
-        let names = || options::flags(command).filter_map(value_name);
+        let values: Vec<&str> = options::flags(command).filter_map(value_name).collect();
         let has = |long| self.own.contains(&long);
-        let hint = if !names().any(|name| name == "LANG") {
-            String::new()
-        } else if let Some(options) = self.as_options(stray) {
-            format!("; use{options}")
-        } else if self.common.contains(&"--insecure") && !has("--image-name") {
-            "; -i is --insecure, and the image is -I".to_owned()
-        } else if names().any(|name| name == "GLOB") && (has("--version") || has("--image-name")) {
-            "; quote globs, since the shell expands them".to_owned()
-        } else {
-            String::new()
+        let hint = match self.as_options(stray) {
+            _ if !values.contains(&"LANG") => String::new(),
+            Some(options) => format!("; use{options}"),
+            None if self.common.contains(&"--insecure") && !has("--image-name") => {
+                "; -i is --insecure, and the image is -I".to_owned()
+            }
+            None if values.contains(&"GLOB") && (has("--version") || has("--image-name")) => {
+                "; quote globs, since the shell expands them".to_owned()
+            }
+            None => String::new(),
         };
         format!("unexpected argument{}{hint}", self.quoted(stray[0]))
     }
@@ -228,7 +222,7 @@ impl<'a> Arguments<'a> {
     fn as_options(&self, words: &[&str]) -> Option<String> {
         const OPTIONS: [(&str, &str); 3] =
             [("--language", "-l"), ("--version", "-V"), ("--image-name", "-I")];
-        let first = if words[0].parse::<Language>().is_ok() { 0 } else { 1 };
+        let first = if language(words[0]).is_ok() { 0 } else { 1 };
         let is_option = first == 0 || is_version(words[0]);
         if !is_option || self.own.contains(&OPTIONS[first].0) || !self.may_show(words[0]) {
             return None;
@@ -249,25 +243,6 @@ impl<'a> Arguments<'a> {
         let has_secret = ["--api-key", "--header"].iter().any(|secret| self.common.contains(secret));
         word.len() <= 12 && (is_word || is_version(word)) && !has_secret
     }
-}
-
-/// Adds an option and its value, which is the next word if it is not part of the same one.
-fn add_option<'a>(
-    args: &mut Vec<&'a str>,
-    flag: &'static Flag,
-    value: Option<&'a str>,
-    words: &mut Iter<'a, String>,
-) -> Result<(), String> {
-    args.push(flag.long);
-    match (value_name(flag), value) {
-        (None, None) => {}
-        (None, Some(_)) => return Err(format!("{} takes no value", flag.long)),
-        (Some(_), Some(value)) => args.push(value),
-        (Some(name), None) => {
-            args.push(words.next().ok_or_else(|| format!("{} requires a value: {name}", flag.long))?);
-        }
-    }
-    Ok(())
 }
 
 /// Words argh's error, which may contain any value. Only options that are not secret have invalid values.
@@ -300,7 +275,7 @@ mod tests {
     use crate::cli::values::Secret;
 
     fn invocation(line: &str) -> Result<Invocation, String> {
-        parse(line.split_whitespace().map(OsString::from)).map_err(|misused| misused.problem)
+        parse(line.split_whitespace().map(OsString::from))
     }
 
     fn ran(line: &str) -> Options {
@@ -337,7 +312,11 @@ mod tests {
         assert!(options.api_key.is_none());
         assert!(matches!(options.command, Command::Task(Task { id, .. }) if id == "-odd-id"));
         let Command::List(List { version, .. }) = ran("list --version=a=b").command else { panic!() };
-        assert_eq!(version.unwrap().to_string(), "a=b");
+        assert_eq!(version.as_deref(), Some("a=b"));
+    }
+
+    fn prints(line: &str, expected: &str) -> bool {
+        matches!(invocation(line), Ok(Invocation::Print(text)) if text == expected)
     }
 
     #[test]
@@ -352,7 +331,7 @@ mod tests {
             ("-s x delete -l R --help", Some("delete")),
             ("task help", Some("task")),
         ] {
-            assert!(matches!(invocation(line), Ok(Invocation::Help(found)) if found == topic), "{line}");
+            assert!(prints(line, &help::full(topic)), "{line}");
         }
         for (line, topic) in [
             ("-h", None),
@@ -361,10 +340,9 @@ mod tests {
             ("-h delete", Some("delete")),
             ("delete -dh", Some("delete")),
         ] {
-            assert!(matches!(invocation(line), Ok(Invocation::Brief(found)) if found == topic), "{line}");
+            assert!(prints(line, &help::brief(topic)), "{line}");
         }
-        assert!(matches!(invocation("--version"), Ok(Invocation::Version)));
-        assert!(matches!(invocation("-V"), Ok(Invocation::Version)));
+        assert!(prints("--version", VERSION) && prints("-V", VERSION));
         assert!(matches!(invocation(""), Ok(Invocation::Nothing)));
     }
 
@@ -484,7 +462,7 @@ mod tests {
             let read = |forms| match parse(words(forms).into_iter().map(OsString::from)) {
                 Ok(Invocation::Run(options)) => Ok(format!("{options:?}")),
                 Ok(_) => Err("not a command".to_owned()),
-                Err(misused) => Err(misused.problem),
+                Err(problem) => Err(problem),
             };
             let long = read([0; 5]);
             prop_assert!(long.is_ok(), "{long:?}");

@@ -1,14 +1,9 @@
 //! Escaping for terminals: text from a server may contain control sequences, or characters that hide or reorder
 //! what a person reads. JSON output carries them as they came.
 
-use std::borrow::Cow;
-
 /// Returns `text` with its control (but the tab), bidirectional and zero-width characters escaped.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_deceptive) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
+pub(crate) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if is_deceptive(c) {
             safe.extend(c.escape_default());
@@ -16,7 +11,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
             safe.push(c);
         }
     }
-    Cow::Owned(safe)
+    safe
 }
 
 fn is_deceptive(c: char) -> bool {

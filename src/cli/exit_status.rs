@@ -2,59 +2,37 @@
 
 use std::process::ExitCode;
 
-use connect_cache::{Error, Obstacle, Outcome, Status, Verdict};
+use connect_cache::{Error, Obstacle, Outcome, Verdict};
 
 /// The exit status of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// 0: done. Deleted, listed, would be deleted, or was not there and that was fine.
     Success,
-    /// 1: a deletion ran and failed, or the results could not be written.
     Failed,
-    /// 2: usage or configuration, or a purge that was not confirmed. Nothing was deleted.
     Usage,
-    /// 3: the key was refused, or its user lacks permission (401, 403).
     Denied,
-    /// 4: no such cache or task (404 with Connect's code 4 or 141).
     NotFound,
-    /// 5: the server refused the request for another reason.
     Refused,
-    /// 6: no usable answer, or the outcome is unknown.
     NoAnswer,
-    /// 7: stopped polling while the task is still running.
     StillRunning,
 }
 
-impl ExitStatus {
-    /// All statuses, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
-        Self::Success,
-        Self::Failed,
-        Self::Usage,
-        Self::Denied,
-        Self::NotFound,
-        Self::Refused,
-        Self::NoAnswer,
-        Self::StillRunning,
-    ];
+/// The meanings of the statuses in the order of their numbers, as `--help`, the man page and the README give them.
+pub const MEANINGS: [&str; 8] = [
+    "done: deleted, listed, would be deleted, or was not there and that was fine",
+    "a deletion ran and failed, or the results could not be written",
+    "usage or configuration error, or an unconfirmed purge: nothing was deleted",
+    "the key was refused, or its user lacks permission",
+    "no such cache or task",
+    "the server refused the request for another reason",
+    "no usable answer, or the outcome is unknown",
+    "stopped polling while the task is still running",
+];
 
+impl ExitStatus {
     /// Returns the number that the shell sees.
     pub const fn code(self) -> u8 {
         self as u8
-    }
-
-    /// Returns its meaning as `--help`, the man page and the README give it.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::Success => "done: deleted, listed, would be deleted, or was not there and that was fine",
-            Self::Failed => "a deletion ran and failed, or the results could not be written",
-            Self::Usage => "usage or configuration error, or an unconfirmed purge: nothing was deleted",
-            Self::Denied => "the key was refused, or its user lacks permission",
-            Self::NotFound => "no such cache or task",
-            Self::Refused => "the server refused the request for another reason",
-            Self::NoAnswer => "no usable answer, or the outcome is unknown",
-            Self::StillRunning => "stopped polling while the task is still running",
-        }
     }
 }
 
@@ -71,15 +49,12 @@ impl From<&Error> for ExitStatus {
 
 impl From<&Outcome> for ExitStatus {
     fn from(outcome: &Outcome) -> Self {
-        match outcome.status() {
-            Status::Failed => Self::Failed,
-            Status::NotFound => Self::NotFound,
-            Status::Refused => outcome.request_error().map_or(Self::Refused, Self::from),
-            Status::Unknown => Self::NoAnswer,
-            Status::NotStarted if matches!(outcome, Outcome::NotStarted(Obstacle::Request(_))) => {
-                Self::NoAnswer
-            }
-            Status::Running | Status::NotStarted => Self::StillRunning,
+        match outcome {
+            Outcome::Failed { .. } => Self::Failed,
+            Outcome::NotFound(_) => Self::NotFound,
+            Outcome::Refused(error) => Self::from(error),
+            Outcome::Unknown { .. } | Outcome::NotStarted(Obstacle::Request(_)) => Self::NoAnswer,
+            Outcome::Running | Outcome::NotStarted(_) => Self::StillRunning,
             _ => Self::Success,
         }
     }

@@ -1,11 +1,12 @@
 //! Which caches a `list` shows and a `purge` deletes.
 
-use connect_cache::{Client, Installation, Result, RuntimeCache};
+use connect_cache::{Installation, Result, RuntimeCache};
 
 use super::glob;
+use super::session::Session;
 
 /// The filters; `None` matches any cache.
-#[derive(Clone, Debug, Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Filters {
     /// A language, in any case.
     pub(crate) language: Option<String>,
@@ -23,60 +24,49 @@ impl Filters {
     /// Returns the caches that match the filters, sorted. `orphaned` and `unused` need replies of the server, and are
     /// applied later.
     pub(crate) fn select(&self, mut caches: Vec<RuntimeCache>) -> Vec<RuntimeCache> {
-        caches.retain(|cache| self.match_cache(cache));
+        let matches =
+            |glob: &Option<String>, text: &str| glob.as_ref().is_none_or(|glob| glob::matches(glob, text));
+        caches.retain(|cache| {
+            self.language.as_ref().is_none_or(|language| language.eq_ignore_ascii_case(&cache.language))
+                && matches(&self.version, &cache.version)
+                && matches(&self.image_name, &cache.image_name)
+        });
         caches.sort();
         // A row that is listed twice is one cache.
         caches.dedup();
         caches
     }
-
-    fn match_cache(&self, cache: &RuntimeCache) -> bool {
-        let matches =
-            |glob: &Option<String>, text: &str| glob.as_ref().is_none_or(|glob| glob::matches(glob, text));
-        self.language.as_ref().is_none_or(|language| language.eq_ignore_ascii_case(&cache.language))
-            && matches(&self.version, &cache.version)
-            && matches(&self.image_name, &cache.image_name)
-    }
 }
 
-/// The orphaned caches, and notes on caches that do not count as orphaned.
-pub(crate) struct Orphans {
-    pub(crate) caches: Vec<RuntimeCache>,
-    pub(crate) notes: Vec<String>,
-}
-
-/// Selects the caches whose version the server no longer offers.
+/// Selects the caches whose version the server no longer offers, and prints why some do not count.
 ///
 /// A cache that might be in use is never orphaned: one of a language that the server does not report, or of
 /// which it names no installation at all.
 ///
 /// # Errors
 /// A list of installations that cannot be read.
-pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orphans> {
-    let mut found = Orphans { caches: Vec::new(), notes: Vec::new() };
+pub(crate) fn orphans(caches: &[RuntimeCache], session: &Session) -> Result<Vec<RuntimeCache>> {
+    let mut orphans = Vec::new();
     // The caches are sorted by language.
     for caches in caches.chunk_by(|a, b| a.language == b.language) {
         let language = &caches[0].language;
         let installations = match language.to_ascii_lowercase().as_str() {
-            "r" => client.r_installations()?,
-            "python" => client.python_installations()?,
-            _ => {
-                found.notes.push(format!(
-                    "no {language} cache counts as orphaned: the server reports only R and Python"
-                ));
+            "r" => Some(session.client.r_installations()?),
+            "python" => Some(session.client.python_installations()?),
+            _ => None,
+        };
+        let obstacle = match installations {
+            None => "the server reports only R and Python",
+            Some(installations) if installations.is_empty() => "the server reports no installation of it",
+            Some(installations) => {
+                let is_orphan = |cache: &&RuntimeCache| !installations.iter().any(|i| may_use(i, cache));
+                orphans.extend(caches.iter().filter(is_orphan).cloned());
                 continue;
             }
         };
-        if installations.is_empty() {
-            found.notes.push(format!(
-                "no {language} cache counts as orphaned: the server reports no installation of it"
-            ));
-            continue;
-        }
-        let unused = caches.iter().filter(|cache| !installations.iter().any(|i| may_use(i, cache)));
-        found.caches.extend(unused.cloned());
+        session.note(&format!("no {language} cache counts as orphaned: {obstacle}"));
     }
-    Ok(found)
+    Ok(orphans)
 }
 
 /// Reports whether content run by `installation` may use `cache`. A field that is not reported may be anything.
@@ -84,13 +74,9 @@ pub(crate) fn orphans(client: &Client, caches: Vec<RuntimeCache>) -> Result<Orph
 /// The names of off-host images are not compared: the list spells them in a way that is documented nowhere.
 fn may_use(installation: &Installation, cache: &RuntimeCache) -> bool {
     let Installation { version, cluster_name, image_name, .. } = installation;
-    let may_be = |is_kind: fn(&str) -> bool| [cluster_name, image_name].iter().any(|name| is_kind(name));
-    let same_kind = if cache.is_local() {
-        may_be(|name| name.is_empty() || name == LOCAL)
-    } else {
-        may_be(|name| name.is_empty() || name != LOCAL)
-    };
-    same_kind && (version.is_empty() || *version == cache.version)
+    let may_be_kind = |name: &String| name.is_empty() || (name == LOCAL) == cache.is_local();
+    (may_be_kind(cluster_name) || may_be_kind(image_name))
+        && (version.is_empty() || *version == cache.version)
 }
 
 /// The image and the cluster of native execution.

@@ -1,39 +1,23 @@
 //! Globs with `*` (any run of characters) and `?` (any one character), matched against a whole text.
 
-/// Reports whether all of `text` matches `pattern`.
-///
-/// Only the last `*` seen is ever tried again, so the time is bounded by the product of the two
-/// lengths, whatever the pattern.
+use std::iter;
+
+/// Reports whether all of `text` matches `pattern`. The time is the product of the two lengths, whatever the pattern.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let mut pattern_rest = pattern.chars();
-    let mut text_rest = text.chars();
-    // Where to continue if the text after the last `*` does not match: after the star, and one character further in
-    // the text.
-    let mut retry = None;
-    loop {
-        let mut pattern_next = pattern_rest.clone();
-        let mut text_next = text_rest.clone();
-        match (pattern_next.next(), text_next.next()) {
-            (Some('*'), _) => {
-                pattern_rest = pattern_next;
-                retry = Some((pattern_rest.clone(), text_rest.clone()));
-                continue;
-            }
-            (Some(p), Some(t)) if p == '?' || p == t => {
-                pattern_rest = pattern_next;
-                text_rest = text_next;
-                continue;
-            }
-            (None, None) => return true,
-            _ => {}
+    let text: Vec<char> = text.chars().collect();
+    // For each length of a start of the text, whether it matches the characters of the pattern so far.
+    let mut matched = vec![false; text.len() + 1];
+    matched[0] = true;
+    for p in pattern.chars() {
+        if p == '*' {
+            let shortest = matched.iter().position(|&is| is).unwrap_or(matched.len());
+            matched[shortest..].fill(true);
+        } else {
+            let longer = text.iter().zip(&matched).map(|(&t, &is)| is && (p == '?' || p == t));
+            matched = iter::once(false).chain(longer).collect();
         }
-        let Some((after_star, from)) = &mut retry else { return false };
-        if from.next().is_none() {
-            return false;
-        }
-        pattern_rest = after_star.clone();
-        text_rest = from.clone();
     }
+    matched[text.len()]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use argh::{CommandInfoWithArgs, Optionality};
 
-use super::exit_status::ExitStatus;
+use super::exit_status::MEANINGS;
 use super::options::{self, Flag};
 
 /// The column in which descriptions begin, and the one before which they end.
@@ -29,108 +29,80 @@ Run 'connect-cache COMMAND -h' for the options of a command, and
 
 /// Returns the full help on a command, or on the whole program.
 pub fn full(topic: Option<&str>) -> String {
-    let program = options::program();
-    let mut text = String::new();
+    let common = common_options();
     match command(topic) {
         Some(command) => {
-            start(&mut text, &command, |description| description);
-            common_options(&mut text, &program);
-            text.push_str("\nExamples:\n");
-            for line in command.examples.iter().flat_map(|example| example.lines()) {
-                text.push_str(&format!("  {line}\n"));
-            }
+            let examples = command.examples.iter().flat_map(|example| example.lines());
+            let examples: String = examples.map(|line| format!("  {line}\n")).collect();
+            format!("{}{common}\nExamples:\n{examples}", own_options(&command, |description| description))
         }
         None => {
-            commands(&mut text, &program);
-            common_options(&mut text, &program);
-            entry(&mut text, "    --version", "show the version");
-            text.push_str(VARIABLES);
-            for status in ExitStatus::ALL {
-                text.push_str(&format!("  {}  {}\n", status.code(), status.meaning()));
-            }
-            text.push_str("\nRun 'connect-cache COMMAND -h' for the options of a command.\n");
+            let version = entry("    --version", "show the version");
+            let statuses = MEANINGS.iter().enumerate();
+            let statuses: String = statuses.map(|(code, meaning)| format!("  {code}  {meaning}\n")).collect();
+            let end = "\nRun 'connect-cache COMMAND -h' for the options of a command.\n";
+            format!("{}{common}{version}{VARIABLES}{statuses}{end}", commands())
         }
     }
-    text
 }
 
 /// Returns help that fits a screen of 24 lines: on a command, without the common options, or on the whole program.
 pub fn brief(topic: Option<&str>) -> String {
-    let mut text = String::new();
-    match command(topic) {
-        Some(command) => {
-            start(&mut text, &command, first_clause);
-            let example = command.examples.first().and_then(|example| example.lines().nth(1));
-            let example = example.unwrap_or_default();
-            text.push_str(&format!("\nExample: {example}\nCommon options: connect-cache --help\n"));
-        }
-        None => {
-            commands(&mut text, &options::program());
-            text.push_str(FIRST_STEPS);
-        }
-    }
-    text
+    let Some(command) = command(topic) else { return commands() + FIRST_STEPS };
+    let example = command.examples.first().and_then(|example| example.lines().nth(1)).unwrap_or_default();
+    let own = own_options(&command, |description| description.split(';').next().unwrap_or_default());
+    format!("{own}\nExample: {example}\nCommon options: connect-cache --help\n")
 }
 
 fn command(topic: Option<&str>) -> Option<CommandInfoWithArgs> {
     options::commands().into_iter().find(|command| Some(command.name) == topic)
 }
 
-/// Adds the program's usage, summary and commands.
-fn commands(text: &mut String, program: &CommandInfoWithArgs) {
-    text.push_str("Usage: connect-cache [options] COMMAND [options]\n\n");
-    text.push_str(program.description);
-    text.push_str("\n\nCommands:\n");
-    for command in &program.commands {
-        entry(text, command.name, command.command.description);
-    }
+/// Returns the program's usage, summary and commands.
+fn commands() -> String {
+    let commands = options::commands();
+    let commands: String = commands.iter().map(|command| entry(command.name, command.description)).collect();
+    let summary = options::program().description;
+    format!("Usage: connect-cache [options] COMMAND [options]\n\n{summary}\n\nCommands:\n{commands}")
 }
 
-/// Adds a command's usage, summary, and options with as much of each description as `describe` returns.
-fn start(text: &mut String, command: &CommandInfoWithArgs, describe: fn(&str) -> &str) {
+/// Returns a command's usage, summary, and options with as much of each description as `describe` returns.
+fn own_options(command: &CommandInfoWithArgs, describe: fn(&str) -> &str) -> String {
     // Brackets stay on one line with the text in them.
-    wrap(text, "Usage:".to_owned(), &usage(command).replace(" [", "\n["), '\n', 7);
-    text.push_str(&format!("\n{}\n", command.description));
+    let mut text = wrapped("Usage:", &usage(command).replace(" [", "\n["), '\n', 7);
+    text += &format!("\n{}\n", command.description);
     for positional in command.positionals {
-        text.push_str("\nArguments:\n");
-        entry(text, positional.name, positional.description);
+        text += &format!("\nArguments:\n{}", entry(positional.name, positional.description));
     }
-    text.push_str("\nOptions:\n");
-    for flag in options::flags(command) {
-        entry(text, &names(flag), describe(flag.description));
-    }
+    text += "\nOptions:\n";
+    text.extend(options::flags(command).map(|flag| entry(&names(flag), describe(flag.description))));
+    text
 }
 
-fn first_clause(description: &str) -> &str {
-    description.split(';').next().unwrap_or_default()
-}
-
-/// Adds the common options in their groups.
-fn common_options(text: &mut String, program: &CommandInfoWithArgs) {
-    for flag in options::flags(program) {
+/// Returns the common options in their groups.
+fn common_options() -> String {
+    let mut text = String::new();
+    for flag in options::flags(&options::program()) {
         if let Some((title, _)) = options::GROUPS.iter().find(|(_, first)| *first == flag.long) {
-            text.push_str(&format!("\n{title}:\n"));
+            text += &format!("\n{title}:\n");
         }
-        entry(text, &names(flag), flag.description);
+        text += &entry(&names(flag), flag.description);
     }
-    entry(text, "-h, --help", "show help; COMMAND -h omits the common options");
+    text + &entry("-h, --help", "show help; COMMAND -h omits the common options")
 }
 
 /// Returns a command's usage on one line, without the common options.
 pub fn usage(command: &CommandInfoWithArgs) -> String {
     let mut text = format!("connect-cache {}", command.name);
-    for positional in command.positionals {
-        text.push(' ');
-        text.push_str(positional.name);
-    }
-    for flag in options::flags(command) {
+    text.extend(command.positionals.iter().map(|positional| format!(" {}", positional.name)));
+    text.extend(options::flags(command).map(|flag| {
         let name = flag.short.map_or(flag.long.to_owned(), |short| format!("-{short}"));
-        text.push_str(&match options::value_name(flag) {
+        match options::value_name(flag) {
             Some(value) if flag.optionality == Optionality::Required => format!(" {name} {value}"),
             Some(value) => format!(" [{name} {value}]"),
             None => format!(" [{name}]"),
-        });
-    }
+        }
+    }));
     text
 }
 
@@ -140,36 +112,33 @@ fn names(flag: &Flag) -> String {
     format!("{short}{}{value}", flag.long)
 }
 
-/// Adds an entry of a list. Its description gets a capital letter, which argh does not accept.
-fn entry(text: &mut String, name: &str, description: &str) {
+/// Returns an entry of a list. Its description gets a capital letter, which argh does not accept.
+fn entry(name: &str, description: &str) -> String {
     // A variable stays on one line with its bracket.
     let mut description = description.replace("env: ", "env:\u{a0}");
     if let Some(first) = description.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    let mut line = format!("  {name}");
-    if line.len() >= INDENT {
-        text.push_str(&line);
-        text.push('\n');
-        line.clear();
+    let name = format!("  {name}");
+    if name.len() < INDENT {
+        wrapped(&name, &description, ' ', INDENT)
+    } else {
+        format!("{name}\n{}", wrapped("", &description, ' ', INDENT))
     }
-    wrap(text, line, &description, ' ', INDENT);
 }
 
-/// Adds `line` and the words after it, in lines of at most [`WIDTH`] characters. Words start at the column `indent`.
-fn wrap(text: &mut String, mut line: String, words: &str, separator: char, indent: usize) {
+/// Returns `start` and the words after it, in lines of at most [`WIDTH`] characters. Words start at the column `indent`.
+fn wrapped(start: &str, words: &str, separator: char, indent: usize) -> String {
+    let (mut text, mut line) = (String::new(), start.to_owned());
     for word in words.split(separator) {
         if line.len() + 1 + word.len() > WIDTH {
-            text.push_str(&line);
-            text.push('\n');
+            text += &format!("{line}\n");
             line.clear();
         }
         let gap = indent.saturating_sub(line.len()).max(1);
-        line.extend(std::iter::repeat_n(' ', gap));
-        line.push_str(&word.replace('\u{a0}', " "));
+        line += &format!("{:gap$}{}", "", word.replace('\u{a0}', " "));
     }
-    text.push_str(&line);
-    text.push('\n');
+    format!("{text}{line}\n")
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod values;
 
 use std::ffi::OsString;
 
-use arguments::{Invocation, Misused};
+use arguments::Invocation;
 use exit_status::ExitStatus;
 use options::{Command, Options};
 use output::Output;
@@ -38,25 +38,16 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     report_panics(output.clone());
     match arguments::parse(args) {
         Ok(Invocation::Run(options)) => run_command(&options, &output),
-        Ok(Invocation::Help(topic)) => {
-            output.print(&help::full(topic));
-            output.finish(ExitStatus::Success)
-        }
-        Ok(Invocation::Brief(topic)) => {
-            output.print(&help::brief(topic));
-            output.finish(ExitStatus::Success)
-        }
-        Ok(Invocation::Version) => {
-            output.print(concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n"));
+        Ok(Invocation::Print(text)) => {
+            output.print(&text);
             output.finish(ExitStatus::Success)
         }
         Ok(Invocation::Nothing) => {
             help::brief(None).lines().for_each(|line| output.note(line));
             ExitStatus::Usage
         }
-        Err(Misused { problem, command }) => {
-            let command = command.map(|name| format!(" {name}")).unwrap_or_default();
-            output.error(&format!("{problem}; see 'connect-cache{command} --help'"));
+        Err(problem) => {
+            output.error(&problem);
             ExitStatus::Usage
         }
     }
@@ -88,10 +79,12 @@ fn run_command(options: &Options, output: &Output) -> ExitStatus {
     };
     let status = match &options.command {
         Command::List(list) => commands::list::run(list, &session),
-        Command::Delete(delete) => commands::delete::run(delete, &session),
+        Command::Delete(delete) => Ok(commands::delete::run(delete, &session)),
         Command::Purge(purge) => commands::purge::run(purge, &session),
         Command::Task(task) => commands::task::run(task, &session),
-        Command::Check(check) => commands::check::run(check, &session),
+        Command::Check(check) => Ok(commands::check::run(check, &session)),
     };
+    // The error is the status of a command that ended early.
+    let (Ok(status) | Err(status)) = status;
     session.output.finish(status)
 }

@@ -4,7 +4,7 @@ use connect_cache::RuntimeCache;
 use serde_json::{Deserializer, Value};
 
 use super::files;
-use super::values::Language;
+use super::values::language;
 
 /// Reads the caches that a file names, `-` for standard input: lines as `list` prints them, `list --json`, or JSON
 /// objects that each have a cache's three members, also in an array. Blank lines and lines that begin with `#` are
@@ -23,11 +23,8 @@ fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
         format!("invalid entry {entry}; use the output of list or list --json, or one JSON object per line")
     })?;
     for cache in &mut caches {
-        let language: Language = cache
-            .language
-            .parse()
-            .map_err(|unfit| format!("invalid language '{}': {unfit}", cache.language))?;
-        cache.language = language.to_string();
+        cache.language = language(&cache.language)
+            .map_err(|problem| format!("invalid language '{}': {problem}", cache.language))?;
     }
     Ok(caches)
 }

@@ -5,9 +5,11 @@
 // variable comes last, in brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use std::time::Duration;
+
 use argh::{ArgsInfo, CommandInfoWithArgs, FlagInfo, FlagInfoKind, FromArgs};
 
-use super::values::{Count, Language, Part, Seconds, Secret};
+use super::values::{Secret, count, language, part, seconds, secret};
 
 /// Delete Posit Connect runtime caches and report what really happened
 #[derive(FromArgs, ArgsInfo, Debug)]
@@ -17,7 +19,7 @@ pub struct Options {
     pub server: Option<String>,
 
     /// API key; other users of this host can read it, so prefer --api-key-file [env: CONNECT_API_KEY]
-    #[argh(option, short = 'k', arg_name = "KEY")]
+    #[argh(option, short = 'k', arg_name = "KEY", from_str_fn(secret))]
     pub api_key: Option<Secret>,
 
     /// file with the API key, - for standard input [env: CONNECT_API_KEY_FILE]
@@ -37,25 +39,25 @@ pub struct Options {
     pub insecure: bool,
 
     /// send this header, as NAME: VALUE, with every request; repeatable; @FILE contains one per line
-    #[argh(option, short = 'H', arg_name = "HEADER")]
+    #[argh(option, short = 'H', arg_name = "HEADER", from_str_fn(secret))]
     pub header: Vec<Secret>,
 
     /// minimum time between polls of a task (default 1)
-    #[argh(option, arg_name = "SECONDS")]
-    pub interval: Option<Seconds>,
+    #[argh(option, arg_name = "SECONDS", from_str_fn(seconds))]
+    pub interval: Option<Duration>,
 
     /// stop following tasks after SECONDS; 0 polls once (default 86400) [env: CONNECT_TASK_TIMEOUT]
-    #[argh(option, arg_name = "SECONDS")]
-    pub timeout: Option<Seconds>,
+    #[argh(option, arg_name = "SECONDS", from_str_fn(seconds))]
+    pub timeout: Option<Duration>,
 
     /// time limit for a request, excluding the time that the server is asked to hold it; 0 for none (default 30)
     /// [env: CONNECT_REQUEST_TIMEOUT]
-    #[argh(option, arg_name = "SECONDS")]
-    pub request_timeout: Option<Seconds>,
+    #[argh(option, arg_name = "SECONDS", from_str_fn(seconds))]
+    pub request_timeout: Option<Duration>,
 
     /// retry a failed request up to N times in a row (default 6; 2 until the server first answers)
-    #[argh(option, arg_name = "N")]
-    pub retries: Option<Count<0, 100>>,
+    #[argh(option, arg_name = "N", from_str_fn(count::<0, 100>))]
+    pub retries: Option<u32>,
 
     /// write only errors to standard error
     #[argh(switch, short = 'q')]
@@ -86,7 +88,7 @@ pub enum Command {
 }
 
 /// List runtime caches
-#[derive(FromArgs, ArgsInfo, Debug)]
+#[derive(FromArgs, ArgsInfo, Clone, Debug)]
 #[argh(
     subcommand,
     name = "list",
@@ -95,16 +97,16 @@ pub enum Command {
 )]
 pub struct List {
     /// select one language, R or Python, in any case
-    #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: Option<Language>,
+    #[argh(option, short = 'l', arg_name = "LANG", from_str_fn(language))]
+    pub language: Option<String>,
 
     /// select versions by a glob; * matches any text, ? any character
-    #[argh(option, short = 'V', arg_name = "GLOB")]
-    pub version: Option<Part>,
+    #[argh(option, short = 'V', arg_name = "GLOB", from_str_fn(part))]
+    pub version: Option<String>,
 
     /// select images by a glob
-    #[argh(option, short = 'I', arg_name = "GLOB")]
-    pub image_name: Option<Part>,
+    #[argh(option, short = 'I', arg_name = "GLOB", from_str_fn(part))]
+    pub image_name: Option<String>,
 
     /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
@@ -134,16 +136,16 @@ pub struct List {
 )]
 pub struct Delete {
     /// language of the cache, R or Python
-    #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: Language,
+    #[argh(option, short = 'l', arg_name = "LANG", from_str_fn(language))]
+    pub language: String,
 
     /// version of the cache, in three parts
-    #[argh(option, short = 'V', arg_name = "VERSION")]
-    pub version: Part,
+    #[argh(option, short = 'V', arg_name = "VERSION", from_str_fn(part))]
+    pub version: String,
 
     /// image of the cache (default Local)
-    #[argh(option, short = 'I', arg_name = "IMAGE")]
-    pub image_name: Option<Part>,
+    #[argh(option, short = 'I', arg_name = "IMAGE", from_str_fn(part), default = "\"Local\".to_owned()")]
+    pub image_name: String,
 
     /// check with the server without deleting anything
     #[argh(switch, short = 'd')]
@@ -163,7 +165,7 @@ pub struct Delete {
 }
 
 /// Delete all runtime caches that match the filters
-#[derive(FromArgs, ArgsInfo, Debug)]
+#[derive(FromArgs, ArgsInfo, Clone, Debug)]
 #[argh(
     subcommand,
     name = "purge",
@@ -173,16 +175,16 @@ pub struct Delete {
 )]
 pub struct Purge {
     /// select one language, R or Python, in any case
-    #[argh(option, short = 'l', arg_name = "LANG")]
-    pub language: Option<Language>,
+    #[argh(option, short = 'l', arg_name = "LANG", from_str_fn(language))]
+    pub language: Option<String>,
 
     /// select versions by a glob; * matches any text, ? any character
-    #[argh(option, short = 'V', arg_name = "GLOB")]
-    pub version: Option<Part>,
+    #[argh(option, short = 'V', arg_name = "GLOB", from_str_fn(part))]
+    pub version: Option<String>,
 
     /// select images by a glob
-    #[argh(option, short = 'I', arg_name = "GLOB")]
-    pub image_name: Option<Part>,
+    #[argh(option, short = 'I', arg_name = "GLOB", from_str_fn(part))]
+    pub image_name: Option<String>,
 
     /// select versions that the server no longer offers; for a retired image, use -I with a glob
     #[argh(switch)]
@@ -218,8 +220,8 @@ pub struct Purge {
     pub yes: bool,
 
     /// run up to N deletions at a time (default 4)
-    #[argh(option, arg_name = "N")]
-    pub max_running: Option<Count<1, 100>>,
+    #[argh(option, arg_name = "N", from_str_fn(count::<1, 100>), default = "4")]
+    pub max_running: u32,
 
     /// print one JSON object per cache as it finishes
     #[argh(switch)]

@@ -111,24 +111,24 @@ impl Output {
     /// Prints a note unless --quiet is set.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.say("", text);
+            self.say(text);
         }
     }
 
     /// Prints a warning unless --quiet is set.
     pub(crate) fn warn(&self, text: &str) {
         if !self.quiet {
-            self.say(if self.colors { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
+            self.write(if self.colors { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
         }
     }
 
     pub(crate) fn error(&self, text: &str) {
-        self.say(if self.colors { "\x1b[31merror:\x1b[0m " } else { "error: " }, text);
+        self.write(if self.colors { "\x1b[31merror:\x1b[0m " } else { "error: " }, text);
     }
 
-    /// Prints the end of a run, even if --quiet is set.
-    pub(crate) fn conclude(&self, text: &str) {
-        self.say("", text);
+    /// Prints text to standard error, even if --quiet is set.
+    pub(crate) fn say(&self, text: &str) {
+        self.write("", text);
     }
 
     /// Prints a question to standard error; the answer is typed after it.
@@ -198,7 +198,7 @@ impl Output {
         if status == ExitStatus::Success { ExitStatus::Failed } else { status }
     }
 
-    fn say(&self, label: &str, text: &str) {
+    fn write(&self, label: &str, text: &str) {
         self.state().prepare();
         // Ignore write errors: there is nowhere left to report them.
         let _ = io::stderr().write_all(format!("{label}{}\n", escape(text)).as_bytes());

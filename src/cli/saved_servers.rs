@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::ErrorKind::{NotADirectory, NotFound};
+use std::io::{
+    self,
+    ErrorKind::{NotADirectory, NotFound},
+};
 use std::path::{Path, PathBuf};
 
-use connect_cache::ServerUrl;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use connect_cache::{CaCertificates, InvalidConfig, ServerUrl, Trust};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::files;
@@ -27,119 +29,91 @@ const OAUTH: &str = "is an OAuth login and has no API key; use --api-key-file FI
                      --header 'Authorization: Bearer TOKEN'";
 const NO_KEY: &str = "has no API key; use --api-key-file FILE";
 
-/// A saved server of Connect.
-pub(crate) struct SavedServer {
-    pub(crate) name: String,
-    entry: Entry,
-}
-
-/// An entry of the file, as far as it matters here.
+/// A saved server, as far as it matters here.
 #[derive(Deserialize)]
-struct Entry {
-    url: String,
+pub(crate) struct SavedServer {
+    /// The name of the entry.
+    #[serde(skip)]
+    pub(crate) name: String,
+    pub(crate) url: String,
     api_key: Option<Secret>,
     insecure: Option<bool>,
     /// PEM text.
     ca_cert: Option<String>,
     default: Option<bool>,
-    oauth_client_id: Option<IgnoredAny>,
-    snowflake_connection_name: Option<String>,
-    account_name: Option<IgnoredAny>,
-    connect_cloud_account_name: Option<IgnoredAny>,
+    /// The other fields. A struct with such a field is never read from an array.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
-    }
-}
-
-impl Entry {
-    /// Reads an entry; `None` if it does not have the shape that rsconnect writes. An array is never read as an object.
-    fn read(value: Value) -> Option<Self> {
-        value.is_object().then(|| serde_json::from_value(value).ok())?
+impl SavedServer {
+    /// Reads an entry; `None` if it does not have the shape that rsconnect writes.
+    fn read(name: String, entry: Value) -> Option<Self> {
+        Some(Self { name, ..serde_json::from_value(entry).ok()? })
     }
 
     fn is_at(&self, address: &ServerUrl) -> bool {
         self.url.parse().is_ok_and(|url: ServerUrl| url == *address)
     }
 
-    fn key(&self) -> Option<&str> {
-        self.api_key.as_ref().map(|key| key.reveal().trim()).filter(|key| !key.is_empty())
-    }
-
-    /// Returns why no API key is of use for the server.
-    fn refusal(&self) -> Option<&'static str> {
-        let is_cloud = self.account_name.is_some() || self.connect_cloud_account_name.is_some();
-        if self.snowflake_connection_name.as_ref().is_some_and(|name| !name.is_empty()) {
-            Some(SNOWFLAKE)
-        } else if is_cloud && self.key().is_none() {
-            Some(CLOUD)
-        } else {
-            None
-        }
-    }
-}
-
-impl SavedServer {
-    pub(crate) fn url(&self) -> &str {
-        &self.entry.url
-    }
-
-    pub(crate) fn is_insecure(&self) -> bool {
-        self.entry.insecure == Some(true)
-    }
-
-    /// Returns the PEM text of the CA certificates to trust.
-    pub(crate) fn ca(&self) -> Option<&str> {
-        self.entry.ca_cert.as_deref().filter(|pem| !pem.trim().is_empty())
-    }
-
     /// Returns the key. The error says why there is none, and what to do instead.
     pub(crate) fn key(&self) -> Result<&str, Misconfigured> {
-        let problem = match (self.entry.refusal(), self.entry.key()) {
-            (Some(refusal), _) => refusal,
-            (None, Some(key)) => return Ok(key),
-            (None, None) if self.entry.oauth_client_id.is_some() => OAUTH,
-            (None, None) => NO_KEY,
+        let has = |field| self.others.get(field).is_some_and(|value| !value.is_null() && value != "");
+        let key = self.api_key.as_ref().map(|key| key.reveal().trim()).filter(|key| !key.is_empty());
+        let problem = match key {
+            _ if has("snowflake_connection_name") => SNOWFLAKE,
+            Some(key) => return Ok(key),
+            None if has("account_name") || has("connect_cloud_account_name") => CLOUD,
+            None if has("oauth_client_id") => OAUTH,
+            None => NO_KEY,
         };
         Err(Misconfigured::UnusableServer { name: self.name.clone(), problem })
     }
 
     /// Returns the server unless no API key is of use for it.
     fn usable(self) -> Result<Self, Misconfigured> {
-        match self.entry.refusal() {
-            Some(problem) => Err(Misconfigured::UnusableServer { name: self.name, problem }),
-            None => Ok(self),
+        match self.key() {
+            Err(error @ Misconfigured::UnusableServer { problem: SNOWFLAKE | CLOUD, .. }) => Err(error),
+            _ => Ok(self),
+        }
+    }
+
+    /// Returns which certificates to trust.
+    pub(crate) fn trust(&self) -> Result<Trust, Misconfigured> {
+        match &self.ca_cert {
+            _ if self.insecure == Some(true) => Ok(Trust::Insecure),
+            Some(pem) if !pem.trim().is_empty() => Ok(Trust::Certificates(CaCertificates::from_pem(
+                "the CA saved with the server",
+                pem.as_str(),
+            )?)),
+            _ => Ok(Trust::Store),
         }
     }
 }
 
 /// Returns the server saved as `name`.
 pub(crate) fn find(name: &str) -> Result<SavedServer, Misconfigured> {
-    let file = path().ok_or(Misconfigured::NoHome)?;
+    let home = Misconfigured::Usage("cannot find rsconnect's saved servers: HOME is not set");
+    let file = path().ok_or(home)?;
     let mut entries = read(&file)?;
     let name = name.to_owned();
     let Some(entry) = entries.remove(&name) else {
         return Err(Misconfigured::NotSaved { name, file, known: entries.into_keys().collect() });
     };
-    match Entry::read(entry) {
-        Some(entry) => SavedServer { name, entry }.usable(),
-        None => Err(Misconfigured::UnusableServer { name, problem: NOT_SAVED_BY_RSCONNECT }),
-    }
+    let malformed = Misconfigured::UnusableServer { name: name.clone(), problem: NOT_SAVED_BY_RSCONNECT };
+    SavedServer::read(name, entry).ok_or(malformed)?.usable()
 }
 
 /// Returns the server that rsconnect uses if none is named.
 pub(crate) fn default() -> Result<Option<SavedServer>, Misconfigured> {
-    let default = all()?.into_iter().find(|server| server.entry.default == Some(true));
-    default.map(SavedServer::usable).transpose()
+    all()?.into_iter().find(|server| server.default == Some(true)).map(SavedServer::usable).transpose()
 }
 
 /// Returns the server saved with this address and a key, or else one without a key.
 pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigured> {
-    let here = all()?.into_iter().filter(|server| server.entry.is_at(address));
+    let here = all()?.into_iter().filter(|server| server.is_at(address));
     let (with_key, others): (Vec<_>, Vec<_>) = here.partition(|server| server.key().is_ok());
-    if let Some(other) = with_key.iter().find(|server| server.entry.key() != with_key[0].entry.key()) {
+    if let Some(other) = with_key.iter().find(|server| server.key().ok() != with_key[0].key().ok()) {
         let names = [with_key[0].name.clone(), other.name.clone()];
         return Err(Misconfigured::TwoKeys { server: address.clone(), names });
     }
@@ -149,31 +123,27 @@ pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigur
 /// Returns all entries that have the shape that rsconnect writes; none if there is no file.
 fn all() -> Result<Vec<SavedServer>, Misconfigured> {
     let entries = path().map_or(Ok(BTreeMap::new()), |file| read(&file))?;
-    let named = |(name, value)| Some(SavedServer { name, entry: Entry::read(value)? });
-    Ok(entries.into_iter().filter_map(named).collect())
+    Ok(entries.into_iter().filter_map(|(name, entry)| SavedServer::read(name, entry)).collect())
 }
 
 fn path() -> Option<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let folder = if cfg!(target_os = "macos") {
-        Path::new(&set("HOME")?).join("Library/Application Support/rsconnect-python")
-    } else if let Some(config) = set("XDG_CONFIG_HOME") {
-        Path::new(&config).join("rsconnect-python")
-    } else {
-        Path::new(&set("HOME")?).join(".rsconnect-python")
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = match set("XDG_CONFIG_HOME") {
+        _ if cfg!(target_os = "macos") => set("HOME")?.join("Library/Application Support/rsconnect-python"),
+        Some(config) => config.join("rsconnect-python"),
+        None => set("HOME")?.join(".rsconnect-python"),
     };
     Some(folder.join("servers.json"))
 }
 
 /// Reads the entries, whose shape is not checked yet: one that is not wanted may have any.
-fn read(file: &Path) -> Result<BTreeMap<String, Value>, Misconfigured> {
-    let text = match files::read_long(file) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(BTreeMap::new()),
-        Err(source) => {
-            let file = format!("saved servers from {}", file.display());
-            return Err(Misconfigured::Unreadable { file, source });
-        }
+fn read(path: &Path) -> Result<BTreeMap<String, Value>, Misconfigured> {
+    let entries = match files::read_long(path) {
+        // The error of the parser could show a key.
+        Ok(text) => serde_json::from_str(&text).map_err(|_| io::Error::other("not in rsconnect's format")),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
     };
-    serde_json::from_str(&text).map_err(|_| Misconfigured::NotSavedServers { file: file.to_owned() })
+    let file = || format!("saved servers from {}", path.display());
+    entries.map_err(|error| InvalidConfig::Unreadable { file: file(), error }.into())
 }

@@ -1,14 +1,12 @@
 //! The client and the output of a command.
 
-use std::time::Duration;
-
 use connect_cache::{Client, Error, RuntimeCache, ServerUrl};
 
 use super::advice;
 use super::exit_status::ExitStatus;
 use super::misconfigured::Misconfigured;
 use super::options::Options;
-use super::output::{Output, in_words};
+use super::output::Output;
 use super::settings;
 
 /// The client and the output of one run.
@@ -66,13 +64,13 @@ impl Session {
         self.output.warn(&self.client.mask_key(text));
     }
 
-    pub(crate) fn error(&self, text: &str) {
-        self.output.error(&self.client.mask_key(text));
+    /// Prints text to standard error, even if --quiet is set.
+    pub(crate) fn say(&self, text: &str) {
+        self.output.say(&self.client.mask_key(text));
     }
 
-    /// Prints that a request is sent again.
-    pub(crate) fn retrying(&self, what: &str, error: &Error, delay: Duration) {
-        self.note(&format!("{what}: {error}; retrying in {}", in_words(delay)));
+    pub(crate) fn error(&self, text: &str) {
+        self.output.error(&self.client.mask_key(text));
     }
 
     /// Returns a cache as it may be shown.

@@ -2,7 +2,7 @@
 
 use argh::CommandInfoWithArgs;
 
-use crate::exit_status::ExitStatus;
+use crate::exit_status::MEANINGS;
 use crate::help;
 use crate::options::{self, Flag};
 
@@ -73,8 +73,8 @@ fn flags(flags: impl Iterator<Item = &'static Flag>) -> String {
 }
 
 fn exit_statuses() -> String {
-    let entry = |status: ExitStatus| format!(".TP\n.B {}\n{}\n", status.code(), prose(status.meaning()));
-    ExitStatus::ALL.into_iter().map(entry).collect()
+    let entry = |(code, meaning)| format!(".TP\n.B {code}\n{}\n", prose(meaning));
+    MEANINGS.into_iter().enumerate().map(entry).collect()
 }
 
 /// Returns a description in sentence case. argh accepts only descriptions that start in lower case.

@@ -9,8 +9,7 @@ use crate::cli::options::Delete;
 use crate::cli::session::Session;
 
 pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
-    let image_name = delete.image_name.as_ref().map_or("Local".to_owned(), ToString::to_string);
-    let cache = RuntimeCache::new(delete.language.to_string(), delete.version.to_string(), image_name);
+    let cache = RuntimeCache::new(&delete.language, &delete.version, &delete.image_name);
     let mode = if delete.dry_run {
         Mode::DryRun
     } else if delete.no_wait {

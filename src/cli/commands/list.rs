@@ -1,23 +1,19 @@
 //! `connect-cache list`
 
-use std::slice;
+use std::collections::BTreeMap;
+use std::{io, slice};
 
 use connect_cache::RuntimeCache;
 use serde::Serialize;
 
 use crate::cli::commands::selected::{self, Selected};
-use crate::cli::commands::table;
+use crate::cli::commands::table::table;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::filters::Filters;
 use crate::cli::options::List;
 use crate::cli::session::Session;
 
-/// What `list --json` prints, as the API does.
-#[derive(Serialize)]
-struct Listed {
-    caches: Vec<Row>,
-}
-
+/// A cache in the list that `--json` prints, as the API does.
 #[derive(Serialize)]
 struct Row {
     #[serde(flatten)]
@@ -27,25 +23,17 @@ struct Row {
     content: Option<Option<u64>>,
 }
 
-pub(crate) fn run(list: &List, session: &Session) -> ExitStatus {
-    let filters = Filters {
-        language: list.language.map(|language| language.to_string()),
-        version: list.version.as_ref().map(ToString::to_string),
-        image_name: list.image_name.as_ref().map(ToString::to_string),
-        orphaned: list.orphaned,
-        unused: list.unused,
-    };
-    let Selected { caches, usage, .. } = match selected::by(&filters, list.usage, session) {
-        Ok(selected) => selected,
-        Err(status) => return status,
-    };
-    let usage = usage.as_ref().filter(|_| list.usage);
-    if list.json {
+pub(crate) fn run(list: &List, session: &Session) -> Result<ExitStatus, ExitStatus> {
+    let List { language, version, image_name, orphaned, unused, usage, json } = list.clone();
+    let filters = Filters { language, version, image_name, orphaned, unused };
+    let Selected { caches, usage: counted, .. } = selected::by(&filters, usage, session)?;
+    let usage = counted.as_ref().filter(|_| usage);
+    if json {
         let content = |cache| usage.map(|usage| usage.of(slice::from_ref(cache)));
         let row = |cache| Row { cache: session.shown(cache), content: content(cache) };
-        session.output.json(&Listed { caches: caches.iter().map(row).collect() });
+        session.output.json(&BTreeMap::from([("caches", caches.iter().map(row).collect::<Vec<_>>())]));
     } else {
-        session.output.print(&table::table(&caches, usage, session));
+        table(&caches, usage, &io::stdout()).iter().for_each(|line| session.line(line));
     }
-    ExitStatus::Success
+    Ok(ExitStatus::Success)
 }

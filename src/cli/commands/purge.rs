@@ -12,47 +12,34 @@ use crate::cli::filters::Filters;
 use crate::cli::session::Session;
 use crate::cli::{named, options};
 
-pub(crate) fn run(options: &options::Purge, session: &Session) -> ExitStatus {
-    if let Some(problem) = misuse(options) {
-        return session.misused(problem);
-    }
-    let Selected { listed, caches, usage } = match select(options, session) {
-        Ok(selected) => selected,
-        Err(status) => return status,
-    };
+pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitStatus, ExitStatus> {
+    let options::Purge { language, version, image_name, orphaned, unused, .. } = options.clone();
+    let filters = Filters { language, version, image_name, orphaned, unused };
+    check(options, &filters).map_err(|problem| session.misused(problem))?;
+    let Selected { listed, caches, usage } = select(options, &filters, session)?;
     if caches.is_empty() {
-        return ExitStatus::Success;
+        return Ok(ExitStatus::Success);
     }
-    let impact = usage.as_ref().map(|usage| impact(&caches, usage));
     if asks(options) {
-        let mut table = table(&caches, usage.as_ref(), session);
-        if let Some(impact) = impact {
-            table.push_str(&format!("{impact}\n"));
-        }
-        if !confirmed(&table, caches.len(), session) {
-            return session.misused("not confirmed: nothing was deleted");
-        }
-    } else if let Some(impact) = impact {
-        session.note(&impact);
+        confirm(&caches, usage.as_ref(), session)?;
+    } else if let Some(usage) = usage {
+        session.note(&impact(&caches, &usage));
     }
     announce(options, caches.len(), session);
 
     let mut selection = Selection::new(&caches, &listed);
     selection.mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
-    selection.max_running = options.max_running.map_or(selection.max_running, |number| number.0 as usize);
+    selection.max_running = options.max_running as usize;
     selection.ignore_missing = options.ignore_not_found;
     let mut report = PurgeReport::new(options, caches.len(), session);
     let deletions =
         session.client.delete_all(&selection, |cache, progress| report.progress(cache, &progress));
     report.finish();
     let status = exit_status(&deletions);
-    let summary = summary(&deletions);
-    if status == ExitStatus::Success {
-        session.note(&summary)
-    } else {
-        session.output.conclude(&summary)
-    }
-    status
+    // The summary of a failure is not a note, which --quiet would silence.
+    let print = if status == ExitStatus::Success { Session::note } else { Session::say };
+    print(session, &summary(&deletions));
+    Ok(status)
 }
 
 /// Reports whether a person has to confirm.
@@ -60,15 +47,11 @@ fn asks(options: &options::Purge) -> bool {
     !options.yes && !options.dry_run
 }
 
-/// Returns the error if the options cannot be combined.
-fn misuse(options: &options::Purge) -> Option<&'static str> {
-    let filtered = options.language.is_some()
-        || options.version.is_some()
-        || options.image_name.is_some()
-        || options.orphaned
-        || options.unused;
+/// Returns an error if the options cannot be combined.
+fn check(options: &options::Purge, filters: &Filters) -> Result<(), &'static str> {
+    let filtered = *filters != Filters::default();
     let asks = asks(options);
-    Some(match options.from.as_deref() {
+    Err(match options.from.as_deref() {
         Some(_) if options.all || filtered || options.usage => {
             "--from cannot be combined with filters, --usage or --all"
         }
@@ -83,30 +66,24 @@ fn misuse(options: &options::Purge) -> Option<&'static str> {
         _ if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) => {
             "cannot ask for confirmation: no terminal; use --yes, or preview with --dry-run"
         }
-        _ => return None,
+        _ => return Ok(()),
     })
 }
 
 /// Returns the caches to delete: those that a file names, or those that match the filters.
-fn select(options: &options::Purge, session: &Session) -> Result<Selected, ExitStatus> {
+fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Result<Selected, ExitStatus> {
     let Some(file) = &options.from else {
-        let filters = Filters {
-            language: options.language.map(|language| language.to_string()),
-            version: options.version.as_ref().map(ToString::to_string),
-            image_name: options.image_name.as_ref().map(ToString::to_string),
-            orphaned: options.orphaned,
-            unused: options.unused,
-        };
-        return selected::by(&filters, options.usage, session);
+        return selected::by(filters, options.usage, session);
     };
     let named = named::read(file).map_err(|problem| session.misused(&problem))?;
     // Sorts them, and drops those that are named twice.
     let caches = Filters::default().select(named);
+    let mut listed = Vec::new();
     if caches.is_empty() {
         session.note(&format!("nothing to do: {file} names no caches"));
-        return Ok(Selected { listed: Vec::new(), caches, usage: None });
+    } else {
+        listed = session.client.runtime_caches().map_err(|error| session.fail(&error))?;
     }
-    let listed = session.client.runtime_caches().map_err(|error| session.fail(&error))?;
     Ok(Selected { listed, caches, usage: None })
 }
 
@@ -127,10 +104,19 @@ fn number_of_caches(number: usize) -> String {
     if number == 1 { "1 runtime cache".to_owned() } else { format!("{number} runtime caches") }
 }
 
-/// Shows the table of the selected caches and prompts. Only `y` and `yes` confirm.
-fn confirmed(table: &str, number: usize, session: &Session) -> bool {
+/// Shows the selected caches and prompts. Only `y` and `yes` confirm.
+fn confirm(
+    caches: &[RuntimeCache],
+    usage: Option<&ContentUsage>,
+    session: &Session,
+) -> Result<(), ExitStatus> {
+    table(caches, usage, &io::stderr()).iter().for_each(|line| session.say(line));
+    if let Some(usage) = usage {
+        session.say(&impact(caches, usage));
+    }
+    let number = caches.len();
     let these = if number == 1 { "this runtime cache" } else { &format!("these {number} runtime caches") };
-    session.output.ask(&format!("{table}Delete {these} on {}? [y/N] ", session.server()));
+    session.output.ask(&format!("Delete {these} on {}? [y/N] ", session.server()));
     let mut answer = String::new();
     // A read error or the end of input counts as "no".
     let _ = io::stdin().lock().read_line(&mut answer);
@@ -139,7 +125,10 @@ fn confirmed(table: &str, number: usize, session: &Session) -> bool {
         session.output.ask("\n");
     }
     session.restart_clocks();
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(session.misused("not confirmed: nothing was deleted")),
+    }
 }
 
 /// Prints what is about to happen.

@@ -1,11 +1,13 @@
 //! What `purge` prints: the progress and the outcome of each deletion, and the summary.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IsTerminal};
 
 use connect_cache::{Deletion, Obstacle, Outcome, Progress, RuntimeCache, Status};
 
 use crate::cli::commands::record::Record;
-use crate::cli::commands::{report, table};
+use crate::cli::commands::report;
+use crate::cli::commands::table::table;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::options::Purge;
 use crate::cli::session::Session;
@@ -23,7 +25,7 @@ pub(crate) struct PurgeReport<'a> {
     /// Whether the lines of a task are kept until it ends: for its record, or to show them on a terminal if it fails.
     keeps_lines: bool,
     /// The caches being deleted, with the lines that are kept.
-    running: Vec<(RuntimeCache, Vec<String>)>,
+    running: HashMap<RuntimeCache, Vec<String>>,
 }
 
 impl<'a> PurgeReport<'a> {
@@ -36,7 +38,7 @@ impl<'a> PurgeReport<'a> {
             failures: Vec::new(),
             would_delete: Vec::new(),
             keeps_lines: options.json || session.output.brief() && io::stdout().is_terminal(),
-            running: Vec::new(),
+            running: HashMap::new(),
         }
     }
 
@@ -56,19 +58,14 @@ impl<'a> PurgeReport<'a> {
 
     /// Returns the lines of a cache that is being deleted.
     fn lines(&mut self, cache: &RuntimeCache) -> &mut Vec<String> {
-        let at = self.running.iter().position(|(known, _)| known == cache).unwrap_or_else(|| {
-            self.running.push((cache.clone(), Vec::new()));
-            self.running.len() - 1
-        });
-        &mut self.running[at].1
+        self.running.entry(cache.clone()).or_default()
     }
 
     fn ended(&mut self, deletion: &Deletion) {
         let Deletion { cache, outcome, task, .. } = deletion;
-        let at = self.running.iter().position(|(known, _)| known == cache);
-        let lines = at.map(|at| self.running.swap_remove(at).1).unwrap_or_default();
+        let lines = self.running.remove(cache).unwrap_or_default();
         self.ended += 1;
-        if is_failure(outcome) {
+        if !matches!(ExitStatus::from(outcome), ExitStatus::Success | ExitStatus::StillRunning) {
             let task = task.as_ref().map(|id| format!(" (task {id})")).unwrap_or_default();
             self.failures.push(format!("{}: {cache}{task}", outcome.status()));
             if !self.json {
@@ -89,10 +86,11 @@ impl<'a> PurgeReport<'a> {
 
     /// Ends the report: with the caches that a dry run would delete, as `list` prints them, and on a terminal with the
     /// failures once more, since the errors may have scrolled away.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(mut self) {
         if !self.json {
             self.would_delete.sort();
-            self.session.output.print(&table::table(&self.would_delete, None, self.session));
+            let rows = table(&self.would_delete, None, &io::stdout());
+            rows.iter().for_each(|row| self.session.line(row));
         }
         if self.session.output.brief() && self.selected > 1 {
             self.failures.iter().for_each(|failure| self.session.note(failure));
@@ -105,55 +103,39 @@ impl<'a> PurgeReport<'a> {
     }
 }
 
-/// Reports whether a deletion failed, as the live line counts it.
-fn is_failure(outcome: &Outcome) -> bool {
-    let failed = [Status::Failed, Status::Refused, Status::Unknown, Status::NotFound];
-    failed.contains(&outcome.status()) || matches!(outcome, Outcome::NotStarted(Obstacle::Request(_)))
-}
-
 /// Returns the number of caches by what happened to them.
 pub(crate) fn summary(deletions: &[Deletion]) -> String {
-    let counts = [
-        (Status::Deleted, "deleted"),
-        (Status::WouldDelete, "would be deleted"),
-        (Status::Absent, "already gone"),
-        (Status::NotFound, "not found"),
-        (Status::Failed, "failed"),
-        (Status::Refused, "refused"),
-        (Status::Unknown, "unknown"),
-        (Status::Running, "still running"),
-        (Status::NotStarted, "not started"),
-    ];
-    let mut parts = Vec::new();
-    for (status, words) in counts {
-        match deletions.iter().filter(|deletion| deletion.outcome.status() == status).count() {
-            0 => {}
-            count => parts.push(format!("{count} {words}")),
-        }
+    let mut numbers = BTreeMap::new();
+    for deletion in deletions {
+        *numbers.entry(deletion.outcome.status()).or_insert(0) += 1;
     }
-    let mut obstacles = deletions.iter().filter_map(|deletion| match &deletion.outcome {
+    let parts: Vec<String> = (numbers.iter())
+        .map(|(status, number)| match status {
+            Status::WouldDelete => format!("{number} would be deleted"),
+            Status::Absent => format!("{number} already gone"),
+            Status::NotFound => format!("{number} not found"),
+            Status::Running => format!("{number} still running"),
+            Status::NotStarted => format!("{number} not started"),
+            other => format!("{number} {other}"),
+        })
+        .collect();
+    let obstacle = deletions.iter().find_map(|deletion| match &deletion.outcome {
         Outcome::NotStarted(Obstacle::TimedOut) => Some(": timed out"),
         Outcome::NotStarted(Obstacle::KeyRefused) => Some(": the key was refused"),
         _ => None,
     });
-    format!("{}{}", parts.join(", "), obstacles.next().unwrap_or_default())
+    format!("{}{}", parts.join(", "), obstacle.unwrap_or_default())
 }
 
-/// Returns the exit status of a purge.
+/// Returns the exit status of a purge: the worst of its deletions.
 pub(crate) fn exit_status(deletions: &[Deletion]) -> ExitStatus {
-    let outcomes = || deletions.iter().map(|deletion| &deletion.outcome);
-    let any = |wanted: &[Status]| outcomes().any(|outcome| wanted.contains(&outcome.status()));
-    if outcomes().any(Outcome::is_denied) {
-        ExitStatus::Denied
-    } else if any(&[Status::Failed, Status::Refused]) {
-        ExitStatus::Failed
-    } else if outcomes().any(|outcome| ExitStatus::from(outcome) == ExitStatus::NoAnswer) {
-        ExitStatus::NoAnswer
-    } else if any(&[Status::Running, Status::NotStarted]) {
-        ExitStatus::StillRunning
-    } else if any(&[Status::NotFound]) {
-        ExitStatus::NotFound
-    } else {
-        ExitStatus::Success
-    }
+    use ExitStatus::{Denied, Failed, NoAnswer, NotFound, StillRunning, Success};
+    let statuses = deletions.iter().map(|Deletion { outcome, .. }| match outcome.status() {
+        _ if outcome.is_denied() => Denied,
+        Status::Refused => Failed,
+        _ => ExitStatus::from(outcome),
+    });
+    let statuses: Vec<ExitStatus> = statuses.collect();
+    let from_the_worst = [Denied, Failed, NoAnswer, StillRunning, NotFound];
+    from_the_worst.into_iter().find(|status| statuses.contains(status)).unwrap_or(Success)
 }

@@ -31,11 +31,7 @@ pub(crate) fn by(filters: &Filters, wanted: bool, session: &Session) -> Result<S
         caches.retain(|cache| usage.of(std::slice::from_ref(cache)) == Some(0));
     }
     if filters.orphaned {
-        let orphans = filters::orphans(&session.client, caches).map_err(fail)?;
-        for note in &orphans.notes {
-            session.note(note);
-        }
-        caches = orphans.caches;
+        caches = filters::orphans(&caches, session).map_err(fail)?;
     }
     if caches.is_empty() {
         note_none_selected(filters, session);

@@ -1,36 +1,33 @@
 //! Caches in columns, for people.
 
+use std::io::IsTerminal;
+use std::slice;
+
 use connect_cache::{ContentUsage, RuntimeCache};
 
-use crate::cli::escape::escape;
-use crate::cli::session::Session;
+const HEADING: [&str; 4] = ["LANGUAGE", "VERSION", "IMAGE", "CONTENT ITEMS"];
 
-/// Returns caches in columns, for people; the last one is how many content items use their versions.
-pub(crate) fn table(caches: &[RuntimeCache], usage: Option<&ContentUsage>, session: &Session) -> String {
-    let number = |cache: &RuntimeCache| match usage.map(|usage| usage.of(std::slice::from_ref(cache))) {
-        Some(Some(items)) => items.to_string(),
-        Some(None) => "-".to_owned(),
-        None => String::new(),
-    };
-    let rows: Vec<[_; 4]> = (caches.iter())
-        .map(|cache| {
-            let RuntimeCache { language, version, image_name, .. } = session.shown(cache);
-            let [language, version, image_name] =
-                [language, version, image_name].map(|name| escape(&name).into_owned());
-            [language, version, image_name, number(cache)]
-        })
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths = [width(0), width(1), if usage.is_some() { width(2) } else { 0 }, 0];
-    let mut text = String::new();
-    for row in &rows {
-        for (word, width) in row.iter().zip(widths) {
-            text.push_str(word);
-            if width > 0 {
-                text.extend(std::iter::repeat_n(' ', width - word.chars().count() + 2));
-            }
-        }
-        text.push('\n');
+/// Returns caches in columns, one line for each. With their usage, the last column is how many content items use their
+/// versions, and on a terminal a heading says so. Scripts and `--from` read the lines without one.
+pub(crate) fn table(
+    caches: &[RuntimeCache],
+    usage: Option<&ContentUsage>,
+    stream: &impl IsTerminal,
+) -> Vec<String> {
+    let mut rows = Vec::new();
+    if usage.is_some() && !caches.is_empty() && stream.is_terminal() {
+        rows.push(HEADING.map(str::to_owned));
     }
-    text
+    for cache in caches {
+        let RuntimeCache { language, version, image_name, .. } = cache.clone();
+        let items = usage.map(|usage| usage.of(slice::from_ref(cache)));
+        let items = items.map(|items| items.map_or("-".to_owned(), |items| items.to_string()));
+        rows.push([language, version, image_name, items.unwrap_or_default()]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let [l, v, i] = [0, 1, 2].map(width);
+    let line = |[language, version, image, items]: &[String; 4]| {
+        format!("{language:l$}  {version:v$}  {image:i$}  {items}").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }

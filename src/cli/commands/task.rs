@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use connect_cache::{Progress, Task, TaskId};
+use connect_cache::{InvalidTaskId, Progress, Task, TaskId};
 use serde_json::Value;
 
 use crate::cli::commands::report;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::options;
+use crate::cli::output::in_words;
 use crate::cli::session::Session;
 
-pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
-    let id: TaskId = match options.id.parse() {
-        Ok(id) => id,
-        Err(invalid) => return session.misused(&invalid.to_string()),
-    };
+pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStatus, ExitStatus> {
+    let invalid = |invalid: InvalidTaskId| session.misused(&invalid.to_string());
+    let id: TaskId = options.id.parse().map_err(invalid)?;
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
         if options.json {
@@ -31,7 +30,9 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
             Progress::Line(line) => on_line(line),
             Progress::Lines => session.output.flush(),
             Progress::Waiting => session.output.live(&format!("following task {id}")),
-            Progress::Retrying { error, delay, .. } => session.retrying(&format!("task {id}"), error, delay),
+            Progress::Retrying { error, delay, .. } => {
+                session.note(&format!("task {id}: {error}; retrying in {}", in_words(delay)));
+            }
             _ => {}
         })
     } else {
@@ -40,10 +41,7 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
         output.for_each(|line| on_line(&session.client.mask(line)));
         task
     };
-    let mut task = match task {
-        Ok(task) => task,
-        Err(error) => return session.fail(&error),
-    };
+    let mut task = task.map_err(|error| session.fail(&error))?;
     task.error = session.client.mask(&task.error);
     let status = conclude(&task, session);
     if options.json {
@@ -51,7 +49,7 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> ExitStatus {
         mask(&mut task.result, session);
         session.output.json(&task);
     }
-    status
+    Ok(status)
 }
 
 /// Prints the state of the task, and returns the exit status. The cache that the task deletes is not known here, so an
