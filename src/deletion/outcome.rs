@@ -270,7 +270,7 @@ impl Outcome {
 
     /// Reports whether the key was refused, or its user lacks permission.
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.verdict() == Verdict::Denied)
+        self.request_error().is_some_and(|error| error.verdict() == Verdict::Denied)
     }
 
     /// Returns the outcome of a DELETE or a dry run that failed for good.
