@@ -41,13 +41,18 @@ fn from_json(text: &str) -> Result<Vec<RuntimeCache>, usize> {
 /// Adds the caches that a value names: it is one, an array of them, or an object as `list --json` prints it.
 fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
     match value {
-        Value::Null => Ok(()),
         Value::Array(values) => values.into_iter().try_for_each(|value| add(value, caches)),
         Value::Object(mut members) if members.contains_key("caches") => {
-            add(members.remove("caches").unwrap_or_default(), caches)
+            // Without caches, the API may list null.
+            let listed = members.remove("caches").filter(|listed| !listed.is_null());
+            listed.map_or(Ok(()), |listed| add(listed, caches))
         }
         value @ Value::Object(_) => {
-            caches.push(serde_json::from_value(value)?);
+            let cache: RuntimeCache = serde_json::from_value(value)?;
+            if cache.version.is_empty() || cache.image_name.is_empty() {
+                return Err(serde::de::Error::custom("an empty name"));
+            }
+            caches.push(cache);
             Ok(())
         }
         _ => Err(serde::de::Error::custom("not a cache")),

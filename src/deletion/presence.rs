@@ -74,13 +74,16 @@ impl<'a> Question<'a> {
         if self.ask != Ask::List && run.evidence.dry_run_deleted {
             return self.answer(Answer::NotKnown(Uncertainty::DryRunDeletes));
         }
+        if self.ask == Ask::Calibration && run.evidence.dry_runs != DryRuns::NotTested {
+            // Another deletion of the run has found it out in the meantime.
+            return self.after_accepted_dry_run(run);
+        }
         let result = self.request(run);
         if let Err(error) = &result {
             if let Some(due) = run.retry_at(&mut self.failures, error, Some(self.cache)) {
                 return Step::Next(self, due);
             }
         }
-        self.failures = Failures::default();
         match self.ask {
             Ask::DryRun => self.after_dry_run(result, run),
             Ask::Calibration => self.after_calibration(result, run),
@@ -100,14 +103,18 @@ impl<'a> Question<'a> {
         match result {
             Ok(()) => {
                 self.accepted = true;
-                match run.evidence.dry_runs {
-                    DryRuns::Tell => self.answer(Answer::There),
-                    DryRuns::NotTested => self.next(Ask::Calibration, run),
-                    DryRuns::DoNotTell | DryRuns::NotKnown => self.next(Ask::List, run),
-                }
+                self.after_accepted_dry_run(run)
             }
             Err(error) if error.is_no_such_cache() => self.answer(Answer::Gone(Some(error))),
             Err(error) => self.answer(Answer::NotKnown(Uncertainty::DryRun(error))),
+        }
+    }
+
+    fn after_accepted_dry_run(self, run: &Run<'_>) -> Step<Self, Finding> {
+        match run.evidence.dry_runs {
+            DryRuns::Tell => self.answer(Answer::There),
+            DryRuns::NotTested => self.next(Ask::Calibration, run),
+            DryRuns::DoNotTell | DryRuns::NotKnown => self.next(Ask::List, run),
         }
     }
 
@@ -140,7 +147,7 @@ impl<'a> Question<'a> {
 
     fn next(self, ask: Ask, run: &Run<'_>) -> Step<Self, Finding> {
         let now = run.client.clock().now();
-        Step::Next(Self { ask, ..self }, now)
+        Step::Next(Self { ask, failures: Failures::default(), ..self }, now)
     }
 
     fn answer(self, answer: Answer) -> Step<Self, Finding> {

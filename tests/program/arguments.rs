@@ -174,7 +174,7 @@ fn explains_arguments_that_a_command_does_not_take() {
 #[test]
 fn names_the_glob_for_a_version_of_two_parts() {
     let server = Server::start(Config::default());
-    let says = "no runtime cache R 4.3 Local: versions have three parts; delete all of 4.3 with: connect-cache purge";
+    let says = "no runtime cache R 4.3 Local; versions have three parts; delete all of 4.3 with: connect-cache purge";
     run(&server, "delete -l R -V 4.3").exits(4).says(&format!("{says} -l R -V '4.3.*'\n"));
     run(&server, "purge -y -V 4.3").exits(0).says("versions have three parts; use a glob: -V '4.3.*'");
 }

@@ -15,11 +15,12 @@ fn deletes_a_cache_and_prints_the_output_once() {
     let ran = run(&server, "delete -l Python -V 3.7.6").exits(0).prints(OUTPUT);
     let lines: Vec<&str> = ran.stderr.lines().collect();
     assert!(lines[0].starts_with("deleting Python 3.7.6 Local on http://127.0.0.1:"), "{ran:#?}");
-    assert!(lines[1].starts_with("task ") && lines[1].ends_with(" started"), "{ran:#?}");
+    assert!(lines[1].starts_with("Python 3.7.6 Local: task ") && lines[1].ends_with(" started"), "{ran:#?}");
     assert!(lines[2].starts_with("deleted Python 3.7.6 Local in "), "{ran:#?}");
     assert_eq!(lines.len(), 3);
     assert_eq!(caches(&server), ["R 4.3.0 Local"]);
     assert_eq!(server.connections(), 1);
+    assert_eq!(endpoints(&server)[..3], [Endpoint::List, Endpoint::Delete, Endpoint::Task]);
     let body = requests_to(&server, Endpoint::Delete)[0].json();
     assert_eq!(body, json!({"language": "Python", "version": "3.7.6", "image_name": "Local"}));
 }
@@ -58,7 +59,9 @@ fn exits_1_if_the_task_failed() {
         .says(", code 1)");
     assert_eq!(caches(&server).len(), 2);
     // A task may fail because its cache does not exist, so the program checks whether it does.
-    assert_eq!(endpoints(&server)[1..], [Endpoint::Task, Endpoint::DryRun, Endpoint::List]);
+    use Endpoint::{Delete, DryRun, List, Task};
+    // The second dry run names a cache that cannot exist: it shows that this server's dry runs tell.
+    assert_eq!(endpoints(&server), [List, Delete, Task, DryRun, DryRun]);
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn exits_4_if_there_is_no_such_cache() {
 fn deletes_nothing_in_a_dry_run() {
     let server = Server::start(Config::default());
     run(&server, "delete -d -l R -V 4.3.0").exits(0).prints("").says("would delete R 4.3.0 Local");
-    assert_eq!(endpoints(&server), [Endpoint::DryRun, Endpoint::List]);
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
     assert_eq!(requests_to(&server, Endpoint::DryRun)[0].json()["dry_run"], json!(true));
     assert_eq!(caches(&server).len(), 2);
 }
@@ -93,7 +96,7 @@ fn prints_only_the_task_id_with_no_wait() {
     let id = ran.stdout.strip_suffix('\n').unwrap();
     assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{ran:#?}");
     assert!(ran.stderr.contains(&format!("connect-cache task {id} --wait")), "{ran:#?}");
-    assert_eq!(endpoints(&server), [Endpoint::Delete]);
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete]);
     run(&server, &format!("task {id} --wait")).exits(0).prints(OUTPUT);
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
@@ -138,14 +141,21 @@ fn reports_the_refusal_of_a_gateway_as_refused() {
             }
             let ran = run(&server, &format!("delete -l R -V 4.3.0 --json{dry_run}")).exits(exit);
             assert_eq!(ran.json()["status"], "refused", "{action:?}: {ran:#?}");
-            assert_eq!(server.requests().len(), 1, "{ran:#?}");
+            let sent = &endpoints(&server)[1..];
+            if dry_run.is_empty() {
+                assert_eq!(sent, [Endpoint::Delete], "{ran:#?}");
+            } else {
+                // The list has accepted the key, so one 401 does not decide a dry run, which changes nothing.
+                let times = if matches!(action, Action::Reply { status: 401, .. }) { 2 } else { 1 };
+                assert_eq!(sent, [Endpoint::DryRun].repeat(times), "{ran:#?}");
+            }
         }
     }
 }
 
 #[test]
 fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
-    let failures = [200, 408, 429, 500].map(Action::html);
+    let failures = [200, 408, 500].map(Action::html);
     for action in failures.into_iter().chain([Action::ResetBeforeReply, Action::CutJson]) {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));
@@ -153,12 +163,42 @@ fn reports_a_dry_run_without_a_usable_reply_as_unknown() {
         assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
         ran.says("error: cannot tell whether R 4.3.0 Local exists: cannot check the runtime cache");
     }
-    // A refused dry run is the result, but a refused list only leaves it unknown whether the cache exists.
-    for (endpoint, status, exit) in [(Endpoint::DryRun, "refused", 3), (Endpoint::List, "unknown", 6)] {
-        let server = Server::start(Config::default());
-        server.fault(Fault::new(endpoint, Action::error(403, 22, "no")));
-        let ran = run(&server, "delete -l R -V 4.3.0 -d --json").exits(exit).says("no (HTTP 403, code 22)");
-        assert_eq!(ran.json()["status"], status, "{ran:#?}");
+}
+
+#[test]
+fn reports_the_refusal_of_the_list_or_of_the_dry_run_as_refused() {
+    for (on, action, exit) in [
+        (Endpoint::List, Action::error(403, 22, "no"), 3),
+        (Endpoint::DryRun, Action::error(403, 22, "no"), 3),
+        (Endpoint::List, Action::error(400, 194, "no"), 5),
+        (Endpoint::DryRun, Action::error(400, 194, "no"), 5),
+        // 429 says that nothing was processed.
+        (Endpoint::DryRun, Action::html(429), 6),
+        (Endpoint::DryRun, Action::error(429, 277, "no"), 5),
+    ] {
+        for dry_run in ["", " -d"] {
+            let on = if on == Endpoint::DryRun && dry_run.is_empty() { Endpoint::Delete } else { on };
+            let server = Server::start(Config::default());
+            server.fault(Fault::always(on, action.clone()));
+            let ran = run(&server, &format!("delete -l R -V 4.3.0{dry_run} --json --retries 0")).exits(exit);
+            assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
+            assert_eq!(endpoints(&server).last(), Some(&on), "{ran:#?}");
+            assert_eq!(caches(&server).len(), 2);
+        }
+    }
+}
+
+#[test]
+fn starts_nothing_without_the_list() {
+    for action in [Action::ResetBeforeReply, Action::html(500), Action::html(200), Action::CutUnframed] {
+        for dry_run in ["", " -d"] {
+            let server = Server::start(Config::default());
+            server.fault(Fault::always(Endpoint::List, action.clone()));
+            let ran = run(&server, &format!("delete -l R -V 4.3.0{dry_run} --json --retries 1")).exits(6);
+            assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
+            assert!(endpoints(&server).iter().all(|&endpoint| endpoint == Endpoint::List), "{ran:#?}");
+            ran.says("error: R 4.3.0 Local: cannot list the runtime caches: ");
+        }
     }
 }
 
@@ -210,8 +250,8 @@ fn prints_every_outcome_as_json() {
 #[test]
 fn does_not_start_a_deletion_without_time() {
     let server = Server::start(Config::default());
-    let ran = run(&server, "delete -l R -V 4.3.0 --timeout 0 --request-timeout 0.000000001 --json").exits(6);
+    let ran = run(&server, "delete -l R -V 4.3.0 --timeout 0 --request-timeout 0.000000001 --json").exits(7);
     assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
-    ran.says("timed out; raise --timeout");
+    ran.says("error: timed out: deletion of R 4.3.0 Local was not started\n");
     assert_eq!(server.connections(), 0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_test_server::{Endpoint, Fault, Plan, Server};
+use connect_test_server::{Endpoint, Fault, MissingCache, Plan, Server};
 use serde_json::Value;
 
 use crate::support::{Ran, caches, connect_cache, requests_to, run};
@@ -97,7 +97,12 @@ fn reads_a_file() {
 fn counts_a_repeated_cache_once() {
     let server = server();
     purge(&server, "-y", "R 4.1.0 Local\nR  4.1.0  Local\nR 4.1.0 Local 3\n").exits(0).says("1 deleted\n");
-    purge(&server, "-y", "R 9 x\nR 9 x\n").exits(4).says("1 not found\n");
+    purge(&server, "-y", "r 9 x\nR 9 x\n").exits(4).says("1 not found\n");
+    let server = self::server();
+    purge(&server, "-y", "PYTHON 3.9.18 Local\nPython 3.9.18 Local\npython 3.9.18 Local\n")
+        .exits(0)
+        .says("1 deleted\n");
+    assert_eq!(deleted(&server), ["Python 3.9.18 Local"]);
 }
 
 #[test]
@@ -105,9 +110,6 @@ fn deletes_nothing_if_the_input_is_invalid() {
     let row = r#"{"language":"R","version":"4.1.0","image_name":"Local"}"#;
     let server = server();
     for (input, says) in [
-        ("", "cannot read the caches in -: it contains no caches"),
-        (" \n\n", "cannot read the caches in -: it contains no caches"),
-        ("{\"caches\":[]}\n", "cannot read the caches in -: it contains no caches"),
         ("R 4.1.0 Local\nS3cret\n", "invalid entry 2; use"),
         ("R  4.1.0  Local\nR  4.1.0\n", "invalid entry 2; use"),
         ("R  4.1.0  Local  x\n", "entry 1; use"),
@@ -120,15 +122,11 @@ fn deletes_nothing_if_the_input_is_invalid() {
         (&format!("{row}\n{{}}\n"), "invalid entry 2; use"),
         (&format!("{row}\nnull\n"), "invalid entry 2; use"),
         (&format!("[{row},1]\n"), "entry 1; use"),
-        ("[]", "cannot read the caches in -: it contains no caches"),
         (&format!("{{\"caches\":[{row},[\"R\",\"4.1.0\",\"Local\"]]}}"), "entry 1; use"),
         (&format!("{{\"caches\":[{row},null]}}"), "entry 1; use"),
-        ("{\"caches\":null}", "cannot read the caches in -: it contains no caches"),
-        (r#"{"language":"R","language":"R","version":"4.1.0","image_name":"Local"}"#, "entry 1; use"),
-        (
-            r#"{"language":"R","version":"","image_name":"Local"}"#,
-            "cannot read the caches in -: it contains no caches",
-        ),
+        (r#"{"language":"R","version":"","image_name":"Local"}"#, "entry 1; use"),
+        (r#"{"language":"","version":"4.1.0","image_name":"Local"}"#, "invalid language ''"),
+        (r#"{"language":"R","version":"4.1.0","image_name":""}"#, "entry 1; use"),
         (r#"{"language":"R","version":4.1,"image_name":"Local"}"#, "entry 1; use"),
         (r#"{"language":"R","version":"4.1.0","image_name":null}"#, "entry 1; use"),
         (&"R  4.1.0  Local\n".repeat(70_000), "larger than 1 MiB"),
@@ -167,16 +165,10 @@ fn reports_caches_that_are_not_listed() {
         .collect();
     assert_eq!(
         statuses,
-        [
-            "R 4.1 Local not-found",
-            "R 4.1.0 local not-found",
-            "R 4.1.* * not-found",
-            "r 4.1.0 Local not-found",
-            "R 4.1.0 Local deleted"
-        ]
+        ["R 4.1 Local not-found", "R 4.1.0 local not-found", "R 4.1.* * not-found", "R 4.1.0 Local deleted"]
     );
-    let ran = ran.says("error: no runtime cache r 4.1.0 Local; see 'connect-cache list'\n");
-    assert_eq!(ran.stderr.lines().last(), Some("1 deleted, 4 not found"));
+    let ran = ran.says("error: no runtime cache R 4.1.0 local; see 'connect-cache list'\n");
+    assert_eq!(ran.stderr.lines().last(), Some("1 deleted, 3 not found"));
     assert_eq!(deleted(&server), ["R 4.1.0 Local"]);
 
     let ran =
@@ -188,8 +180,84 @@ fn reports_caches_that_are_not_listed() {
     let empty = Server::builder().without_caches().start();
     purge(&empty, "-y", "R 8.0.0 x\n")
         .exits(4)
-        .says("there are no runtime caches on")
+        .says("error: no runtime cache R 8.0.0 x; ")
         .says("\n1 not found\n");
+}
+
+#[test]
+fn decides_a_row_that_is_not_listed_as_delete_does() {
+    for kind in MissingCache::ALL {
+        let server = Server::builder().missing_cache(kind).start();
+        purge(&server, "-y", "R 4.3.0 Local\nR 9.9.9 Local\n").exits(4).says("\n1 deleted, 1 not found\n");
+        let ran = purge(&server, "-y --ignore-not-found", "R 9.9.9 Local\nPython 9.9.9 x\n").exits(0);
+        ran.says("R 9.9.9 Local does not exist\n").says("\n2 already gone\n");
+        // A dry run is about the same rows.
+        let ran = purge(&server, "-d", "Python 3.7.6 Local\nR 9.9.9 Local\n").exits(4);
+        ran.prints("Python  3.7.6  Local\n").says("\n1 would be deleted, 1 not found\n");
+        assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+    }
+    // A cache that is not listed is deleted if a dry run tells that it exists.
+    let server = Server::builder().unlisted(["R 4.2.0 Local"]).start();
+    purge(&server, "-y", "R 4.2.0 Local\n").exits(0).says("1 deleted\n");
+    assert!(!server.has("R 4.2.0 Local"));
+}
+
+#[test]
+fn has_nothing_to_do_for_an_empty_file() {
+    for input in ["", " \n\n", "# nothing\n", "{\"caches\":[]}\n", "{\"caches\":null}", "[]"] {
+        let server = server();
+        for words in ["-y", "-d", "-y --json"] {
+            let ran = purge(&server, words, input).exits(0).prints("");
+            assert_eq!(ran.stderr, "nothing to do: - names no caches\n", "{input:?}");
+        }
+        purge(&server, "-y -q", input).exits(0).prints("").says_nothing();
+        assert!(server.requests().is_empty());
+    }
+    // So a plan can be carried out twice.
+    let server = server();
+    let plan = run(&server, "list -l Python").exits(0).stdout;
+    purge(&server, "-y", &plan).exits(0).says("2 deleted\n");
+    purge(&server, "-y", &run(&server, "list -l Python").exits(0).stdout).exits(0).says("nothing to do");
+}
+
+#[test]
+fn reads_the_plan_of_a_dry_run() {
+    let server = server();
+    let ran = run(&server, "purge -I Local --dry-run -q").exits(0).says_nothing();
+    let plan = "Python  3.9.18  Local\nPython  3.10.1  Local\nR       4.1.0   Local\n";
+    assert_eq!(ran.stdout, plan);
+    assert_eq!(run(&server, "list -I Local").exits(0).stdout, plan);
+    // A person removes a line, and turns another one into a comment.
+    let plan = plan.replace("Python  3.9.18  Local\n", "").replace("R ", "# keep this: R ");
+    purge(&server, "-y", &plan).exits(0).says("1 deleted\n");
+    assert_eq!(deleted(&server), ["Python 3.10.1 Local"]);
+}
+
+#[test]
+fn skips_comments_and_blank_lines() {
+    for input in [
+        "# unused since May\n\nR  4.1.0  Local\n  # R  4.3.0  my\n\t\n",
+        "# unused since May\n{\"language\":\"R\",\"version\":\"4.1.0\",\"image_name\":\"Local\"}\n\n# the end",
+    ] {
+        let server = server();
+        purge(&server, "-y", input).exits(0).says("1 deleted\n");
+        assert_eq!(deleted(&server), ["R 4.1.0 Local"], "{input}");
+    }
+}
+
+#[test]
+fn reads_utf_16_with_a_byte_order_mark() {
+    // PowerShell's `>` writes this.
+    let units: Vec<u16> =
+        "\u{feff}Python  3.9.18  Local\r\nR       4.1.0   Local\r\n".encode_utf16().collect();
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let server = server();
+        let program = connect_cache(&server);
+        let text: Vec<u8> = units.iter().flat_map(|&unit| bytes(unit)).collect();
+        std::fs::write(program.home().join("plan"), text).unwrap();
+        program.words("purge -y --from plan").run().exits(0).says("2 deleted\n");
+        assert_eq!(deleted(&server), ["Python 3.9.18 Local", "R 4.1.0 Local"]);
+    }
 }
 
 #[test]

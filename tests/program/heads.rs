@@ -64,7 +64,7 @@ fn deletes_with_heads_that_curl_reads() {
         server.fault(Fault::new(Endpoint::Delete, Action::Raw(raw(delete, started))).with_effect());
         run(&server, DELETE).exits(0).says("deleted R 4.3.0 Local in");
         // The DELETE was not in doubt, so there was no dry run.
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task], "{delete}");
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::Task], "{delete}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
         let sent_back = requests_to(&server, Endpoint::Task)[0].header("cookie").map(str::to_owned);
         assert_eq!(sent_back.as_deref(), delete.contains("waf").then_some("waf=1"), "{delete}");
@@ -207,12 +207,12 @@ fn keeps_a_delete_in_doubt_if_its_reply_cannot_be_parsed() {
         let server = always(Endpoint::Delete, bytes.to_vec());
         server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).times(usize::MAX));
         run(&server, DELETE).exits(6).says(says).says("; the deletion may have started");
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{says}");
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun], "{says}");
 
         let server = always(Endpoint::Delete, bytes.to_vec());
         server.fault(Fault::new(Endpoint::DryRun, Action::Raw(bytes.to_vec())).times(usize::MAX));
         run(&server, DELETE).exits(6).says("outcome unknown for R 4.3.0 Local: ").says(says);
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{says}");
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun], "{says}");
     }
 }
 

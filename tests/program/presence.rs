@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use connect_test_server::Endpoint::{Delete, DryRun, List, Task};
 use connect_test_server::{
-    Action, Config, Echo, Effect, Endpoint, Fault, Images, LostLookup, MissingCache, Plan, Polls, Sanitizer,
-    Server,
+    Action, Config, Echo, Effect, Fault, Images, LostLookup, MissingCache, Plan, Polls, Sanitizer, Server,
 };
 use serde_json::json;
 
@@ -13,7 +13,6 @@ use crate::support::{caches, endpoints, requests_to, run};
 const NOT_FOUND: MissingCache = MissingCache::NOT_FOUND;
 const TASK_FAILS: MissingCache = MissingCache::TASK_FAILS;
 const TASK_SUCCEEDS: MissingCache = MissingCache::TASK_SUCCEEDS;
-const SERVERS: [MissingCache; 3] = [NOT_FOUND, TASK_FAILS, TASK_SUCCEEDS];
 
 fn server(missing_cache: MissingCache, plan: Plan) -> Server {
     Server::builder().missing_cache(missing_cache).plan(plan).start()
@@ -37,78 +36,79 @@ fn is_calibration(body: &serde_json::Value) -> bool {
 
 #[test]
 fn sends_no_extra_requests_for_an_ordinary_deletion() {
-    for kind in SERVERS {
+    for kind in MissingCache::ALL {
         let server = server(kind, Plan::default());
         assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+        assert_eq!(endpoints(&server), [List, Delete, Task]);
+        assert_eq!(server.connections(), 1);
     }
 }
 
 #[test]
 fn reports_a_cache_that_never_existed() {
-    for (kind, delete) in
-        [(NOT_FOUND, ("not-found", 4)), (TASK_FAILS, ("not-found", 4)), (TASK_SUCCEEDS, ("deleted", 0))]
-    {
+    for kind in MissingCache::ALL {
         let server = server(kind, Plan::default());
-        assert_status(&server, "delete -l R -V 9.9.9", delete);
-        let ignored = if kind == TASK_SUCCEEDS { delete } else { ("absent", 0) };
-        assert_status(&server, "delete -l R -V 9.9.9 --ignore-not-found", ignored);
-        assert_status(&server, "delete -l R -V 9.9.9 --dry-run", ("not-found", 4));
-        assert_status(&server, "delete -l R -V 9.9.9 --dry-run --ignore-not-found", ("absent", 0));
+        for image in ["Local", "ghcr.io/example/r:jammy"] {
+            let words = format!("delete -l R -V 9.9.9 -I {image}");
+            assert_status(&server, &words, ("not-found", 4));
+            assert_status(&server, &format!("{words} --ignore-not-found"), ("absent", 0));
+            assert_status(&server, &format!("{words} --no-wait"), ("not-found", 4));
+            assert_status(&server, &format!("{words} --dry-run"), ("not-found", 4));
+            assert_status(&server, &format!("{words} --dry-run --ignore-not-found"), ("absent", 0));
+        }
+        assert!(requests_to(&server, Delete).is_empty());
         assert_eq!(caches(&server).len(), 2);
     }
     let ran = run(&server(TASK_FAILS, Plan::default()), "delete -l R -V 9.9.9 -d").exits(4);
-    ran.says("error: no runtime cache R 9.9.9 Local");
-    let words = "delete -l R -V 9.9.9 -I ghcr.io/example/r:jammy -d";
-    let ran = run(&server(TASK_FAILS, Plan::default()), words).exits(6);
-    ran.says("error: cannot tell whether R 9.9.9 ghcr.io/example/r:jammy exists: a dry run proves nothing");
+    ran.says("error: no runtime cache R 9.9.9 Local; see 'connect-cache list'\n");
 }
 
 #[test]
-fn checks_a_dry_run_against_the_list_and_by_calibration() {
-    use Endpoint::{DryRun, List};
-
+fn checks_a_listed_cache_by_one_dry_run_and_another_one_by_calibration() {
     for (kind, version, expected) in [
-        (NOT_FOUND, "4.3.0", vec![DryRun, List]),
-        (TASK_FAILS, "4.3.0", vec![DryRun, List]),
-        (NOT_FOUND, "9.9.9", vec![DryRun]),
-        (TASK_FAILS, "9.9.9", vec![DryRun, List, DryRun]),
+        (NOT_FOUND, "4.3.0", &[List, DryRun][..]),
+        (TASK_FAILS, "4.3.0", &[List, DryRun]),
+        (NOT_FOUND, "9.9.9", &[List, DryRun]),
+        (TASK_FAILS, "9.9.9", &[List, DryRun, DryRun, List]),
     ] {
         let server = server(kind, Plan::default());
         let ran = run(&server, &format!("delete -d -l R -V {version}"));
         assert_eq!(endpoints(&server), expected, "{ran:#?}");
-        if let Some(third) = server.requests().get(2) {
-            assert!(is_calibration(&third.json()), "{third:?}");
-        }
+        let dry_runs = requests_to(&server, DryRun);
+        assert!(!is_calibration(&dry_runs[0].json()));
+        assert!(dry_runs[1..].iter().all(|request| is_calibration(&request.json())), "{dry_runs:?}");
         assert_eq!(caches(&server).len(), 2);
     }
 }
 
 #[test]
-fn trusts_a_conclusive_dry_run_over_an_incomplete_list() {
-    let server = Server::builder().unlisted(["R 4.2.0 Local"]).start();
-    assert_status(&server, "delete -d -l R -V 4.2.0", ("would-delete", 0));
-    use Endpoint::{DryRun, List};
-    assert_eq!(endpoints(&server), [DryRun, List, DryRun, DryRun]);
-    assert!(is_calibration(&requests_to(&server, DryRun)[1].json()));
-
-    // The same holds if the list cannot be read.
-    server.fault(Fault::new(List, Action::html(404)).times(usize::MAX));
-    assert_status(&server, "delete -d -l R -V 4.3.0", ("would-delete", 0));
-}
-
-#[test]
-fn claims_nothing_if_the_list_is_refused() {
-    for kind in SERVERS {
-        let server = server(kind, Plan::default());
-        server.fault(Fault::new(Endpoint::List, Action::error(403, 22, "no")).times(usize::MAX));
-        assert_status(&server, "delete -d -l R -V 4.3.0", ("unknown", 6));
-        assert_eq!(endpoints(&server), [Endpoint::DryRun, Endpoint::List]);
+fn deletes_a_cache_that_is_not_listed_if_a_dry_run_tells() {
+    for kind in MissingCache::ALL.into_iter().filter(|kind| kind.dry_run_tells()) {
+        let server = Server::builder().missing_cache(kind).unlisted(["R 4.2.0 Local"]).start();
+        assert_status(&server, "delete -d -l R -V 4.2.0", ("would-delete", 0));
+        assert_eq!(endpoints(&server), [List, DryRun, DryRun]);
+        assert!(is_calibration(&requests_to(&server, DryRun)[1].json()));
+        assert_status(&server, "delete -l R -V 4.2.0", ("deleted", 0));
+        // The last dry run confirms that the cache is gone.
+        assert_eq!(endpoints(&server)[3..], [List, DryRun, DryRun, Delete, Task, DryRun]);
+        assert!(!server.has("R 4.2.0 Local"));
     }
 }
 
 #[test]
-fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
+fn starts_nothing_if_the_list_is_refused() {
+    for kind in MissingCache::ALL {
+        let server = server(kind, Plan::default());
+        server.fault(Fault::always(List, Action::error(403, 22, "no")));
+        for words in ["delete -d -l R -V 4.3.0", "delete -l R -V 4.3.0"] {
+            assert_status(&server, words, ("refused", 3));
+        }
+        assert_eq!(endpoints(&server), [List, List]);
+    }
+}
+
+#[test]
+fn recognizes_an_image_by_its_listed_name_only() {
     let image = "ghcr.io/Example/R:jammy";
     for sanitizer in [
         Sanitizer::Collapse,
@@ -120,8 +120,8 @@ fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
         for (kind, echo, there, missing) in [
             (NOT_FOUND, Echo::Listed, ("would-delete", 0), ("not-found", 4)),
             (NOT_FOUND, Echo::Requested, ("would-delete", 0), ("not-found", 4)),
-            (TASK_FAILS, Echo::Listed, ("would-delete", 0), ("unknown", 6)),
-            // No row is found, which does not prove that the cache is missing.
+            // The row that the list has may be the cache, spelled in another way, or another one.
+            (TASK_FAILS, Echo::Listed, ("unknown", 6), ("unknown", 6)),
             (TASK_FAILS, Echo::Requested, ("unknown", 6), ("unknown", 6)),
             (TASK_SUCCEEDS, Echo::Stored, ("unknown", 6), ("unknown", 6)),
         ] {
@@ -137,46 +137,42 @@ fn finds_the_row_of_an_image_by_the_spelling_of_the_reply() {
             assert_status(&server, &format!("delete -d -l R -V 4.3.0 -I {listed}"), ("would-delete", 0));
         }
     }
+    let server = Server::builder().caches([format!("R 4.3.0 {image}")]).missing_cache(TASK_FAILS).start();
+    run(&server, &format!("delete -d -l R -V 4.3.0 -I {image}"))
+        .exits(6)
+        .says("error: cannot tell whether R 4.3.0 ghcr.io/Example/R:jammy exists: a dry run proves nothing on this ")
+        .says("; see 'connect-cache list'\n");
 }
 
 #[test]
 fn resolves_a_task_that_failed() {
     let failing = |code, effect| Plan { code, error: "disk on fire".into(), effect, ..Plan::default() };
-    for (code, effect, kind, delete, purge) in [
-        // The cache is still there: the task failed.
-        (1, Effect::Never, NOT_FOUND, ("failed", 1), ("failed", 1)),
-        (1, Effect::Never, TASK_FAILS, ("failed", 1), ("failed", 1)),
-        (1, Effect::Never, TASK_SUCCEEDS, ("failed", 1), ("failed", 1)),
-        // Code 0 with an error is no success.
-        (0, Effect::Never, NOT_FOUND, ("failed", 1), ("failed", 1)),
-        (0, Effect::Never, TASK_FAILS, ("failed", 1), ("failed", 1)),
-        // The cache is gone: this run deleted it if it saw it.
-        (1, Effect::AtEnd, NOT_FOUND, ("deleted", 0), ("deleted", 0)),
-        (1, Effect::AtEnd, TASK_FAILS, ("not-found", 4), ("deleted", 0)),
-        (0, Effect::AtEnd, NOT_FOUND, ("deleted", 0), ("deleted", 0)),
-        (0, Effect::AtEnd, TASK_FAILS, ("absent", 0), ("deleted", 0)),
-    ] {
-        let context = format!("{code} {effect:?} {kind:?}");
-        for (words, expected) in [("delete -l R -V 4.3.0", delete), ("purge -l R -y", purge)] {
+    // Code 0 with an error is no success.
+    for (code, effect, kind) in [0, 1].into_iter().flat_map(|code| {
+        let effects = [Effect::Never, Effect::AtEnd, Effect::AtStart].into_iter();
+        effects.flat_map(move |effect| MissingCache::ALL.map(|kind| (code, effect, kind)))
+    }) {
+        // If the cache is gone, another client deleted it, or the task failed late.
+        let (status, exit) = if effect == Effect::Never { ("failed", 1) } else { ("absent", 0) };
+        for words in ["delete -l R -V 4.3.0", "purge -l R -y"] {
             let server = server(kind, failing(code, effect));
-            assert_status(&server, words, expected);
-            let there = server.has("R 4.3.0 Local");
-            assert_eq!(there, effect == Effect::Never, "{context}");
+            let ran = run(&server, &format!("{words} --json")).exits(exit);
+            assert_eq!(server.has("R 4.3.0 Local"), status == "failed", "{ran:#?}");
+            // The record has the words of the task, whatever happened to the cache.
+            let record = ran.json();
+            let words = (&record["status"], &record["code"], &record["error"]);
+            assert_eq!(words, (&json!(status), &json!(code), &json!("disk on fire")), "{kind:?}: {ran:#?}");
         }
     }
-    let failing = failing(0, Effect::Never);
-    let ran = run(&server(NOT_FOUND, failing.clone()), "delete -l R -V 4.3.0 --json").exits(1);
-    assert_eq!((&ran.json()["code"], &ran.json()["error"]), (&json!(0), &json!("disk on fire")));
-    // The record has the code of the task, whatever happened to the cache.
-    for (code, kind, status) in
-        [(1, NOT_FOUND, "deleted"), (0, TASK_FAILS, "absent"), (1, TASK_FAILS, "not-found")]
-    {
-        let plan = Plan { code, effect: Effect::AtEnd, ..failing.clone() };
-        let record = run(&server(kind, plan), "delete -l R -V 4.3.0 --json").json();
-        assert_eq!((&record["status"], &record["code"]), (&json!(status), &json!(code)), "{record}");
-    }
+    let ran = run(&server(NOT_FOUND, failing(1, Effect::AtEnd)), "delete -l R -V 4.3.0").exits(0);
+    ran.says("R 4.3.0 Local is gone, but not by this run's task, which failed: disk on fire (code 1)\n");
+}
+
+#[test]
+fn reports_a_task_with_an_error_as_failed() {
     // The command `task` does not know the cache, so it cannot check whether the cache is gone.
-    let server = server(NOT_FOUND, Plan { effect: Effect::AtEnd, ..failing });
+    let plan = Plan { error: "disk on fire".into(), effect: Effect::AtEnd, ..Plan::default() };
+    let server = server(NOT_FOUND, plan);
     let id = run(&server, "delete --no-wait -q -l R -V 4.3.0").exits(0).stdout.trim().to_owned();
     for words in [format!("task {id}"), format!("task {id} --wait"), format!("task {id} --json")] {
         run(&server, &words).exits(1).says("failed: disk on fire (code 0)");
@@ -186,23 +182,24 @@ fn resolves_a_task_that_failed() {
 #[test]
 fn reports_failed_without_a_usable_dry_run_only_if_no_delete_was_in_doubt() {
     for (code, in_doubt, expected) in
-        [(1, false, ("failed", 1)), (0, false, ("unknown", 6)), (1, true, ("unknown", 6))]
+        [(1, false, ("failed", 1)), (0, false, ("failed", 1)), (1, true, ("unknown", 6))]
     {
         let plan = Plan { code, error: "disk on fire".into(), ..Plan::default() };
         let server = server(NOT_FOUND, plan);
         if in_doubt {
-            // The dry runs before the second DELETE are answered, and those after its task are refused.
-            server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
+            server.fault(Fault::new(Delete, Action::html(502)));
         }
-        let answered = if in_doubt { 6 } else { 0 };
-        server.fault(Fault::new(Endpoint::DryRun, Action::html(404)).skip(answered).times(usize::MAX));
+        // The dry runs before the second DELETE are answered, and those after its task are refused.
+        let answered = if in_doubt { 5 } else { 0 };
+        server.fault(Fault::always(DryRun, Action::html(404)).skip(answered));
         assert_status(&server, "delete -l R -V 4.3.0", expected);
     }
-    // The error names the reason why it is not known whether the cache is gone.
     let server = server(NOT_FOUND, Plan { error: "disk on fire".into(), ..Plan::default() });
-    server.fault(Fault::new(Endpoint::DryRun, Action::html(404)));
-    let ran = run(&server, "delete -l R -V 4.3.0").exits(6);
-    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: HTTP 404");
+    server.fault(Fault::new(DryRun, Action::html(404)));
+    run(&server, "delete -l R -V 4.3.0")
+        .exits(1)
+        .says("error: deletion of R 4.3.0 Local failed: disk on fire (task ")
+        .says(", code 0); it is not known whether the cache exists; see the server log\n");
 }
 
 #[test]
@@ -210,12 +207,13 @@ fn calibrates_at_most_once_in_a_run() {
     let all = (0..5).map(|n| format!("R 4.{n}.0 Local"));
     let plan = Plan { effect: Effect::AtStart, ..Plan::lasting(Duration::from_secs(60)) };
     let server = Server::builder().caches(all).missing_cache(TASK_FAILS).plan(plan).start();
-    // Each task is lost and its cache is gone, which takes a dry run for each cache to find out.
-    server.fault(Fault::new(Endpoint::Task, Action::html(404)).times(usize::MAX));
+    // Each task is lost and its cache is gone. Four deletions send a dry run to find that out, and then it is known
+    // that dry runs prove nothing.
+    server.fault(Fault::always(Task, Action::html(404)));
     run(&server, "purge --all -y").exits(0).says("5 deleted");
-    let dry_runs = requests_to(&server, Endpoint::DryRun);
+    let dry_runs = requests_to(&server, DryRun);
     assert_eq!(dry_runs.iter().filter(|request| is_calibration(&request.json())).count(), 1);
-    assert_eq!(dry_runs.len(), 6);
+    assert!(dry_runs.len() <= 5, "{dry_runs:#?}");
     assert!(caches(&server).is_empty());
 }
 
@@ -223,7 +221,7 @@ fn calibrates_at_most_once_in_a_run() {
 fn trusts_the_first_list_of_a_purge_in_its_dry_run() {
     let server = server(TASK_FAILS, Plan::default());
     run(&server, "purge --all -d").exits(0).says("2 would be deleted");
-    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun, Endpoint::DryRun]);
+    assert_eq!(endpoints(&server), [List, DryRun, DryRun]);
 }
 
 #[test]
@@ -240,10 +238,10 @@ fn rejects_replies_about_another_cache() {
         r#""language":"R","version":"4.3.0","image_name":"local""#,
     ] {
         let server = server(NOT_FOUND, Plan::default());
-        server.fault(Fault::new(Endpoint::Delete, other(names)).with_effect());
-        assert_status(&server, "delete -l R -V 4.3.0", ("absent", 0));
+        server.fault(Fault::new(Delete, other(names)).with_effect());
+        assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
         // The task of the other cache is not followed.
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{names}");
+        assert_eq!(endpoints(&server), [List, Delete, DryRun], "{names}");
     }
 }
 
@@ -252,20 +250,22 @@ fn rejects_arrays_and_empty_objects() {
     for body in ["[]", "[[]]", r#"["abc"]"#, r#"["R","4.3.0","Local","abc"]"#, "{}", r#"{"task_id":[]}"#] {
         let reply = Action::Reply { status: 200, headers: vec![], body: body.into() };
         let deleting = server(NOT_FOUND, Plan::default());
-        deleting.fault(Fault::new(Endpoint::Delete, reply.clone()).with_effect());
-        assert_status(&deleting, "delete -l R -V 4.3.0", ("absent", 0));
+        deleting.fault(Fault::new(Delete, reply.clone()).with_effect());
+        assert_status(&deleting, "delete -l R -V 4.3.0", ("deleted", 0));
+        assert_eq!(endpoints(&deleting), [List, Delete, DryRun], "{body}");
         let checking = server(NOT_FOUND, Plan::default());
-        checking.fault(Fault::new(Endpoint::DryRun, reply.clone()));
-        assert_status(&checking, "delete -d -l R -V 4.3.0", ("unknown", 6));
+        checking.fault(Fault::new(DryRun, reply.clone()));
+        assert_status(&checking, "delete -d -l R -V 4.3.0 --retries 0", ("unknown", 6));
         let following = server(NOT_FOUND, Plan::default());
-        following.fault(Fault::new(Endpoint::Task, reply).times(usize::MAX));
-        assert_status(&following, "delete -l R -V 4.3.0", ("deleted", 0));
+        following.fault(Fault::new(Task, reply));
+        assert_status(&following, "delete -l R -V 4.3.0 --retries 0", ("deleted", 0));
+        assert_eq!(endpoints(&following), [List, Delete, Task, DryRun], "{body}");
         assert!(!following.has("R 4.3.0 Local"));
     }
     // An array is not Connect's error object.
     let server = server(NOT_FOUND, Plan::default());
     let reply = Action::Reply { status: 404, headers: vec![], body: r#"[4,"Cache does not exist"]"#.into() };
-    server.fault(Fault::new(Endpoint::Delete, reply));
+    server.fault(Fault::new(Delete, reply));
     assert_status(&server, "delete -l R -V 4.3.0", ("refused", 6));
 }
 
@@ -275,9 +275,9 @@ fn repeats_task_lookups_after_code_4() {
         Server::builder().polls(Polls { lost_lookup: LostLookup::Code4, ..Polls::default() }).start();
     run(&server, "task 0123456789abcdef").exits(4).says("code 4)");
     // Ten more lookups may have reached other nodes.
-    assert_eq!(requests_to(&server, Endpoint::Task).len(), 11);
+    assert_eq!(requests_to(&server, Task).len(), 11);
     let lost = Action::error(404, 4, "The requested object does not exist.");
-    server.fault(Fault::new(Endpoint::Task, lost).times(2));
+    server.fault(Fault::new(Task, lost).times(2));
     assert_status(&server, "delete -l R -V 4.3.0", ("deleted", 0));
 }
 
@@ -294,10 +294,10 @@ fn sends_no_second_delete_after_the_timeout() {
     let server = Server::builder().caches(["R 4.1.0 Local", "R 4.2.0 Local"]).plan(long).start();
     // Each request about the first cache is followed by a poll of the second cache's task, which takes two seconds.
     // The last dry run is answered at second 10, and the poll after it ends after the timeout.
-    server.fault(Fault::new(Endpoint::Delete, Action::html(502)));
-    server.fault(Fault::new(Endpoint::Task, Action::Delay(Duration::from_secs(2))).times(usize::MAX));
+    server.fault(Fault::new(Delete, Action::html(502)));
+    server.fault(Fault::new(Task, Action::Delay(Duration::from_secs(2))).times(usize::MAX));
     let ran = run(&server, "purge --all -y --json --timeout 11").exits(6);
-    let deletes = requests_to(&server, Endpoint::Delete);
+    let deletes = requests_to(&server, Delete);
     let versions: Vec<_> = deletes.iter().map(|request| request.json()["version"].clone()).collect();
     assert_eq!(versions, ["4.1.0", "4.2.0"], "{ran:#?}");
     assert!(
@@ -311,7 +311,7 @@ fn shares_one_request_timeout_among_all_jobs_after_the_timeout() {
     let all = (0..8).map(|n| format!("R 4.{n}.0 Local"));
     let plan = Plan::lasting(Duration::from_secs(60));
     let server = Server::builder().caches(all).plan(plan).start();
-    for endpoint in [Endpoint::Task, Endpoint::DryRun] {
+    for endpoint in [Task, DryRun] {
         server.fault(Fault::new(endpoint, Action::Stall).times(usize::MAX));
     }
     let started_at = Instant::now();
@@ -325,7 +325,7 @@ fn shares_one_request_timeout_among_all_jobs_after_the_timeout() {
 fn reads_a_retry_after_with_too_many_digits() {
     let server = Server::start(Config::default());
     let headers = vec![("Retry-After".to_owned(), "99999999999999999999999".to_owned())];
-    server.fault(Fault::new(Endpoint::List, Action::Reply { status: 503, headers, body: String::new() }));
+    server.fault(Fault::new(List, Action::Reply { status: 503, headers, body: String::new() }));
     run(&server, "list").exits(6).fails_with("the server asks to retry in ");
     assert_eq!(server.requests().len(), 1);
 }

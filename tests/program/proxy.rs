@@ -220,11 +220,12 @@ fn sends_plain_http_in_absolute_form_over_one_connection() {
     let program = connect_cache(&server).env("http_proxy", proxy.url());
     program.words("delete -l R -V 4.3.0").run().exits(0);
     let requests = proxy.requests();
-    assert!(requests.len() >= 3, "{requests:?}");
+    assert!(requests.len() >= 4, "{requests:?}");
     assert_eq!(requests.len(), server.requests().len());
     let base = format!("{}/__api__/v1", named(&server));
-    assert_eq!(requests[0].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
-    assert!(requests[1].line.starts_with(&format!("GET {base}/tasks/")), "{requests:?}");
+    assert_eq!(requests[0].line, format!("GET {base}/system/caches/runtime HTTP/1.1"));
+    assert_eq!(requests[1].line, format!("DELETE {base}/system/caches/runtime HTTP/1.1"));
+    assert!(requests[2].line.starts_with(&format!("GET {base}/tasks/")), "{requests:?}");
     let host = named(&server).replace("http://", "").replace("/rsc", "");
     for request in &requests {
         assert_eq!(request.header("host"), Some(host.as_str()));
@@ -306,7 +307,7 @@ fn reports_a_proxy_that_refuses() {
     let ran = program.words("delete -l R -V 4.3.0 --json").run().exits(6);
     assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
     let ran = list(&plain).env("HTTP_PROXY", proxy.url()).words("--retries 0").run().exits(6).prints("");
-    ran.fails_with("HTTP 407").fails_with("the proxy requires credentials: http://USER:PASSWORD@HOST:PORT");
+    ran.fails_with("HTTP 407").fails_with("the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT");
     assert_eq!((tls.connections(), plain.connections()), (0, 0));
 }
 
@@ -452,8 +453,8 @@ fn reports_that_only_basic_credentials_can_be_sent() {
             "does not accept Basic credentials, and no others are supported",
         ),
         ("Digest realm=\"x\", nonce=\"y\"", "does not accept Basic credentials, and no others are supported"),
-        ("Negotiate\r\nProxy-Authenticate: basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
-        ("Negotiate, Basic realm=x", "http://USER:PASSWORD@HOST:PORT"),
+        ("Negotiate\r\nProxy-Authenticate: basic realm=x", "SCHEME://USER:PASSWORD@HOST:PORT"),
+        ("Negotiate, Basic realm=x", "SCHEME://USER:PASSWORD@HOST:PORT"),
     ] {
         let reply =
             format!("HTTP/1.1 407 No\r\nProxy-Authenticate: {challenges}\r\nContent-Length: 0\r\n\r\n");
