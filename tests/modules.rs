@@ -104,7 +104,7 @@ fn read(file: &Path, module: &str, modules: &mut BTreeMap<String, syn::File>) {
     };
     for item in &parsed.items {
         if let syn::Item::Mod(child) = item {
-            if child.content.is_some() {
+            if child.content.is_some() || is_for_tests(child) {
                 continue;
             }
             let name = child.ident.to_string();
@@ -115,6 +115,13 @@ fn read(file: &Path, module: &str, modules: &mut BTreeMap<String, syn::File>) {
         }
     }
     modules.insert(module.to_owned(), parsed);
+}
+
+/// Reports whether a module is compiled only for tests, which may import from anywhere.
+fn is_for_tests(module: &syn::ItemMod) -> bool {
+    let is_test =
+        |attribute: &syn::Attribute| attribute.parse_args().is_ok_and(|name: syn::Ident| name == "test");
+    module.attrs.iter().any(|attribute| attribute.path().is_ident("cfg") && is_test(attribute))
 }
 
 /// Returns the module that a path in `module` names, if it is in this crate.
