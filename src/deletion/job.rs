@@ -240,9 +240,18 @@ impl<'a> History<'a> {
         self.ask(Duration::ZERO, because, run)
     }
 
-    /// Decides by the answer to the question whether the cache is there.
+    /// Decides by the answer to the question whether the cache is there. A dry run of it that has started a deletion
+    /// makes the outcome unknown, whatever the reason for the question.
     fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Next<'a> {
         let Finding { answer, accepted } = finding;
+        let answer = match answer {
+            Answer::NotKnown(Uncertainty::DryRun(error))
+                if matches!(error.kind, ErrorKind::DryRunStarted { .. }) =>
+            {
+                return self.end(unknown(Cause::Request(error)), run);
+            }
+            answer => answer,
+        };
         if self.namesakes.is_none() {
             self.accepted_before |= accepted;
         } else {

@@ -7,6 +7,9 @@ mod presence;
 mod progress;
 mod run;
 mod schedule;
+#[cfg(test)]
+#[path = "../../tests/simulation/mod.rs"]
+mod simulation;
 
 use crate::api::{RuntimeCache, Task, TaskId};
 use crate::client::Client;
