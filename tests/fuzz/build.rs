@@ -1,4 +1,4 @@
-//! Sets what the modules of the program need to compile: its version, and that it leaves panics to libFuzzer.
+//! Sets what the program needs to compile: its version, and that it leaves panics to libFuzzer.
 
 fn main() {
     println!("cargo:rustc-env=CONNECT_CACHE_VERSION=0.0.0");

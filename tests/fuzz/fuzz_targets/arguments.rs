@@ -1,240 +1,153 @@
-//! Checks command lines: all forms of the same options give the same result, and no message shows a secret.
+//! Checks command lines: all forms of the same options have the same effect, and no message shows a secret.
 
 #![no_main]
 
-use arbitrary::Arbitrary;
-use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
-use connect_cache_fuzz::{Change, one_of, set_environment};
-use libfuzzer_sys::fuzz_target;
+use connect_cache_fuzz::{Answer, Ran, Request, honest_reply, run};
+use libfuzzer_sys::{Corpus, fuzz_target};
 
-#[path = "../../../src/cli/arguments.rs"]
-mod arguments;
-#[path = "../../../src/cli/files.rs"]
-mod files;
-#[path = "../../../src/cli/options.rs"]
-mod options;
-#[path = "../../../src/cli/saved_servers.rs"]
-mod saved_servers;
-#[path = "../../../src/cli/settings.rs"]
-mod settings;
+/// The secrets of command lines; others are not checked.
+const KEY: &str = "kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3";
+const HEADER: &str = "g4teW4y-53cr3t";
 
-use arguments::{Invocation, Misused};
+const COMMANDS: [&str; 5] = ["list", "delete", "purge", "task", "check"];
+/// The initials of all commands. A common option is accepted before the command, too.
+const COMMON: &str = "ldptc";
+const ANY: &str = "cldpt";
 
-#[derive(Arbitrary, Debug)]
-struct Input {
-    command: u8,
-    options: Vec<Given>,
-    /// The number of common options before the command.
-    before: u8,
-    positional_first: bool,
-    wrong: Wrong,
+struct Flag {
+    long: &'static str,
+    /// Empty if it has none.
+    short: &'static str,
+    takes_value: bool,
+    /// The initials of the commands that have it.
+    commands: &'static str,
 }
 
-#[derive(Arbitrary, Clone, Debug)]
-struct Given {
-    option: u8,
-    value: u8,
-    form: u8,
+const fn option(long: &'static str, short: &'static str, commands: &'static str) -> Flag {
+    Flag { long, short, takes_value: true, commands }
 }
 
-#[derive(Arbitrary, Debug)]
-enum Wrong {
-    Nothing,
-    Drop(u8),
-    Double(u8),
-    Move { from: u8, to: u8 },
-    Word { at: u8, change: Change },
-    Insert { at: u8, word: String },
+const fn switch(long: &'static str, short: &'static str, commands: &'static str) -> Flag {
+    Flag { long, short, takes_value: false, commands }
 }
 
-const SECRETS: [&str; 2] = ["kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3", "g4teW4y-53cr3t"];
+const FLAGS: [Flag; 28] = [
+    option("server", "s", COMMON),
+    option("api-key", "k", COMMON),
+    option("api-key-file", "", COMMON),
+    option("name", "n", COMMON),
+    option("cacert", "c", COMMON),
+    switch("insecure", "i", COMMON),
+    option("header", "H", COMMON),
+    option("interval", "", COMMON),
+    option("timeout", "", COMMON),
+    option("request-timeout", "", COMMON),
+    option("retries", "", COMMON),
+    switch("quiet", "q", COMMON),
+    switch("verbose", "v", COMMON),
+    option("language", "l", "ldp"),
+    option("version", "V", "ldp"),
+    option("image-name", "I", "ldp"),
+    switch("orphaned", "", "lp"),
+    switch("unused", "", "lp"),
+    switch("usage", "", "lp"),
+    switch("json", "", ANY),
+    switch("dry-run", "d", "dp"),
+    switch("yes", "y", "p"),
+    switch("all", "", "p"),
+    option("from", "", "p"),
+    option("max-running", "", "p"),
+    switch("no-wait", "", "d"),
+    switch("ignore-not-found", "", "dp"),
+    switch("wait", "", "t"),
+];
 
-type Flag = &'static FlagInfo<'static>;
-
-/// An option with its value, and the form in which it is written.
-struct Set {
-    flag: Flag,
-    value: Option<String>,
-    form: u8,
-}
-
-/// Returns a value that the option accepts.
-fn value(flag: Flag, number: u8) -> String {
-    let values: &[&str] = match flag.long {
-        "--server" => &["https://connect.example.com", "http://localhost:3939/rsc/"],
-        "--api-key" => &[SECRETS[0]],
-        "--header" => return format!("X-Gate: {}", SECRETS[1]),
-        "--interval" | "--timeout" | "--request-timeout" => &["0", "1.5", "30s", "2h", ".5m"],
-        "--retries" | "--max-running" => &["0", "7", " 3 "],
-        "--language" => &["R", "python", ""],
-        "--version" | "--image-name" => {
-            &["4.3.0", "3.*", "*-jammy", "ghcr.io/example/r:jammy", "a b", "--json"]
-        }
-        _ => &["/dev/null", "/nonexistent/file", "a name"],
+/// Finds an option of a command or, before the command, a common one.
+fn find(command: Option<&str>, is: impl Fn(&Flag) -> bool) -> Option<&'static Flag> {
+    let has = |flag: &Flag| {
+        command.map_or(flag.commands == COMMON, |command| flag.commands.contains(&command[..1]))
     };
-    one_of(values, number).to_owned()
+    FLAGS.iter().find(|flag| has(flag) && is(flag))
 }
 
-impl Input {
-    fn command(&self) -> CommandInfoWithArgs {
-        let [list, delete, purge, task, check] = options::commands();
-        match self.command % 5 {
-            0 => list,
-            1 => delete,
-            2 => purge,
-            3 => task,
-            _ => check,
-        }
-    }
-
-    /// Returns the options, each once unless it may be repeated, with all that are required.
-    fn sets(&self, command: &CommandInfoWithArgs) -> Vec<(Set, bool)> {
-        let common: Vec<Flag> = options::flags(&options::common()).collect();
-        let all: Vec<Flag> = common.iter().copied().chain(options::flags(command)).collect();
-        let mut sets: Vec<(Set, bool)> = Vec::new();
-        let mut add = |flag: Flag, given: &Given| {
-            let repeats = flag.optionality == Optionality::Repeating;
-            if !repeats && sets.iter().any(|(set, _)| set.flag.long == flag.long) {
-                return;
+/// Returns the same command line with each option in its long form and after the command; `None` if it is wrong.
+fn plain(words: &[String]) -> Option<Vec<String>> {
+    let (mut command, mut options, mut positionals) = (None, Vec::new(), Vec::new());
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        let mut add = |flag: &Flag, attached: Option<&str>| {
+            options.push(format!("--{}", flag.long));
+            match flag.takes_value {
+                true => options.push(attached.or_else(|| words.next())?.to_owned()),
+                false => attached.is_none().then_some(())?,
             }
-            let has_value = matches!(flag.kind, FlagInfoKind::Option { .. });
-            let value = has_value.then(|| value(flag, given.value));
-            sets.push((
-                Set { flag, value, form: given.form },
-                common.iter().any(|known| known.long == flag.long),
-            ));
+            Some(())
         };
-        for given in &self.options {
-            add(one_of(&all, given.option), given);
-        }
-        for flag in options::flags(command).filter(|flag| flag.optionality == Optionality::Required) {
-            add(flag, &Given { option: 0, value: 0, form: self.before });
-        }
-        sets
-    }
-
-    /// Returns the words before any change.
-    fn words(&self) -> Vec<String> {
-        let command = self.command();
-        let mut words = Vec::new();
-        let (mut before, mut after) = (self.before, Vec::new());
-        for (set, is_common) in self.sets(&command) {
-            match is_common && before > 0 {
-                true => {
-                    before -= 1;
-                    set.write(&mut words);
-                }
-                false => after.push(set),
+        if word == "--" {
+            positionals.extend(words.by_ref());
+        } else if let Some(long) = word.strip_prefix("--") {
+            let (name, value) =
+                long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            add(find(command, |flag| flag.long == name)?, value)?;
+        } else if let Some(mut letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+            while !letters.is_empty() {
+                let (letter, rest) = letters.split_at_checked(1)?;
+                let flag = find(command, |flag| flag.short == letter)?;
+                let value = rest.strip_prefix('=').unwrap_or(rest);
+                add(flag, Some(value).filter(|_| flag.takes_value && !rest.is_empty()))?;
+                letters = if flag.takes_value { "" } else { rest };
             }
+        } else if command.is_none() {
+            command = Some(*COMMANDS.iter().find(|command| **command == word)?);
+        } else {
+            positionals.push(word);
         }
-        words.push(command.name.to_owned());
-        let positional = command.positionals.iter().map(|_| "lFvijYN16kjCoal6".to_owned());
-        if self.positional_first {
-            words.extend(positional.clone());
-        }
-        after.iter().for_each(|set| set.write(&mut words));
-        if !self.positional_first {
-            words.extend(positional);
-        }
-        words
     }
-
-    /// Returns the same words, each option in its long form and after the command.
-    fn plain_words(&self) -> Vec<String> {
-        let command = self.command();
-        let mut words = vec![command.name.to_owned()];
-        for (set, _) in self.sets(&command) {
-            words.push(set.flag.long.to_owned());
-            words.extend(set.value);
-        }
-        words.push("--".to_owned());
-        words.extend(command.positionals.iter().map(|_| "lFvijYN16kjCoal6".to_owned()));
-        words
-    }
+    let words = [vec![command?.to_owned()], options, vec!["--".to_owned()]].concat();
+    Some(words.into_iter().chain(positionals.into_iter().map(str::to_owned)).collect())
 }
 
-impl Set {
-    fn write(&self, words: &mut Vec<String>) {
-        let long = self.flag.long;
-        match (&self.value, self.flag.short) {
-            (None, Some(short)) if self.form % 3 == 1 => words.push(format!("-{short}")),
-            (None, Some(short)) if self.form % 3 == 2 => {
-                let is_switches = |word: &&mut String| {
-                    word.len() > 1 && word.bytes().skip(1).all(|b| b"iqvdy".contains(&b))
-                };
-                match words.last_mut().filter(|word| word.starts_with('-')).filter(is_switches) {
-                    Some(word) => word.push(short),
-                    None => words.push(format!("-{short}")),
-                }
-            }
-            (None, _) => words.push(long.to_owned()),
-            (Some(value), Some(short)) if self.form % 5 == 2 && !value.is_empty() => {
-                words.push(format!("-{short}{value}"));
-            }
-            (Some(value), Some(short)) if self.form % 5 == 3 => words.push(format!("-{short}={value}")),
-            (Some(value), Some(short)) if self.form % 5 == 4 => {
-                words.extend([format!("-{short}"), value.clone()]);
-            }
-            (Some(value), _) if self.form % 5 == 1 => words.push(format!("{long}={value}")),
-            (Some(value), _) => words.extend([long.to_owned(), value.clone()]),
-        }
-    }
-}
-
-fn apply(wrong: &Wrong, words: &mut Vec<String>) {
-    let length = words.len();
-    let at = |n: u8| usize::from(n) % length;
-    match wrong {
-        Wrong::Nothing => {}
-        Wrong::Drop(n) => drop(words.remove(at(*n))),
-        Wrong::Double(n) => words.insert(at(*n), words[at(*n)].clone()),
-        Wrong::Move { from, to } => {
-            let word = words.remove(at(*from));
-            words.insert(at(*to), word);
-        }
-        Wrong::Word { at: n, change } => words[at(*n)] = change.of(&words[at(*n)]),
-        Wrong::Insert { at: n, word } => words.insert(at(*n), word.clone()),
-    }
-}
-
-/// Parses words, and returns the resulting settings.
-fn outcome(words: &[String]) -> Result<String, Misused> {
-    Ok(match arguments::parse(words.iter().map(Into::into))? {
-        Invocation::Run(common, command) => {
-            let options = format!("{common:?} {command:?}");
-            // After a change, a secret may be the name of a file, which is shown.
-            let is_file = common.header.iter().any(|header| header.reveal().starts_with('@'));
-            if is_file || SECRETS.iter().any(|secret| options.contains(secret)) {
-                return Ok("a secret in another place".to_owned());
-            }
-            let texts = match settings::from_options(&common, false) {
-                Ok(settings) => {
-                    let config = format!("{:?}", settings.config);
-                    [vec![config], settings.warnings, settings.note.into_iter().collect()].concat()
-                }
-                Err(problem) => vec![problem],
-            };
-            format!("{options} {} {texts:?}", settings::repeated(&common))
-        }
-        Invocation::Help(topic) => format!("help {topic:?}"),
-        Invocation::Brief(command) => format!("brief {}", command.name),
-        Invocation::Version => "version".to_owned(),
-        Invocation::Nothing => "nothing".to_owned(),
+/// Reports whether the secrets are only in the values of options for secrets. Others, and names of files, are shown.
+fn hides_secrets(plain: &[String]) -> bool {
+    let is_secret = |word: &String| word.contains(KEY) || word.contains(HEADER);
+    plain.iter().enumerate().filter(|(_, word)| is_secret(word)).all(|(n, word)| {
+        let option = n.checked_sub(1).map_or("", |before| plain[before].as_str());
+        option == "--api-key" || (option == "--header" && !word.starts_with('@'))
     })
 }
 
-fuzz_target!(init: { set_environment(&[]) }, |input: Input| {
-    let mut words = input.words();
-    apply(&input.wrong, &mut words);
-    let result = outcome(&words).map_err(|misused| misused.problem);
-    let text = result.as_ref().unwrap_or_else(|problem| problem);
-    assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{words:?}: {text}");
-    if let Err(problem) = &result {
-        assert!(!problem.contains(char::is_control) && !problem.is_empty(), "{words:?}: {problem:?}");
+/// Runs the program, and returns its requests too.
+fn effect(words: &[String]) -> (Ran, Vec<Request>) {
+    let mut requests = Vec::new();
+    let ran = run(words, |request| {
+        let answer = Answer::json(200, &honest_reply(&request));
+        requests.push(request);
+        answer
+    });
+    (ran, requests)
+}
+
+// Each line is a word.
+fuzz_target!(|input: &str| -> Corpus {
+    if input.contains('\0') {
+        return Corpus::Reject;
     }
-    if matches!(input.wrong, Wrong::Nothing) {
-        let plain = outcome(&input.plain_words()).map_err(|misused| misused.problem);
-        assert!(result.is_ok(), "{words:?}: {result:?}");
-        assert_eq!(result, plain, "{words:?}");
+    let words: Vec<String> = input.lines().map(str::to_owned).collect();
+    let (ran, requests) = effect(&words);
+    let plain = plain(&words);
+    let secrets: &[&str] = match &plain {
+        Some(words) if hides_secrets(words) => &[KEY, HEADER],
+        _ => &[],
+    };
+    assert_eq!(ran.problem(secrets), None, "{words:?}: {ran:#?}");
+    let Some(plain) = plain else { return Corpus::Keep };
+    let (same, same_requests) = effect(&plain);
+    assert_eq!((ran.status, ran.stdout), (same.status, same.stdout), "{words:?} {plain:?}");
+    assert_eq!(requests, same_requests, "{words:?} {plain:?}");
+    // Of several usage errors, another may be named. Times differ.
+    let without_digits = |text: String| text.replace(|c: char| c.is_ascii_digit(), "");
+    if ran.status != Some(2) {
+        assert_eq!(without_digits(ran.stderr), without_digits(same.stderr), "{words:?} {plain:?}");
     }
+    Corpus::Keep
 });

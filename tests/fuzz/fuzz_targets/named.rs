@@ -2,133 +2,102 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
-use arbitrary::Arbitrary;
-use connect_cache::RuntimeCache;
-use connect_cache_fuzz::{Change, one_of};
+use connect_cache_fuzz::{Answer, Endpoint, Ran, folder, honest_reply, run};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-#[path = "../../../src/cli/files.rs"]
-mod files;
-#[path = "../../../src/cli/named.rs"]
-mod named;
+/// Language, version and image.
+type Cache = [String; 3];
 
-#[derive(Arbitrary, Debug)]
-struct Input {
-    caches: Vec<(u8, u8, u8)>,
-    form: Form,
-    has_byte_order_mark: bool,
-    ends_lines_like_windows: bool,
-    change: Change,
-}
-
-/// How the file names the caches.
-#[derive(Arbitrary, Debug)]
-enum Form {
-    /// As `list` prints them, with `usage` as `list --usage`, where a column is as wide as its longest word.
-    Lines {
-        usage: Option<u8>,
-    },
-    /// One word after the other.
-    Words,
-    /// As `list --json` prints them.
-    List,
-    Array,
-    /// One object after the other, with further fields.
-    Objects {
-        between: u8,
-    },
-}
-
-const LANGUAGES: [&str; 4] = ["R", "Python", "python", "Quarto Markdown"];
-const VERSIONS: [&str; 4] = ["4.3.0", "3.11.7", "4.4.0-rc.1", "0.0.0"];
-const IMAGES: [&str; 5] = ["Local", "ghcr-io-rstudio-r-jammy", "a b", "caf\u{e9}", "{x}"];
 /// What a wrong file may hold.
 const SECRET: &str = "Kq3xJ9mZp0aWv7Lc2YtRb6";
 
-impl Input {
-    fn caches(&self) -> Vec<[&'static str; 3]> {
-        let words = |&(language, version, image): &(u8, u8, u8)| {
-            [one_of(&LANGUAGES, language), one_of(&VERSIONS, version), one_of(&IMAGES, image)]
-        };
-        // A name with a space can only be told from two names in JSON or in columns.
-        let caches = self.caches.iter().map(words);
-        caches
-            .filter(|words| !matches!(self.form, Form::Words) || words.iter().all(|w| !w.contains(' ')))
-            .collect()
+/// Returns the caches that a text names.
+fn named(text: &str) -> BTreeSet<Cache> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let mut caches = BTreeSet::new();
+    if text.starts_with(['{', '[']) {
+        let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        values.map_while(Result::ok).for_each(|value| add(&value, &mut caches));
+    } else {
+        caches.extend(text.lines().filter(|line| !line.starts_with('#')).filter_map(row));
     }
+    caches
+}
 
-    fn text(&self) -> Vec<u8> {
-        let caches = self.caches();
-        let object = |[language, version, image]: &[&str; 3]| json!({ "language": language, "version": version, "image_name": image });
-        let objects = || caches.iter().map(object).collect::<Vec<Value>>();
-        let mut text = match &self.form {
-            Form::Lines { usage } => {
-                let width = |column: usize| caches.iter().map(|words| words[column].chars().count()).max();
-                let [language, version, image] = [0, 1, 2].map(|column| width(column).unwrap_or_default());
-                let line = |[l, v, i]: &[&str; 3]| match usage {
-                    Some(items) => format!("{l:language$}  {v:version$}  {i:image$}  {items}\n"),
-                    None => format!("{l:language$}  {v:version$}  {i}\n"),
-                };
-                caches.iter().map(line).collect::<String>()
-            }
-            Form::Words => caches.iter().map(|words| words.join(" ") + "\n").collect(),
-            Form::List => json!({ "caches": objects() }).to_string(),
-            Form::Array => Value::from(objects()).to_string(),
-            Form::Objects { between } => {
-                let mut objects = objects();
-                objects.iter_mut().for_each(|object| object["status"] = json!("deleted"));
-                let between = one_of(&["\n", " ", "", "\n\n"], *between);
-                objects.iter().map(Value::to_string).collect::<Vec<_>>().join(between)
-            }
-        };
-        if self.ends_lines_like_windows {
-            text = text.replace('\n', "\r\n");
-        }
-        if self.has_byte_order_mark {
-            text.insert(0, '\u{feff}');
-        }
-        let mut text = text.into_bytes();
-        self.change.apply(&mut text);
-        text
+/// Adds the caches that a JSON value contains.
+fn add(value: &Value, caches: &mut BTreeSet<Cache>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| add(value, caches)),
+        Value::Object(fields) => match fields.get("caches") {
+            Some(rows) => add(rows, caches),
+            None => caches.extend(cache(value)),
+        },
+        _ => {}
     }
 }
 
-/// Returns the file that the program reads.
-fn file() -> &'static PathBuf {
-    static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| std::env::temp_dir().join(format!("connect-cache-fuzz-named-{}", std::process::id())))
+fn cache(row: &Value) -> Option<Cache> {
+    let word = |name: &str| row[name].as_str().map(str::to_owned);
+    Some([word("language")?, word("version")?, word("image_name")?])
 }
 
-fuzz_target!(|input: Input| {
-    let path = file().to_str().expect("UTF-8");
-    fs::write(path, input.text()).expect("a file");
-    let found = named::read(path);
-    if input.change.is_nothing() {
-        let expected: Vec<RuntimeCache> = input
-            .caches()
-            .iter()
-            .map(|[language, version, image]| RuntimeCache::new(*language, *version, *image))
-            .collect();
-        match expected.is_empty() {
-            true => assert!(found.is_err(), "{input:?}"),
-            false => assert_eq!(found.as_ref(), Ok(&expected), "{input:?}"),
+/// Reads a line as `list` prints it. The image is the rest of the line, except for a number of content items.
+fn row(line: &str) -> Option<Cache> {
+    let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let words = if columns.len() < 3 { words } else { columns };
+    let [language, version, image, ..] = words[..] else { return None };
+    Some([language.to_owned(), version.to_owned(), image.to_owned()])
+}
+
+/// Returns the caches with their language in lower case, since it may be written in any.
+fn in_lower_case(caches: &BTreeSet<Cache>) -> BTreeSet<Cache> {
+    let lower = |[language, version, image]: Cache| [language.to_lowercase(), version, image];
+    caches.iter().cloned().map(lower).collect()
+}
+
+/// Purges what a file with this content names, on a server that has all of it. Returns the deleted caches.
+fn purge(content: &[u8]) -> (Ran, BTreeSet<Cache>) {
+    let file = folder().join("caches");
+    fs::write(&file, content).expect("a file");
+    let caches = named(&String::from_utf8_lossy(content));
+    let rows = caches.iter().map(
+        |[language, version, image]| json!({"language": language, "version": version, "image_name": image}),
+    );
+    let list = json!({ "caches": rows.collect::<Vec<_>>() });
+    let mut deleted = BTreeSet::new();
+    let file = file.to_str().expect("UTF-8");
+    let args = ["-s", "http://connect.example.com", "-k", "a-key", "purge", "--from", file, "--yes"];
+    let ran = run(&args.map(str::to_owned), |request| {
+        let reply = match Endpoint::of(&request) {
+            Endpoint::Caches => list.clone(),
+            Endpoint::Delete => {
+                deleted.extend(cache(&request.json()));
+                honest_reply(&request)
+            }
+            _ => honest_reply(&request),
+        };
+        Answer::json(200, &reply)
+    });
+    (ran, deleted)
+}
+
+fuzz_target!(|content: &[u8]| {
+    let (ran, deleted) = purge(content);
+    assert_eq!(ran.problem(&[]), None, "{ran:#?}");
+    match ran.status {
+        Some(0) => {
+            let named = named(&String::from_utf8_lossy(content));
+            assert_eq!(in_lower_case(&deleted), in_lower_case(&named), "{ran:#?}");
         }
-    }
-    if let Ok(caches) = &found {
-        assert!(!caches.is_empty(), "{input:?}");
-        assert!(caches.iter().all(|c| ![&c.language, &c.version, &c.image_name].contains(&&String::new())));
+        _ => assert!(deleted.is_empty(), "{deleted:?} {ran:#?}"),
     }
 
     // The file may be the wrong one.
-    let mut text = input.text();
-    text.extend_from_slice(format!("\n{SECRET} {SECRET}\n").as_bytes());
-    fs::write(path, text).expect("a file");
-    if let Err(problem) = named::read(path) {
-        assert!(!problem.contains(SECRET), "{problem}");
-    }
+    let (ran, _) = purge(&[content, b"\n", SECRET.as_bytes(), b" ", SECRET.as_bytes(), b"\n"].concat());
+    assert_eq!(ran.problem(&[SECRET]), None, "{ran:#?}");
 });

@@ -1,8 +1,16 @@
-//! What the fuzz targets share: inputs that are valid but for one change, and a server.
+//! What the fuzz targets share: the program, run in this process, and a server on loopback that answers it.
 
-pub mod server;
+// The program, except for `main`.
+#[path = "../../../src/cli/mod.rs"]
+mod cli;
+mod clock;
+mod connect;
+mod program;
+mod server;
 
-use std::path::Path;
+pub use connect::{Endpoint, honest_reply};
+pub use program::{Ran, folder, is_binary, run};
+pub use server::{Answer, Framing, Request, url};
 
 use arbitrary::Arbitrary;
 
@@ -18,10 +26,6 @@ pub enum Change {
 }
 
 impl Change {
-    pub fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
-    }
-
     /// Applies the change to bytes.
     pub fn apply(&self, input: &mut Vec<u8>) {
         let position = |at: u16| usize::from(at) % (input.len() + 1);
@@ -62,13 +66,4 @@ impl Change {
 /// Returns one of several, so that an input can name it by a number.
 pub fn one_of<T: Copy>(choices: &[T], number: u8) -> T {
     choices[usize::from(number) % choices.len()]
-}
-
-/// Replaces the environment, which the program reads. A target calls this before it starts a thread.
-pub fn set_environment(variables: &[(&str, &Path)]) {
-    // SAFETY: no other thread runs.
-    unsafe {
-        std::env::vars_os().for_each(|(name, _)| std::env::remove_var(name));
-        variables.iter().for_each(|(name, value)| std::env::set_var(name, value));
-    }
 }

@@ -3,15 +3,27 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
 
-/// A request, of which the headers are of no interest.
-#[derive(Debug)]
+use serde_json::Value;
+
+/// A request.
+#[derive(Debug, PartialEq)]
 pub struct Request {
     pub method: String,
+    /// A path with a query or, since the server is also a proxy, a URL.
     pub target: String,
+    /// The lines of the head after the first.
+    pub headers: Vec<String>,
     pub body: Vec<u8>,
+}
+
+impl Request {
+    /// Returns the body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
 }
 
 /// What is written to the connection, and whether that ends it.
@@ -55,57 +67,57 @@ impl Answer {
         }
         Self { bytes, close: framing == Framing::Close }
     }
+
+    /// Returns a reply with this JSON.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, "Content-Type: application/json\r\n", body.to_string().as_bytes(), Framing::Length)
+    }
 }
 
-/// A running server, which stops when it is dropped.
-pub struct Server {
-    address: SocketAddr,
-    is_stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Server {
-    /// Starts a server that replies as `answer` says.
-    pub fn start(answer: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+/// The listener of this process, and its address.
+fn listener() -> &'static (TcpListener, SocketAddr) {
+    static LISTENER: OnceLock<(TcpListener, SocketAddr)> = OnceLock::new();
+    LISTENER.get_or_init(|| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let is_stopping = Arc::new(AtomicBool::new(false));
-        let flag = is_stopping.clone();
-        let thread = thread::spawn(move || {
-            let answer = Mutex::new(answer);
-            thread::scope(|scope| {
-                for stream in listener.incoming() {
-                    if flag.load(Relaxed) {
-                        return;
-                    }
-                    let answer = &answer;
-                    // A client that goes away ends the connection.
-                    scope.spawn(move || stream.and_then(|stream| serve(stream, answer)));
+        (listener, address)
+    })
+}
+
+/// Returns the URL of the server, which is the same for all inputs.
+pub fn url() -> String {
+    format!("http://{}", listener().1)
+}
+
+/// Calls `client` while a server answers its requests.
+pub(crate) fn serve<T>(answer: impl FnMut(Request) -> Answer + Send, client: impl FnOnce() -> T) -> T {
+    let (listener, address) = listener();
+    let is_over = AtomicBool::new(false);
+    let answer = Mutex::new(answer);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for stream in listener.incoming() {
+                if is_over.load(Relaxed) {
+                    return;
                 }
-            });
+                // A client that goes away ends the connection.
+                scope.spawn(|| stream.and_then(|stream| converse(stream, &answer)));
+            }
         });
-        Self { address, is_stopping, thread: Some(thread) }
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.is_stopping.store(true, Relaxed);
+        let result = client();
+        is_over.store(true, Relaxed);
         // Wakes the thread.
-        let _ = TcpStream::connect(self.address);
-        self.thread.take().map(JoinHandle::join);
-    }
+        let _ = TcpStream::connect(address);
+        result
+    })
 }
 
-fn serve(mut stream: TcpStream, answer: &Mutex<impl FnMut(&Request) -> Answer>) -> io::Result<()> {
+/// Answers the requests of one connection.
+fn converse(mut stream: TcpStream, answer: &Mutex<impl FnMut(Request) -> Answer>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = read(&mut reader)? {
-        let Answer { bytes, close } = answer.lock().map(|mut answer| answer(&request)).expect("no panic");
+        let Answer { bytes, close } = answer.lock().map(|mut answer| answer(request)).expect("no panic");
         stream.write_all(&bytes)?;
         if close {
             return Ok(());
@@ -116,23 +128,28 @@ fn serve(mut stream: TcpStream, answer: &Mutex<impl FnMut(&Request) -> Answer>) 
 
 /// Reads a request; `None` at the end of the connection.
 fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    if lines.is_empty() {
         return Ok(None);
     }
-    let mut words = line.split(' ').map(str::to_owned);
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut length = 0;
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    let mut body = vec![0; length];
+    let headers = lines.split_off(1);
+    let mut words = lines[0].split(' ').map(str::to_owned);
+    let length = headers.iter().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
-    Ok(Some(Request { method, target, body }))
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    Ok(Some(Request { method, target, headers, body }))
 }

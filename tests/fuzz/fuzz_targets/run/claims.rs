@@ -1,9 +1,9 @@
 //! Compares the program's claims with the server's replies.
 
+use connect_cache_fuzz::Ran;
 use serde_json::Value;
 
 use crate::play::{Asked, Exchange, Play};
-use crate::program::Ran;
 use crate::scenario::{CACHES, Command, Effect, HEADER, KEY, Scenario};
 
 /// More requests than any run needs for one cache: each is retried up to nine times.
@@ -11,22 +11,17 @@ const MOST_REQUESTS: usize = 120;
 
 /// Returns the mismatches of a run.
 pub fn check(play: &Play, ran: &Ran) -> Result<(), String> {
-    let Ran { stdout, stderr, status } = ran;
+    let Ran { stdout, status, .. } = ran;
     let command = &play.scenario.command;
     let claim = |holds: bool, problem: &str| if holds { Ok(()) } else { Err(problem.to_owned()) };
-    let status = status.ok_or("it did not exit")?;
-    claim((0..=7).contains(&status), "the exit status is not from 0 to 7")?;
-    for text in [stdout, stderr] {
-        claim(!text.contains(KEY) && !text.contains(HEADER), "a secret is in the output")?;
-        claim(
-            !text.contains(|c: char| c < ' ' && c != '\n' && c != '\t'),
-            "a control character is in the output",
-        )?;
+    if let Some(problem) = ran.problem(&[KEY, HEADER]) {
+        return Err(problem.to_owned());
     }
-    claim(!stderr.contains('\u{202e}'), "text is shown in another order")?;
-    let has_error = stderr.lines().any(|line| line.starts_with("error: "));
-    claim(has_error || matches!(status, 0 | 7), "a failure without an error")?;
-    claim(!has_error || status != 0, "an error, but the exit status is 0")?;
+    claim(
+        !stdout.contains(|c: char| c < ' ' && c != '\n' && c != '\t'),
+        "a control character is in the output",
+    )?;
+    let status = status.unwrap_or_default();
 
     for exchange in &play.exchanges {
         if let Asked::Delete(cache) = &exchange.asked {

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use connect_cache_fuzz::one_of;
-use connect_cache_fuzz::server::{Answer, Framing, Request};
+use connect_cache_fuzz::{Answer, Framing, Request, one_of};
 use serde_json::{Deserializer, Value, json};
 
 use crate::scenario::{CACHES, Cache, Effect, HEADER, KEY, Kind, Missing, Scenario, World};
@@ -128,7 +127,7 @@ impl Play {
 
     /// Returns the status and the body of a server without faults.
     fn honest(&mut self, request: &Request, asked: &Asked, has_effect: bool) -> (u16, Value) {
-        let path = request.target.strip_prefix("/__api__/").unwrap_or_default();
+        let path = request.target.split_once("/__api__/").map_or("", |(_, path)| path);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let error =
             |status, code: i64| (status, json!({"code": code, "error": "It is so.", "payload": null}));

@@ -1,9 +1,7 @@
 //! A run of the program: its arguments, the server, and the faults.
 
 use arbitrary::Arbitrary;
-use connect_cache_fuzz::Change;
-use connect_cache_fuzz::one_of;
-use connect_cache_fuzz::server::Framing;
+use connect_cache_fuzz::{Change, Framing, one_of};
 
 /// The secrets, which no output may contain.
 pub const KEY: &str = "kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3";
