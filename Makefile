@@ -32,7 +32,7 @@ lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (C++, 
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz/check --quiet -- -D warnings
+	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz/build --quiet -- -D warnings
 	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
