@@ -57,13 +57,8 @@ pub enum InvalidConfig {
     Unreadable {
         /// The file's purpose and path: `the CA file /etc/ssl/ca.pem`.
         file: String,
-        /// The system's error.
+        /// The system's error, or why else it cannot be read.
         error: io::Error,
-    },
-    /// A file does not exist, and its path is in quotes, as some env files keep them.
-    QuotedPath {
-        /// The file's purpose and path.
-        file: String,
     },
     /// PEM text, or a directory of such files, contains no certificate.
     NoCertificate {
@@ -98,9 +93,6 @@ impl fmt::Display for InvalidConfig {
                 write!(f, "the proxy in {name} {problem}; correct it, or bypass it with NO_PROXY")
             }
             Self::Unreadable { file, error } => write!(f, "cannot read {file}: {error}"),
-            Self::QuotedPath { file } => {
-                write!(f, "cannot read {file}: its path is in quotes; remove them")
-            }
             Self::NoCertificate { place } => write!(
                 f,
                 "{place} contains no certificate; PEM text begins with -----BEGIN CERTIFICATE-----; openssl x509 \
@@ -121,11 +113,5 @@ impl Error for InvalidConfig {
             Self::Unreadable { error, .. } => Some(error),
             _ => None,
         }
-    }
-}
-
-impl From<InvalidConfig> for String {
-    fn from(error: InvalidConfig) -> Self {
-        error.to_string()
     }
 }

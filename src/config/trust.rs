@@ -1,14 +1,15 @@
 //! The certificates that are trusted, and where they are read from.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fmt};
 
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
-use super::invalid::InvalidConfig;
+use crate::config::invalid::InvalidConfig;
 
 /// Where Linux distributions, the BSDs and macOS keep the certificates that the system trusts, in one file.
 const BUNDLES: [&str; 8] = [
@@ -63,26 +64,26 @@ impl Trust {
     pub fn file(path: impl AsRef<Path>) -> Result<Self, InvalidConfig> {
         let path = path.as_ref();
         let place = format!("the CA file {}", path.display());
-        Ok(Self::Certificates(Store::of_file(path, place)?.into_certificates()))
+        Ok(Self::Certificates(CaCertificates::from_file(path, place)?))
     }
 
     /// Returns the roots for ureq, and where they came from, for messages.
     pub(crate) fn load(&self) -> Result<(RootCerts, String), InvalidConfig> {
-        match self {
-            Self::Certificates(CaCertificates { roots, place }) => Ok((roots.clone(), place.clone())),
-            Self::Insecure => Ok((RootCerts::WebPki, "any certificate: not verified".to_owned())),
+        let store = match self {
             Self::Store => {
                 let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-                let store = match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
+                match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
                     (None, None) => system_store(Path::new("/"))?,
                     (file, dirs) => Some(named_store(file, dirs)?),
-                };
-                Ok(match store {
-                    Some(store) => (store.certificates.into(), store.place),
-                    None => (RootCerts::WebPki, "the Mozilla roots built into connect-cache".to_owned()),
-                })
+                }
             }
-        }
+            Self::Certificates(certificates) => Some(certificates.clone()),
+            Self::Insecure => return Ok((RootCerts::WebPki, "any certificate: not verified".to_owned())),
+        };
+        Ok(match store {
+            Some(CaCertificates { certificates, place }) => (certificates.into(), place),
+            None => (RootCerts::WebPki, "the Mozilla roots built into connect-cache".to_owned()),
+        })
     }
 }
 
@@ -100,7 +101,7 @@ impl Trust {
 /// ```
 #[derive(Clone)]
 pub struct CaCertificates {
-    roots: RootCerts,
+    certificates: Vec<Certificate<'static>>,
     place: String,
 }
 
@@ -111,7 +112,22 @@ impl CaCertificates {
     /// # Errors
     /// [`InvalidConfig`] if the text contains no certificate, or one that cannot be read.
     pub fn from_pem(place: impl Into<String>, pem: impl Into<Vec<u8>>) -> Result<Self, InvalidConfig> {
-        Ok(Store::of_text(pem.into(), place.into())?.into_certificates())
+        let (place, pem) = (place.into(), ascii(pem.into()));
+        let certificates = certificates_in(&pem);
+        let (readable, markers) = (certificates.len(), markers(&pem));
+        if readable < markers {
+            return Err(InvalidConfig::DamagedCertificates { place, readable, markers });
+        }
+        if readable == 0 {
+            return Err(InvalidConfig::NoCertificate { place });
+        }
+        Ok(Self { certificates, place })
+    }
+
+    fn from_file(path: &Path, place: String) -> Result<Self, InvalidConfig> {
+        let pem =
+            read_file(path).map_err(|error| InvalidConfig::Unreadable { file: place.clone(), error })?;
+        Self::from_pem(place, pem)
     }
 }
 
@@ -121,161 +137,110 @@ impl fmt::Debug for CaCertificates {
     }
 }
 
-/// The certificates of a store, each once, in the order of their DER.
-struct Store {
-    certificates: Vec<Certificate<'static>>,
-    place: String,
-}
-
 /// Reads the store of the system whose files are in `root`; `None` if it has none.
-fn system_store(root: &Path) -> Result<Option<Store>, InvalidConfig> {
-    let mut store = Store { certificates: Vec::new(), place: "the system's store".to_owned() };
+fn system_store(root: &Path) -> Result<Option<CaCertificates>, InvalidConfig> {
+    let (mut bundle, mut certificates, mut places) = (String::new(), Vec::new(), Vec::new());
     for path in BUNDLES.map(|bundle| root.join(bundle)) {
-        match read_file(&path) {
-            Ok(pem) => {
-                store.add(&without_mark(pem));
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            // Do not use other roots instead: they may include a CA that the system's administrator removed.
-            Err(error) => {
-                let file = format!("the system's store {}", path.display());
-                return Err(InvalidConfig::Unreadable { file, error });
-            }
+        let file = format!("the system's store {}", path.display());
+        // Other roots are no substitute for a bundle that cannot be read: they may include a CA that the system's
+        // administrator removed.
+        if fs::exists(&path).unwrap_or(true) {
+            bundle = read_file(&path).map_err(|error| InvalidConfig::Unreadable { file, error })?;
+            certificates = certificates_in(&bundle);
         }
-        if !store.certificates.is_empty() {
-            store.place = format!("{} {}", store.place, path.display());
+        if !certificates.is_empty() {
+            places.push(path.display().to_string());
             break;
         }
     }
-    let in_bundle = store.certificates.len();
-    let hashed = root.join(HASHED_FILES);
-    store.add_directory(&hashed, is_hashed);
-    if store.certificates.len() > in_bundle {
-        let and = if in_bundle > 0 { " and" } else { "" };
-        store.place = format!("{}{and} {}", store.place, hashed.display());
+    // Debian has each certificate of the bundle as a hashed file, too. Comparing the base64, in which there are no
+    // hyphens, is faster than decoding it.
+    let known: BTreeSet<&str> = bundle.split('-').collect();
+    let is_new = |pem: &String| !pem.split('-').all(|part| known.contains(part));
+    let hashed = read_directory(root.join(HASHED_FILES), is_hashed).filter(is_new);
+    let hashed: Vec<_> = hashed.flat_map(|pem| certificates_in(&pem)).collect();
+    if !hashed.is_empty() {
+        places.push(root.join(HASHED_FILES).display().to_string());
     }
-    Ok(Some(store).filter(|store| !store.certificates.is_empty()))
+    certificates.extend(hashed);
+    let place = format!("the system's store {}", places.join(" and "));
+    Ok(Some(CaCertificates { certificates, place }).filter(|_| !places.is_empty()))
 }
 
 /// Reads the store that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<Store, InvalidConfig> {
-    let mut store = Store { certificates: Vec::new(), place: String::new() };
-    if let Some(file) = &file {
-        let path = Path::new(file);
-        store = Store::of_file(path, format!("the CA file {} (SSL_CERT_FILE)", path.display()))?;
+fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<CaCertificates, InvalidConfig> {
+    let (mut certificates, mut places) = (Vec::new(), Vec::new());
+    if let Some(path) = file.as_ref().map(Path::new) {
+        let place = format!("the CA file {} (SSL_CERT_FILE)", path.display());
+        let file = CaCertificates::from_file(path, place)?;
+        certificates = file.certificates;
+        places.push(file.place);
     }
-    if let Some(dirs) = &dirs {
-        env::split_paths(dirs).for_each(|dir| store.add_directory(&dir, |_| true));
-        let and = if file.is_some() { " and " } else { "" };
-        store.place += &format!("{and}the directory {} (SSL_CERT_DIR)", Path::new(dirs).display());
+    if let Some(dirs) = dirs {
+        let texts = env::split_paths(&dirs).flat_map(|dir| read_directory(dir, |_| true));
+        certificates.extend(texts.flat_map(|pem| certificates_in(&pem)));
+        places.push(format!("the directory {} (SSL_CERT_DIR)", Path::new(&dirs).display()));
     }
-    if store.certificates.is_empty() {
-        return Err(InvalidConfig::NoCertificate { place: store.place });
+    let place = places.join(" and ");
+    if certificates.is_empty() {
+        return Err(InvalidConfig::NoCertificate { place });
     }
-    Ok(store)
+    Ok(CaCertificates { certificates, place })
 }
 
-impl Store {
-    /// Reads a file, which must be readable, as [`Store::of_text`] does.
-    fn of_file(path: &Path, place: String) -> Result<Self, InvalidConfig> {
-        match read_file(path) {
-            Ok(pem) => Self::of_text(pem, place),
-            Err(error) => {
-                let quoted = path.to_string_lossy().starts_with(['"', '\'']);
-                Err(match error.kind() {
-                    ErrorKind::NotFound if quoted => InvalidConfig::QuotedPath { file: place },
-                    _ => InvalidConfig::Unreadable { file: place, error },
-                })
-            }
-        }
-    }
+/// Returns the certificates in PEM text that can be read.
+fn certificates_in(pem: &str) -> Vec<Certificate<'static>> {
+    let items = parse_pem(pem.as_bytes()).flatten();
+    let certificates = items.filter_map(|item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    certificates.collect()
+}
 
-    /// Reads PEM text with at least one certificate, each of which must be readable.
-    fn of_text(pem: Vec<u8>, place: String) -> Result<Self, InvalidConfig> {
-        let pem = without_mark(pem);
-        let mut store = Self { certificates: Vec::new(), place };
-        let (readable, markers) = (store.add(&pem), markers(&pem));
-        if readable < markers {
-            return Err(InvalidConfig::DamagedCertificates { place: store.place, readable, markers });
-        }
-        if readable == 0 {
-            return Err(InvalidConfig::NoCertificate { place: store.place });
-        }
-        Ok(store)
-    }
+/// Counts the `BEGIN … CERTIFICATE` markers in PEM text, wherever in a line they are.
+fn markers(pem: &str) -> usize {
+    let labels = pem.split("-----BEGIN ").skip(1).filter_map(|section| section.split_once("-----"));
+    labels.filter(|(label, _)| label.ends_with("CERTIFICATE")).count()
+}
 
-    fn into_certificates(self) -> CaCertificates {
-        CaCertificates { roots: self.certificates.into(), place: self.place }
-    }
-
-    /// Adds the certificates in PEM text that can be read, and returns their number.
-    fn add(&mut self, pem: &[u8]) -> usize {
-        let mut readable = 0;
-        for item in parse_pem(pem) {
-            let Ok(PemItem::Certificate(certificate)) = item else { continue };
-            readable += 1;
-            let found = self.certificates.binary_search_by(|known| known.der().cmp(certificate.der()));
-            if let Err(at) = found {
-                self.certificates.insert(at, certificate);
-            }
-        }
-        readable
-    }
-
-    /// Adds the certificates in the files of a directory whose names are wanted. A directory of certificates holds
-    /// other files too: anything else is skipped.
-    fn add_directory(&mut self, dir: &Path, is_wanted: fn(&str) -> bool) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            // Opening a pipe would wait for a writer.
-            if !is_wanted(&entry.file_name().to_string_lossy()) || !path.is_file() {
-                continue;
-            }
-            if let Ok(pem) = read_file(&path) {
-                self.add(&without_mark(pem));
-            }
-        }
-    }
+/// Reads the files of a directory whose names are wanted. A directory of certificates holds other files too: what
+/// cannot be read is skipped.
+fn read_directory(directory: PathBuf, is_wanted: fn(&str) -> bool) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let wanted = entries.filter(move |entry| is_wanted(&entry.file_name().to_string_lossy()));
+    // Opening a pipe would wait for a writer.
+    let files = wanted.map(|entry| entry.path()).filter(|path| path.is_file());
+    files.filter_map(|path| read_file(&path).ok())
 }
 
 /// Reports whether a file's name is that of a certificate: the hash of its subject, and a number.
 fn is_hashed(name: &str) -> bool {
     name.split_once('.').is_some_and(|(hash, number)| {
-        let is_hash = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hash && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        hash.len() == 8 && u32::from_str_radix(hash, 16).is_ok() && number.parse::<u32>().is_ok()
     })
 }
 
-/// Counts the `BEGIN … CERTIFICATE` markers in PEM text, wherever in a line they are.
-fn markers(pem: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(pem);
-    let labels = text.split("-----BEGIN ").skip(1).filter_map(|section| section.split_once("-----"));
-    labels.filter(|(label, _)| label.ends_with("CERTIFICATE")).count()
-}
-
-/// Returns text without its byte order mark. Of text in UTF-16, as PowerShell writes it, the ASCII characters are
-/// kept.
-fn without_mark(mut text: Vec<u8>) -> Vec<u8> {
-    let mark = match text[..] {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            text.retain(|&byte| byte != 0);
-            2
-        }
-        [0xef, 0xbb, 0xbf, ..] => 3,
-        _ => 0,
-    };
-    text.drain(..mark);
-    text
-}
-
 /// Reads a file of at most 16 MiB.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<String> {
+    if path.to_string_lossy().starts_with(['"', '\'']) && !path.exists() {
+        return Err(io::Error::new(ErrorKind::NotFound, "its path is in quotes; remove them"));
+    }
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is larger than 16 MiB"));
     }
-    Ok(content)
+    Ok(ascii(content))
+}
+
+/// Returns the ASCII characters of a text, which are all that PEM has. A byte order mark is none, and UTF-16, as
+/// PowerShell writes it, has zeros between them.
+fn ascii(mut text: Vec<u8>) -> String {
+    if !text.is_ascii() {
+        text.retain(|byte| matches!(byte, 1..=127));
+    }
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -370,7 +335,7 @@ mod tests {
         let key = a.replace("CERTIFICATE", "PRIVATE KEY");
         for (text, expected) in [
             (format!("{a}{b}"), Ok(2)),
-            (format!("{a}{b}{a}"), Ok(2)),
+            (format!("{a}{b}{a}"), Ok(3)),
             (format!("# ours\n{key}\n{a}\n-----BEGIN X-----"), Ok(1)),
             (a.replace('\n', "\r\n"), Ok(1)),
             (a.replace('\n', "\r"), Ok(1)),
@@ -382,7 +347,7 @@ mod tests {
             (a.replace('\n', ""), Err((0, 1))),
             (format!("{b}  {}", a.replace('\n', "\n  ")), Err((1, 2))),
         ] {
-            let found = match Store::of_text(text.clone().into(), "the CA file x".to_owned()) {
+            let found = match CaCertificates::from_pem("the CA file x", text.clone()) {
                 Ok(store) => Ok(store.certificates.len()),
                 Err(InvalidConfig::DamagedCertificates { readable, markers, .. }) => Err((readable, markers)),
                 Err(InvalidConfig::NoCertificate { .. }) => Err((0, 0)),
