@@ -1,7 +1,8 @@
 //! The caches that a file names, for `purge --from`.
 
 use connect_cache::RuntimeCache;
-use serde_json::{Deserializer, Value};
+use serde::Deserialize;
+use serde_json::Deserializer;
 
 use super::files;
 use super::values::language;
@@ -29,35 +30,41 @@ fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
     Ok(caches)
 }
 
+/// What a JSON value names: a cache, several, or those of a list as `list --json` prints it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Named {
+    One(Row),
+    Several(Vec<Row>),
+    List { caches: Option<Vec<Row>> },
+}
+
+/// A cache. A struct whose fields are flattened is never read from an array.
+#[derive(Deserialize)]
+struct Row {
+    #[serde(flatten)]
+    cache: RuntimeCache,
+}
+
 /// Reads JSON values that follow each other; the error is the number of the first that names no cache.
 fn from_json(text: &str) -> Result<Vec<RuntimeCache>, usize> {
     let mut caches = Vec::new();
     for (number, value) in (1_usize..).zip(Deserializer::from_str(text).into_iter()) {
-        value.and_then(|value| add(value, &mut caches)).map_err(|_| number)?;
+        let rows = match value.map_err(|_| number)? {
+            Named::One(row) => vec![row],
+            Named::Several(rows) => rows,
+            Named::List { caches } => caches.unwrap_or_default(),
+        };
+        caches.extend(rows.into_iter().map(|row| row.cache));
     }
     Ok(caches)
 }
 
-/// Adds the caches that a value names: it is one, an array of them, or an object as `list --json` prints it.
-fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
-    match value {
-        Value::Null => Ok(()),
-        Value::Array(values) => values.into_iter().try_for_each(|value| add(value, caches)),
-        Value::Object(mut members) if members.contains_key("caches") => {
-            add(members.remove("caches").unwrap_or_default(), caches)
-        }
-        value @ Value::Object(_) => {
-            caches.push(serde_json::from_value(value)?);
-            Ok(())
-        }
-        _ => Err(serde::de::Error::custom("not a cache")),
-    }
-}
-
 /// Reads lines, of which blank ones do not count; the error is the number of the first that is not understood.
 fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
+    let is_count = |word: &&str| word.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let mut caches = Vec::new();
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
         // `list` puts two spaces between its columns.
         let mut columns: Vec<&str> =
             line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -65,12 +72,8 @@ fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
             columns = line.split_whitespace().collect();
         }
         match columns[..] {
-            [] => {}
-            [language, version, image] => caches.push(RuntimeCache::new(language, version, image)),
-            // The fourth column counts the content items.
-            [language, version, image, content]
-                if content.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
-            {
+            // A fourth column counts the content items.
+            [language, version, image, ref items @ ..] if items.len() < 2 && items.iter().all(is_count) => {
                 caches.push(RuntimeCache::new(language, version, image));
             }
             _ => return Err(caches.len() + 1),

@@ -116,13 +116,13 @@ fn confirm(
     }
     let number = caches.len();
     let these = if number == 1 { "this runtime cache" } else { &format!("these {number} runtime caches") };
-    session.output.ask(&format!("Delete {these} on {}? [y/N] ", session.server()));
+    session.output.to_stderr(&format!("Delete {these} on {}? [y/N] ", session.server()));
     let mut answer = String::new();
     // A read error or the end of input counts as "no".
     let _ = io::stdin().lock().read_line(&mut answer);
     if !answer.ends_with('\n') {
         // The input ended without a newline, so the next output would continue this line.
-        session.output.ask("\n");
+        session.output.to_stderr("\n");
     }
     session.restart_clocks();
     match answer.trim().to_ascii_lowercase().as_str() {
