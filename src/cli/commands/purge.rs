@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use connect_cache::{ContentUsage, Mode, RuntimeCache, Selection};
 
-use crate::cli::commands::purge_report::{PurgeReport, exit_status, summary};
+use crate::cli::commands::purge_report::PurgeReport;
 use crate::cli::commands::selected::{self, Selected};
 use crate::cli::commands::table::table;
 use crate::cli::exit_status::ExitStatus;
@@ -34,12 +34,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitSta
     let mut report = PurgeReport::new(options, caches.len(), session);
     let deletions =
         session.client.delete_all(&selection, |cache, progress| report.progress(cache, &progress));
-    report.finish();
-    let status = exit_status(&deletions);
-    // The summary of a failure is not a note, which --quiet would silence.
-    let print = if status == ExitStatus::Success { Session::note } else { Session::say };
-    print(session, &summary(&deletions));
-    Ok(status)
+    Ok(report.finish(&deletions))
 }
 
 /// Reports whether a person has to confirm.
