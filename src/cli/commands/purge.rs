@@ -119,7 +119,9 @@ fn confirm(
         // The input ended without a newline, so the next output would continue this line.
         session.output.to_stderr("\n");
     }
-    session.restart_clocks();
+    // The time that a person took to answer does not count.
+    session.client.restart_clock();
+    session.output.restart_clock();
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(session.misused("not confirmed: nothing was deleted")),
