@@ -54,8 +54,8 @@ struct Arguments<'a> {
     /// The command's options, in the same form.
     own: Vec<&'a str>,
     positionals: Vec<&'a str>,
-    help: bool,
-    brief: bool,
+    /// Returns the help to print, if that is asked for.
+    help: Option<fn(Option<&str>) -> String>,
     version: bool,
 }
 
@@ -80,10 +80,10 @@ impl<'a> Arguments<'a> {
                 self.read_long(word)?;
             } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
                 self.read_short(letters)?;
+            } else if word == "help" && self.positionals.is_empty() {
+                self.help = Some(help::full);
             } else if self.command.is_some() {
                 self.positionals.push(word);
-            } else if word == "help" {
-                self.help = true;
             } else {
                 let command = options::commands().into_iter().find(|command| command.name == word);
                 self.command = Some(command.ok_or_else(|| self.unknown_command(word))?);
@@ -97,7 +97,7 @@ impl<'a> Arguments<'a> {
         let flag = self.flags().find(|flag| flag.long == name);
         match flag {
             Some(flag) => return self.add(flag, value),
-            None if word == "--help" => self.help = true,
+            None if word == "--help" => self.help = Some(help::full),
             None if word == "--version" && self.command.is_none() => self.version = true,
             None => return Err(self.unknown_option(name)),
         }
@@ -115,7 +115,7 @@ impl<'a> Arguments<'a> {
                     return self.add(flag, attached.map(|value| value.strip_prefix('=').unwrap_or(value)));
                 }
                 Some(flag) => self.add(flag, None)?,
-                None if letter == 'h' => self.brief = true,
+                None if letter == 'h' => self.help = self.help.or(Some(help::brief)),
                 None if letter == 'V' && self.command.is_none() => self.version = true,
                 None => return Err(self.unknown_option(&format!("-{}", letter.escape_default()))),
             }
@@ -138,11 +138,10 @@ impl<'a> Arguments<'a> {
     }
 
     fn invocation(&self) -> Result<Invocation, String> {
+        if let Some(help) = self.help {
+            return Ok(Invocation::Print(help(self.command_name())));
+        }
         match &self.command {
-            _ if self.help || self.positionals.first() == Some(&"help") => {
-                Ok(Invocation::Print(help::full(self.command_name())))
-            }
-            _ if self.brief => Ok(Invocation::Print(help::brief(self.command_name()))),
             None if self.version => Ok(Invocation::Print(VERSION.to_owned())),
             None => Err("no command specified".to_owned()),
             Some(_) if self.version => Err("--version must come after the command".to_owned()),

@@ -27,6 +27,7 @@ use std::ffi::OsString;
 
 use arguments::Invocation;
 use exit_status::ExitStatus;
+use misconfigured::Misconfigured;
 use options::{Command, Options};
 use output::Output;
 use session::Session;
@@ -36,21 +37,22 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     let output = Output::new(false, 0);
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
-    match arguments::parse(args) {
-        Ok(Invocation::Run(options)) => run_command(&options, &output),
+    let status = match arguments::parse(args) {
+        Ok(Invocation::Run(options)) => run_command(&options).map_err(|problem| problem.to_string()),
         Ok(Invocation::Print(text)) => {
             output.print(&text);
-            output.finish(ExitStatus::Success)
+            Ok(output.finish(ExitStatus::Success))
         }
         Ok(Invocation::Nothing) => {
-            help::brief(None).lines().for_each(|line| output.note(line));
-            ExitStatus::Usage
+            output.to_stderr(&help::brief(None));
+            Ok(ExitStatus::Usage)
         }
-        Err(problem) => {
-            output.error(&problem);
-            ExitStatus::Usage
-        }
-    }
+        Err(problem) => Err(problem),
+    };
+    status.unwrap_or_else(|problem| {
+        output.error(&problem);
+        ExitStatus::Usage
+    })
 }
 
 /// Reports a panic on one line, as every error, and without a backtrace, which could show what the program holds. The
@@ -63,20 +65,8 @@ fn report_panics(output: Output) {
     }));
 }
 
-fn run_command(options: &Options, output: &Output) -> ExitStatus {
-    let is_stdin = |file: &Option<String>| file.as_deref() == Some("-");
-    let lists_caches = matches!(&options.command, Command::Purge(purge) if is_stdin(&purge.from));
-    if lists_caches && is_stdin(&options.api_key_file) {
-        output.error("--from - cannot be combined with --api-key-file -: there is only one standard input");
-        return ExitStatus::Usage;
-    }
-    let session = match Session::open(options) {
-        Ok(session) => session,
-        Err(problem) => {
-            output.error(&problem.to_string());
-            return ExitStatus::Usage;
-        }
-    };
+fn run_command(options: &Options) -> Result<ExitStatus, Misconfigured> {
+    let session = Session::open(options)?;
     let status = match &options.command {
         Command::List(list) => commands::list::run(list, &session),
         Command::Delete(delete) => Ok(commands::delete::run(delete, &session)),
@@ -86,5 +76,5 @@ fn run_command(options: &Options, output: &Output) -> ExitStatus {
     };
     // The error is the status of a command that ended early.
     let (Ok(status) | Err(status)) = status;
-    session.output.finish(status)
+    Ok(session.output.finish(status))
 }

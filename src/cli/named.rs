@@ -61,8 +61,9 @@ fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
 
 /// Reads lines, of which blank ones do not count; the error is the number of the first that is not understood.
 fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
+    let is_count = |word: &&str| word.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let mut caches = Vec::new();
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
         // `list` puts two spaces between its columns.
         let mut columns: Vec<&str> =
             line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -70,12 +71,8 @@ fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
             columns = line.split_whitespace().collect();
         }
         match columns[..] {
-            [] => {}
-            [language, version, image] => caches.push(RuntimeCache::new(language, version, image)),
-            // The fourth column counts the content items.
-            [language, version, image, content]
-                if content.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
-            {
+            // A fourth column counts the content items.
+            [language, version, image, ref items @ ..] if items.len() < 2 && items.iter().all(is_count) => {
                 caches.push(RuntimeCache::new(language, version, image));
             }
             _ => return Err(caches.len() + 1),

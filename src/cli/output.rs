@@ -1,5 +1,6 @@
 //! The output for people and scripts. Results go to standard output, everything else to standard error.
 
+use std::collections::HashSet;
 use std::env;
 use std::fs::File;
 use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
@@ -30,20 +31,11 @@ struct State {
     /// The start of the time that the live line shows.
     started_at: Instant,
     live_line_shown: bool,
-    stdout: Stdout,
-    /// Lines that are not written yet.
-    lines: String,
+    /// Standard output, as a file, since Rust's own hides that the descriptor may not be open for writing. Nothing is
+    /// written after an error, so that no result is missing between others.
+    stdout: io::Result<File>,
     /// The deprecated endpoints that were reported.
-    deprecated: Vec<String>,
-}
-
-/// Standard output. Nothing is written after a failure, so that no result is missing between others.
-enum Stdout {
-    /// A file, since Rust's own standard output hides that the descriptor may not be open for writing.
-    Open(File),
-    /// Its reader has closed it. Later results are dropped without a message.
-    Closed,
-    Failed(io::Error),
+    deprecated: HashSet<String>,
 }
 
 impl Output {
@@ -55,9 +47,8 @@ impl Output {
         let state = State {
             started_at: Instant::now(),
             live_line_shown: false,
-            stdout: stdout.map_or_else(Stdout::Failed, |stdout| Stdout::Open(stdout.into())),
-            lines: String::new(),
-            deprecated: Vec::new(),
+            stdout: stdout.map(File::from),
+            deprecated: HashSet::new(),
         };
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
     }
@@ -85,20 +76,16 @@ impl Output {
     /// Writes text to standard output as it is.
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.state();
-        state.lines.push_str(text);
-        state.flush();
+        state.clear_live_line();
+        let written = state.stdout.as_mut().map(|stdout| stdout.write_all(text.as_bytes()));
+        if let Ok(Err(error)) = written {
+            state.stdout = Err(error);
+        }
     }
 
-    /// Writes a line for people to standard output, at the latest before anything else is written.
+    /// Writes a line for people to standard output.
     pub(crate) fn line(&self, text: &str) {
-        let mut state = self.state();
-        state.lines.push_str(&escape(text));
-        state.lines.push('\n');
-    }
-
-    /// Writes the lines to standard output that are not written yet.
-    pub(crate) fn flush(&self) {
-        self.state().flush();
+        self.print(&format!("{}\n", escape(text)));
     }
 
     /// Writes JSON to one line of standard output.
@@ -118,30 +105,34 @@ impl Output {
     /// Prints a warning unless --quiet is set.
     pub(crate) fn warn(&self, text: &str) {
         if !self.quiet {
-            self.write(if self.colors { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
+            let label = if self.colors { "\x1b[33mwarning:\x1b[0m" } else { "warning:" };
+            self.to_stderr(&format!("{label} {}\n", escape(text)));
         }
     }
 
     pub(crate) fn error(&self, text: &str) {
-        self.write(if self.colors { "\x1b[31merror:\x1b[0m " } else { "error: " }, text);
+        let label = if self.colors { "\x1b[31merror:\x1b[0m" } else { "error:" };
+        self.to_stderr(&format!("{label} {}\n", escape(text)));
     }
 
     /// Prints text to standard error, even if --quiet is set.
     pub(crate) fn say(&self, text: &str) {
-        self.write("", text);
+        self.to_stderr(&format!("{}\n", escape(text)));
     }
 
-    /// Prints a question to standard error; the answer is typed after it.
-    pub(crate) fn ask(&self, question: &str) {
-        self.state().prepare();
-        let _ = io::stderr().write_all(question.as_bytes());
+    /// Writes text to standard error as it is, in the place of the live line. A question has no line end, since the
+    /// answer is typed after it.
+    pub(crate) fn to_stderr(&self, text: &str) {
+        let mut state = self.state();
+        state.clear_live_line();
+        // Ignore write errors: there is nowhere left to report them.
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 
     /// Shows the current activity and its duration on the live line, if the terminal allows it and --quiet is not set.
     pub(crate) fn live(&self, text: &str) {
         if self.controls && !self.quiet {
             let mut state = self.state();
-            state.flush();
             let time = in_words(state.started_at.elapsed());
             // Line wrap is off around it: a narrow window cuts the line, and the next one replaces all of it.
             let line = format!("\x1b[?7l\r\x1b[K{}, {time}\x1b[?7h", escape(text));
@@ -159,11 +150,9 @@ impl Output {
             Event::Deprecated { path, instead, .. } => {
                 // Once for all tasks, whose paths differ by their IDs.
                 let endpoint: String = path.split_inclusive('/').take(2).collect();
-                if self.state().deprecated.contains(&endpoint) {
-                    return;
+                if self.state().deprecated.insert(endpoint) {
+                    self.warn(&format!("the server reports {path} as deprecated, replaced by {instead}"));
                 }
-                self.state().deprecated.push(endpoint);
-                self.warn(&format!("the server reports {path} as deprecated, replaced by {instead}"));
             }
             Event::Request { method, url, body } if self.verbose > 1 => {
                 let body = body.map(|body| format!(" {body}")).unwrap_or_default();
@@ -189,44 +178,18 @@ impl Output {
 
     /// Ends the run: a result that could not be written is never a success.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
-        self.state().prepare();
-        let stdout = std::mem::replace(&mut self.state().stdout, Stdout::Closed);
-        let Stdout::Failed(error) = stdout else {
-            return status;
+        self.state().clear_live_line();
+        let problem = match &self.state().stdout {
+            // A reader that has closed the pipe wants no more.
+            Err(error) if error.kind() != BrokenPipe => format!("cannot write to standard output: {error}"),
+            _ => return status,
         };
-        self.error(&format!("cannot write to standard output: {error}"));
+        self.error(&problem);
         if status == ExitStatus::Success { ExitStatus::Failed } else { status }
-    }
-
-    fn write(&self, label: &str, text: &str) {
-        self.state().prepare();
-        // Ignore write errors: there is nowhere left to report them.
-        let _ = io::stderr().write_all(format!("{label}{}\n", escape(text)).as_bytes());
     }
 }
 
 impl State {
-    /// Makes room for text on standard error.
-    fn prepare(&mut self) {
-        self.flush();
-        self.clear_live_line();
-    }
-
-    fn flush(&mut self) {
-        if self.lines.is_empty() {
-            return;
-        }
-        self.clear_live_line();
-        let lines = std::mem::take(&mut self.lines);
-        if let Stdout::Open(out) = &mut self.stdout {
-            match out.write_all(lines.as_bytes()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == BrokenPipe => self.stdout = Stdout::Closed,
-                Err(error) => self.stdout = Stdout::Failed(error),
-            }
-        }
-    }
-
     fn clear_live_line(&mut self) {
         if std::mem::take(&mut self.live_line_shown) {
             let _ = io::stderr().write_all(b"\r\x1b[K");

@@ -43,12 +43,6 @@ impl Session {
         format!("connect-cache {words}{}", self.repeated)
     }
 
-    /// Restarts the clocks after a prompt, since the time that a person took to answer does not count.
-    pub(crate) fn restart_clocks(&self) {
-        self.client.restart_clock();
-        self.output.restart_clock();
-    }
-
     /// Prints a line for people to standard output. As in every text that may come from the server, the key is masked.
     pub(crate) fn line(&self, text: &str) {
         self.output.line(&self.client.mask_key(text));

@@ -10,7 +10,7 @@ use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Tru
 
 use super::files;
 use super::misconfigured::Misconfigured;
-use super::options::Options;
+use super::options::{Command, Options};
 use super::saved_servers::{self, SavedServer};
 use super::values::{Secret, boolean, seconds};
 
@@ -136,8 +136,13 @@ fn key(options: &Options, source: &Source, warnings: &mut Vec<String>) -> Result
         key = source.variable("CONNECT_API_KEY")?.map(Secret::from);
         file = source.variable("CONNECT_API_KEY_FILE")?;
     }
+    let reads_caches =
+        matches!(&options.command, Command::Purge(purge) if purge.from.as_deref() == Some("-"));
     match (key, file) {
         (Some(key), _) => Ok(Some(key.reveal().parse()?)),
+        (None, Some(path)) if path == "-" && reads_caches => Err(Misconfigured::Usage(
+            "--from - cannot be combined with --api-key-file -: there is only one standard input",
+        )),
         (None, Some(path)) => secret_file("key", &path, warnings, str::parse).map(Some),
         (None, None) => Ok(None),
     }
@@ -201,7 +206,7 @@ fn trust(options: &Options, source: &Source, saved: Option<&SavedServer>) -> Res
         Ok(Trust::Insecure)
     } else if let Some(file) = file {
         Ok(file)
-    } else if parse("CONNECT_INSECURE", source.variable("CONNECT_INSECURE")?, boolean)? == Some(true) {
+    } else if source.saved_server().is_none() && parsed("CONNECT_INSECURE", boolean)? == Some(true) {
         Ok(Trust::Insecure)
     } else if let Some(path) = source.variable("CONNECT_CA_CERTIFICATE")? {
         Ok(Trust::file(path)?)
@@ -238,21 +243,13 @@ fn quoted(word: &str) -> String {
 
 /// Returns the time that an option or its variable sets.
 fn time(option: Option<Duration>, name: &'static str) -> Result<Option<Duration>> {
-    match option {
-        Some(time) => Ok(Some(time)),
-        None => parse(name, variable(name)?, seconds),
-    }
+    if option.is_some() { Ok(option) } else { parsed(name, seconds) }
 }
 
-/// Parses the value of a variable.
-fn parse<T>(
-    variable: &'static str,
-    value: Option<String>,
-    parse: fn(&str) -> Result<T, String>,
-) -> Result<Option<T>> {
-    let unfit =
-        |value: String| parse(&value).map_err(|problem| Misconfigured::Unfit { variable, value, problem });
-    value.map(unfit).transpose()
+/// Returns a variable's value if it is set.
+fn parsed<T>(name: &'static str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>> {
+    let Some(value) = variable(name)? else { return Ok(None) };
+    parse(&value).map(Some).map_err(|problem| Misconfigured::Unfit { variable: name, value, problem })
 }
 
 /// Returns a variable's value without blanks and line ends around it, which env files leave. An empty one counts as

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::RuntimeCache;
 use crate::deletion::simulation::incident::{Asked, Odd};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Excerpt};
 use crate::http::{Broken, Reply};
 
 /// A status and a body.
@@ -71,7 +71,7 @@ pub(super) fn odd(odd: Odd, asked: Asked, body: &str, limit: Duration) -> Result
         Odd::Lost => return broken(ErrorKind::Lost("reset".to_owned()), true, false),
         Odd::LostReused => return broken(ErrorKind::Lost("reset".to_owned()), true, true),
         Odd::Late => return broken(ErrorKind::TimedOut(limit), true, false),
-        Odd::NotHttp => return broken(ErrorKind::NotHttp("SSH-2.0".to_owned()), true, false),
+        Odd::NotHttp => return broken(ErrorKind::NotHttp(Excerpt::default()), true, false),
         Odd::Page(status) => page(status),
         Odd::Connect(status, code) => error(status, code),
         Odd::Busy(seconds) => {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use connect_cache::{ContentUsage, Mode, RuntimeCache, Selection};
 
-use crate::cli::commands::purge_report::{PurgeReport, exit_status, summary};
+use crate::cli::commands::purge_report::PurgeReport;
 use crate::cli::commands::selected::{self, Selected};
 use crate::cli::commands::table::table;
 use crate::cli::exit_status::ExitStatus;
@@ -34,12 +34,7 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitSta
     let mut report = PurgeReport::new(options, caches.len(), session);
     let deletions =
         session.client.delete_all(&selection, |cache, progress| report.progress(cache, &progress));
-    report.finish();
-    let status = exit_status(&deletions);
-    // The summary of a failure is not a note, which --quiet would silence.
-    let print = if status == ExitStatus::Success { Session::note } else { Session::say };
-    print(session, &summary(&deletions));
-    Ok(status)
+    Ok(report.finish(&deletions))
 }
 
 /// Reports whether a person has to confirm.
@@ -116,15 +111,17 @@ fn confirm(
     }
     let number = caches.len();
     let these = if number == 1 { "this runtime cache" } else { &format!("these {number} runtime caches") };
-    session.output.ask(&format!("Delete {these} on {}? [y/N] ", session.server()));
+    session.output.to_stderr(&format!("Delete {these} on {}? [y/N] ", session.server()));
     let mut answer = String::new();
     // A read error or the end of input counts as "no".
     let _ = io::stdin().lock().read_line(&mut answer);
     if !answer.ends_with('\n') {
         // The input ended without a newline, so the next output would continue this line.
-        session.output.ask("\n");
+        session.output.to_stderr("\n");
     }
-    session.restart_clocks();
+    // The time that a person took to answer does not count.
+    session.client.restart_clock();
+    session.output.restart_clock();
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(session.misused("not confirmed: nothing was deleted")),

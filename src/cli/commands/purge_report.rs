@@ -18,10 +18,7 @@ pub(crate) struct PurgeReport<'a> {
     json: bool,
     selected: usize,
     ended: usize,
-    /// The failures, for the end of the output.
-    failures: Vec<String>,
-    /// The caches that a dry run would delete.
-    would_delete: Vec<RuntimeCache>,
+    failed: usize,
     /// Whether the lines of a task are kept until it ends: for its record, or to show them on a terminal if it fails.
     keeps_lines: bool,
     /// The caches being deleted, with the lines that are kept.
@@ -30,16 +27,9 @@ pub(crate) struct PurgeReport<'a> {
 
 impl<'a> PurgeReport<'a> {
     pub(crate) fn new(options: &Purge, selected: usize, session: &'a Session) -> Self {
-        Self {
-            session,
-            json: options.json,
-            selected,
-            ended: 0,
-            failures: Vec::new(),
-            would_delete: Vec::new(),
-            keeps_lines: options.json || session.output.brief() && io::stdout().is_terminal(),
-            running: HashMap::new(),
-        }
+        let keeps_lines = options.json || session.output.brief() && io::stdout().is_terminal();
+        let running = HashMap::new();
+        Self { session, json: options.json, selected, ended: 0, failed: 0, keeps_lines, running }
     }
 
     pub(crate) fn progress(&mut self, cache: &RuntimeCache, progress: &Progress<'_>) {
@@ -47,8 +37,12 @@ impl<'a> PurgeReport<'a> {
             Progress::Ended(deletion) => self.ended(deletion),
             Progress::Line(line) if self.keeps_lines => self.lines(cache).push((*line).to_owned()),
             Progress::Line(line) => self.session.line(&format!("{cache}: {line}")),
-            Progress::Lines => self.session.output.flush(),
-            Progress::Waiting => self.session.output.live(&self.so_far()),
+            Progress::Waiting => {
+                let Self { ended, selected, failed, running, .. } = &self;
+                let running = running.len();
+                let so_far = format!("{ended} of {selected} done, {running} running, {failed} failed");
+                self.session.output.live(&so_far);
+            }
             other => {
                 self.lines(cache);
                 report::progress(cache, other, self.session);
@@ -62,21 +56,19 @@ impl<'a> PurgeReport<'a> {
     }
 
     fn ended(&mut self, deletion: &Deletion) {
-        let Deletion { cache, outcome, task, .. } = deletion;
+        let Deletion { cache, outcome, .. } = deletion;
         let lines = self.running.remove(cache).unwrap_or_default();
         self.ended += 1;
-        if !matches!(ExitStatus::from(outcome), ExitStatus::Success | ExitStatus::StillRunning) {
-            let task = task.as_ref().map(|id| format!(" (task {id})")).unwrap_or_default();
-            self.failures.push(format!("{}: {cache}{task}", outcome.status()));
+        if is_failure(outcome) {
+            self.failed += 1;
             if !self.json {
                 lines.iter().for_each(|line| self.session.line(&format!("{cache}: {line}")));
             }
         }
-        // The summary counts the caches that the run did not get to, since a line for each would hide the other lines.
+        // The summary counts the caches that the run did not get to, since a line for each would hide the other lines,
+        // and those that a dry run would delete are printed as a list.
         let is_counted = matches!(outcome, Outcome::NotStarted(Obstacle::TimedOut | Obstacle::KeyRefused));
-        if outcome.status() == Status::WouldDelete {
-            self.would_delete.push(cache.clone());
-        } else if !is_counted {
+        if !is_counted && outcome.status() != Status::WouldDelete {
             report::outcome(deletion, self.session);
         }
         if self.json {
@@ -84,27 +76,37 @@ impl<'a> PurgeReport<'a> {
         }
     }
 
-    /// Ends the report: with the caches that a dry run would delete, as `list` prints them, and on a terminal with the
-    /// failures once more, since the errors may have scrolled away.
-    pub(crate) fn finish(mut self) {
+    /// Ends the report with the caches that a dry run would delete, as `list` prints them, on a terminal with the
+    /// failures once more, since the errors may have scrolled away, and with the summary. Returns the exit status.
+    pub(crate) fn finish(self, deletions: &[Deletion]) -> ExitStatus {
         if !self.json {
-            self.would_delete.sort();
-            let rows = table(&self.would_delete, None, &io::stdout());
-            rows.iter().for_each(|row| self.session.line(row));
+            let would_delete = deletions.iter().filter(|it| it.outcome.status() == Status::WouldDelete);
+            let mut caches: Vec<RuntimeCache> = would_delete.map(|deletion| deletion.cache.clone()).collect();
+            caches.sort();
+            table(&caches, None, &io::stdout()).iter().for_each(|row| self.session.line(row));
         }
         if self.session.output.brief() && self.selected > 1 {
-            self.failures.iter().for_each(|failure| self.session.note(failure));
+            for Deletion { cache, task, outcome, .. } in deletions.iter().filter(|it| is_failure(&it.outcome))
+            {
+                let task = task.as_ref().map(|id| format!(" (task {id})")).unwrap_or_default();
+                self.session.note(&format!("{}: {cache}{task}", outcome.status()));
+            }
         }
-    }
-
-    fn so_far(&self) -> String {
-        let Self { ended, selected, failures, running, .. } = self;
-        format!("{ended} of {selected} done, {} running, {} failed", running.len(), failures.len())
+        let status = exit_status(deletions);
+        // The summary of a failure is no note, which --quiet would silence.
+        let print = if status == ExitStatus::Success { Session::note } else { Session::say };
+        print(self.session, &summary(deletions));
+        status
     }
 }
 
+/// Reports whether a deletion failed, as the live line counts it.
+fn is_failure(outcome: &Outcome) -> bool {
+    !matches!(ExitStatus::from(outcome), ExitStatus::Success | ExitStatus::StillRunning)
+}
+
 /// Returns the number of caches by what happened to them.
-pub(crate) fn summary(deletions: &[Deletion]) -> String {
+fn summary(deletions: &[Deletion]) -> String {
     let mut numbers = BTreeMap::new();
     for deletion in deletions {
         *numbers.entry(deletion.outcome.status()).or_insert(0) += 1;
@@ -128,7 +130,7 @@ pub(crate) fn summary(deletions: &[Deletion]) -> String {
 }
 
 /// Returns the exit status of a purge: the worst of its deletions.
-pub(crate) fn exit_status(deletions: &[Deletion]) -> ExitStatus {
+fn exit_status(deletions: &[Deletion]) -> ExitStatus {
     use ExitStatus::{Denied, Failed, NoAnswer, NotFound, StillRunning, Success};
     let statuses = deletions.iter().map(|Deletion { outcome, .. }| match outcome.status() {
         _ if outcome.is_denied() => Denied,

@@ -41,42 +41,41 @@ pub(crate) fn by(filters: &Filters, wanted: bool, session: &Session) -> Result<S
 
 /// Returns the usage of versions by content. To select unused caches it has to be of all content.
 fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
-    let client = &session.client;
-    let refuse = |problem: &str, status| {
+    let refused = |problem: String, status| {
         session.error(&format!("cannot select unused caches: {problem}"));
         Err(status)
     };
     if unused {
-        let role = match client.current_user() {
-            Ok(user) => user.user_role,
-            Err(Error { kind: ErrorKind::Api { status: 403, code: 22, .. }, .. }) => String::new(),
-            Err(error) => return Err(session.fail(&error)),
-        };
+        let role = role(session)?;
         if role != "administrator" {
-            let role = if role.is_empty() { "unknown: it may belong to a service principal" } else { &role };
-            return refuse(
-                &format!(
-                    "only an administrator's key sees all content, and the role of this one is {role}; use an \
-                     administrator's API key"
-                ),
-                ExitStatus::Denied,
-            );
+            let problem = "only an administrator's key sees all content, and the role of this one is";
+            return refused(format!("{problem} {role}; use an administrator's API key"), ExitStatus::Denied);
         }
     }
     let progress = |items| session.output.live(&format!("reading the list of content: {items} items"));
-    let usage = client.content_usage(progress).map_err(|error| match session.fail(&error) {
+    let usage = session.client.content_usage(progress).map_err(|error| match session.fail(&error) {
         ExitStatus::Denied => ExitStatus::Denied,
         _ => ExitStatus::NoAnswer,
     })?;
-    if !usage.names_versions() {
-        let items = usage.items();
-        let problem = format!("none of the {items} content items has a version of R or Python");
-        if unused {
-            return refuse(&format!("{problem}; select with other filters"), ExitStatus::NoAnswer);
-        }
+    let problem = format!("none of the {} content items has a version of R or Python", usage.items());
+    if usage.names_versions() {
+        Ok(usage)
+    } else if unused {
+        refused(format!("{problem}; select with other filters"), ExitStatus::NoAnswer)
+    } else {
         session.warn(&format!("{problem}; the counts prove nothing"));
+        Ok(usage)
     }
-    Ok(usage)
+}
+
+/// Returns the role of the key's user. Connect has no user for the key of a service principal.
+fn role(session: &Session) -> Result<String, ExitStatus> {
+    let role = match session.client.current_user() {
+        Ok(user) => user.user_role,
+        Err(Error { kind: ErrorKind::Api { status: 403, code: 22, .. }, .. }) => String::new(),
+        Err(error) => return Err(session.fail(&error)),
+    };
+    Ok(if role.is_empty() { "unknown: it may belong to a service principal".to_owned() } else { role })
 }
 
 /// Prints that no cache is selected, and why that may be.
