@@ -23,6 +23,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
     if let Some(address) = without_dashboard(&error.kind, server) {
         return Some(format!("/connect is the dashboard; use {address} as the server"));
     }
+    let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
     // Only the command `check` sends these.
     let checks = matches!(error.attempt, Attempt::GetServerSettings | Attempt::GetUser);
     let step = match &error.kind {
@@ -101,6 +102,9 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
         ErrorKind::Foreign { status: 429, .. } => WAIT,
         ErrorKind::Foreign { status: 500.., .. } => {
             "check that Connect is running, and the gateway in front of it"
+        }
+        ErrorKind::Malformed { is_json: false, .. } if deletes => {
+            "something in front of Connect replies to DELETE requests itself; have it pass them on"
         }
         ErrorKind::Malformed { is_json: false, .. } if !checks => {
             return Some(format!("something in front of Connect replied; check with: {}", command("check")));

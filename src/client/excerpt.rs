@@ -49,6 +49,7 @@ fn words(page: &str) -> String {
     match (title.trim(), text.trim()) {
         ("", text) => text.to_owned(),
         (title, "") => title.to_owned(),
+        (title, text) if text.starts_with(title) => text.to_owned(),
         (title, text) => format!("{title}: {text}"),
     }
 }

@@ -8,7 +8,7 @@ use connect_test_server::{Action, Cluster, Config, Effect, Endpoint, Fault, Plan
 
 use crate::support::{caches, connect_cache, endpoints, requests_to, run};
 
-const LOST: &str = "it may be running on another node, or have ended with a restart of the server";
+const LOST: &str = "it may have ended with a restart of the server, or be running on another node";
 
 fn cluster(plan: Plan) -> Server {
     Server::builder().cluster(Cluster { nodes: 3, balancer: true }).plan(plan).start()

@@ -96,9 +96,12 @@ fn accepts_a_path_prefix_and_the_api_path() {
 #[test]
 fn explains_missing_permissions() {
     let server = server();
-    run(&server, "list -k wrong").exits(3).fails_with("code 30); check the API key");
-    run(&server, "list -k publisher-key").exits(3).fails_with("code 22); use an administrator's API key");
-    run(&server, "list -k locked-key").exits(3).fails_with("code 50); an administrator can unlock the user");
+    run(&server, "list -k wrong").exits(3).fails_with("code 30) (").fails_with("; check the API key");
+    run(&server, "list -k publisher-key")
+        .exits(3)
+        .fails_with("code 22) (")
+        .fails_with("; use an API key with the administrator role");
+    run(&server, "list -k locked-key").exits(3).fails_with("; an administrator can unlock the user");
 }
 
 #[test]

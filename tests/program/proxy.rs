@@ -483,7 +483,7 @@ fn names_the_proxy_that_may_have_replied() {
         ("what?\r\n\r\n", "the reply is not HTTP"),
     ] {
         let (proxy, ran) = run("http", reply);
-        ran.fails_with(&format!("cannot list the runtime caches through proxy {proxy}: ")).fails_with(says);
+        ran.fails_with(&format!("on http://connect.test:3939 through proxy {proxy}: ")).fails_with(says);
     }
     // A reply to CONNECT is not one to the request.
     for (reply, says) in [
