@@ -37,11 +37,8 @@ fn text(from: impl Read, mebibytes: u64) -> io::Result<String> {
 }
 
 fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    let pairs = bytes.chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        return None;
-    }
-    String::from_utf16(&pairs.map(|pair| unit([pair[0], pair[1]])).collect::<Vec<u16>>()).ok()
+    let units = bytes.chunks(2).map(|pair| pair.try_into().ok().map(unit));
+    String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
 }
 
 #[cfg(test)]
