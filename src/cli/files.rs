@@ -10,6 +10,10 @@ const MEBIBYTE: u64 = 1 << 20;
 pub(crate) fn read(name: &str) -> io::Result<String> {
     match name {
         "-" => text(io::stdin().lock(), 1),
+        // Some env files keep the quotes.
+        _ if name.starts_with(['"', '\'']) && !Path::new(name).exists() => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "its path is in quotes; remove them"))
+        }
         _ => text(File::open(name)?, 1),
     }
 }
@@ -37,11 +41,8 @@ fn text(from: impl Read, mebibytes: u64) -> io::Result<String> {
 }
 
 fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    let pairs = bytes.chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        return None;
-    }
-    String::from_utf16(&pairs.map(|pair| unit([pair[0], pair[1]])).collect::<Vec<u16>>()).ok()
+    let units = bytes.chunks(2).map(|pair| pair.try_into().ok().map(unit));
+    String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
 }
 
 #[cfg(test)]

@@ -80,3 +80,35 @@ fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
     }
     Ok(caches)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn reads_caches_in_json_and_nothing_else() {
+        let row = r#"{"language":"r","version":"4.3.0","image_name":"Local","content":3}"#;
+        for (text, caches) in [
+            (row.to_owned(), Some(1)),
+            (format!("{row}\n{row}{row}"), Some(3)),
+            (format!("[{row},{row}]"), Some(2)),
+            (format!(r#"{{"caches":[{row}]}} {row}"#), Some(2)),
+            (r#"{"caches":[]}"#.to_owned(), Some(0)),
+            (r#"{"caches":null}"#.to_owned(), Some(0)),
+            ("[]".to_owned(), Some(0)),
+            ("{}".to_owned(), None),
+            (format!("{row}\nnull"), None),
+            (format!("[{row},null]"), None),
+            (r#"{"caches":1}"#.to_owned(), None),
+            (r#"{"language":"R","version":"4.3.0"}"#.to_owned(), None),
+            (r#"{"language":"R","version":"4.3.0","image_name":null}"#.to_owned(), None),
+            (r#"{"language":"R","version":"4.3.0","image_name":""}"#.to_owned(), None),
+            // An array is never read as a cache.
+            (r#"["R","4.3.0","Local"]"#.to_owned(), None),
+            (r#"[["R","4.3.0","Local"]]"#.to_owned(), None),
+            (r#"{"caches":[["R","4.3.0","Local"]]}"#.to_owned(), None),
+        ] {
+            assert_eq!(parse(&text).ok().map(|caches| caches.len()), caches, "{text}");
+        }
+    }
+}

@@ -19,7 +19,6 @@ use super::files;
 use super::misconfigured::Misconfigured;
 use super::values::Secret;
 
-const NOT_SAVED_BY_RSCONNECT: &str = "is not in rsconnect's format; save it again with rsconnect add";
 // Snowflake's gateway takes its own token in `Authorization` (rsconnect-python, `http_support.py`).
 const SNOWFLAKE: &str = "is a Snowflake server, which requires a Snowflake token; use --server URL with an \
                          API key and --header 'Authorization: Snowflake Token=\"TOKEN\"'";
@@ -100,7 +99,8 @@ pub(crate) fn find(name: &str) -> Result<SavedServer, Misconfigured> {
     let Some(entry) = entries.remove(&name) else {
         return Err(Misconfigured::NotSaved { name, file, known: entries.into_keys().collect() });
     };
-    let malformed = Misconfigured::UnusableServer { name: name.clone(), problem: NOT_SAVED_BY_RSCONNECT };
+    let problem = "is not in rsconnect's format; save it again with rsconnect add";
+    let malformed = Misconfigured::UnusableServer { name: name.clone(), problem };
     SavedServer::read(name, entry).ok_or(malformed)?.usable()
 }
 

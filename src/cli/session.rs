@@ -53,11 +53,6 @@ impl Session {
         self.output.note(&self.client.mask_key(text));
     }
 
-    /// Prints a warning unless --quiet is set.
-    pub(crate) fn warn(&self, text: &str) {
-        self.output.warn(&self.client.mask_key(text));
-    }
-
     /// Prints text to standard error, even if --quiet is set.
     pub(crate) fn say(&self, text: &str) {
         self.output.say(&self.client.mask_key(text));

@@ -1,7 +1,6 @@
 //! Settings: options, environment and saved servers become a [`Config`].
 
 use std::env::{self, VarError};
-use std::io::{self, ErrorKind::NotFound};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -177,9 +176,6 @@ fn secret_file<T>(
             _ if may_be_key => format!("the {kind} file ***, whose name may be a secret"),
             _ => format!("the {kind} file {path}"),
         };
-        let in_quotes = error.kind() == NotFound && path.starts_with(['"', '\'']);
-        let error =
-            if in_quotes { io::Error::new(NotFound, "its path is in quotes; remove them") } else { error };
         InvalidConfig::Unreadable { file, error }
     })?;
     if is_exposed(Path::new(path)) {

@@ -63,7 +63,7 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
     } else if unused {
         refused(format!("{problem}; select with other filters"), ExitStatus::NoAnswer)
     } else {
-        session.warn(&format!("{problem}; the counts prove nothing"));
+        session.output.warn(&format!("{problem}; the counts prove nothing"));
         Ok(usage)
     }
 }

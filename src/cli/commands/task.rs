@@ -16,11 +16,8 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStat
     let id: TaskId = options.id.parse().map_err(invalid)?;
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
-        if options.json {
-            lines.push(line.to_owned());
-        } else {
-            session.output.line(line);
-        }
+        let line = session.client.mask(line);
+        if options.json { lines.push(line) } else { session.output.line(&line) }
     };
     let task = if options.wait {
         if session.output.interactive() {
@@ -36,8 +33,7 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStat
         })
     } else {
         let task = session.client.task(&id, 0, Duration::ZERO);
-        let output = task.iter().flat_map(|task| &task.output);
-        output.for_each(|line| on_line(&session.client.mask(line)));
+        task.iter().flat_map(|task| &task.output).for_each(|line| on_line(line));
         task
     };
     let mut task = task.map_err(|error| session.fail(&error))?;
