@@ -190,12 +190,11 @@ fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<CaCerti
 
 /// Returns the certificates in PEM text that can be read.
 fn certificates_in(pem: &str) -> Vec<Certificate<'static>> {
-    let items = parse_pem(pem.as_bytes()).flatten();
-    let certificates = items.filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
-    });
-    certificates.collect()
+    };
+    parse_pem(pem.as_bytes()).filter_map(certificate).collect()
 }
 
 /// Counts the `BEGIN … CERTIFICATE` markers in PEM text, wherever in a line they are.
