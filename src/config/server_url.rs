@@ -141,7 +141,7 @@ pub(crate) fn host_and_port(text: &str) -> Result<Authority, &'static str> {
     }
     let port = &authority.as_str()[host.len()..];
     let number = port.strip_prefix(':').filter(|number| !number.starts_with('+'));
-    if !port.is_empty() && !number.is_some_and(|number| number.parse::<NonZeroU16>().is_ok()) {
+    if !port.is_empty() && number.is_none_or(|number| number.parse::<NonZeroU16>().is_err()) {
         return Err("has a port that is not a number from 1 to 65535");
     }
     Ok(authority)
