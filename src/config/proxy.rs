@@ -54,8 +54,8 @@ impl Proxy {
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InvalidConfig> {
         let first_set = |names: &[&'static str]| {
-            let values = names.iter().filter_map(|name| Some((*name, var(name)?.trim().to_owned())));
-            values.into_iter().find(|(_, value)| !value.is_empty())
+            let mut values = names.iter().filter_map(|name| Some((*name, var(name)?.trim().to_owned())));
+            values.find(|(_, value)| !value.is_empty())
         };
         let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
         if server.is_loopback() || exceptions.is_some_and(|(_, list)| is_excepted(server, &list)) {
