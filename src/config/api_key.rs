@@ -1,6 +1,5 @@
 //! The API key, as a type that cannot be printed.
 
-use std::fmt;
 use std::str::FromStr;
 
 use ureq::http::HeaderValue;
@@ -16,10 +15,10 @@ const MAX_BYTES: usize = 4096;
 /// use connect_cache::ApiKey;
 ///
 /// let key: ApiKey = "a-secret".parse()?;
-/// assert_eq!(format!("{key:?}"), "ApiKey(***)");
+/// assert_eq!(format!("{key:?}"), "ApiKey(Sensitive)");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
@@ -82,12 +81,6 @@ fn bare(mut text: &str) -> &str {
             Some(rest) => text = rest.trim(),
             None => return text,
         }
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(***)")
     }
 }
 

@@ -1,6 +1,5 @@
 //! A header that a gateway in front of Connect requires.
 
-use std::fmt;
 use std::str::FromStr;
 
 use ureq::http::{HeaderName, HeaderValue};
@@ -28,10 +27,10 @@ const RESERVED: [&str; 10] = [
 /// use connect_cache::Header;
 ///
 /// let header: Header = "CF-Access-Client-Secret: a-secret".parse()?;
-/// assert_eq!(format!("{header:?}"), "Header(cf-access-client-secret: ***)");
+/// assert_eq!(format!("{header:?}"), "Header { name: \"cf-access-client-secret\", value: Sensitive }");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
@@ -60,11 +59,5 @@ impl FromStr for Header {
         }
         value.set_sensitive(true);
         Ok(Self { name, value })
-    }
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Header({}: ***)", self.name)
     }
 }

@@ -121,8 +121,7 @@ impl Config {
 
     /// Returns the number of bytes that the headers occupy in a request.
     pub(crate) fn headers_length(&self) -> usize {
-        const COLON_AND_LINE_END: usize = ": \r\n".len();
-        let length = |header: &Header| header.name.as_str().len() + header.value.len() + COLON_AND_LINE_END;
+        let length = |header: &Header| header.name.as_str().len() + header.value.len() + ": \r\n".len();
         self.headers.iter().map(length).sum()
     }
 }

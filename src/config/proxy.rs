@@ -12,7 +12,7 @@ use ureq::ProxyProtocol;
 
 use crate::config::invalid::InvalidConfig;
 use crate::config::no_proxy::is_excepted;
-use crate::config::server_url::ServerUrl;
+use crate::config::server_url::{ServerUrl, host_and_port};
 
 /// The lengths of a user name and of a password that SOCKS5 can send (RFC 1929).
 const SOCKS_LENGTHS: RangeInclusive<usize> = 1..=255;
@@ -54,8 +54,8 @@ impl Proxy {
         var: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InvalidConfig> {
         let first_set = |names: &[&'static str]| {
-            let values = names.iter().filter_map(|name| Some((*name, var(name)?.trim().to_owned())));
-            values.into_iter().find(|(_, value)| !value.is_empty())
+            let mut values = names.iter().filter_map(|name| Some((*name, var(name)?.trim().to_owned())));
+            values.find(|(_, value)| !value.is_empty())
         };
         let exceptions = first_set(&["no_proxy", "NO_PROXY"]);
         if server.is_loopback() || exceptions.is_some_and(|(_, list)| is_excepted(server, &list)) {
@@ -74,22 +74,18 @@ impl Proxy {
     fn read(text: &str) -> Result<Self, &'static str> {
         const INVALID: &str = "has an invalid URL";
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-        if !["http", "socks", "socks5", "socks5h"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        let scheme = scheme.to_ascii_lowercase();
+        if !["http", "socks", "socks5", "socks5h"].contains(&scheme.as_str()) {
             return Err("has a scheme other than http://, socks5:// and socks5h://");
         }
         let (user_info, address) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
         let user_info = percent_encoded(user_info).ok_or(INVALID)?;
         // The rules for a host and a port are the same as a server's.
-        let address = address.trim_end_matches('/');
-        if address.contains('/') || format!("http://{address}").parse::<ServerUrl>().is_err() {
-            return Err(INVALID);
-        }
-        let new = |address: &str| {
-            ureq::Proxy::new(&format!("{scheme}://{user_info}{address}")).map_err(|_| INVALID)
-        };
-        let proxy = new(address)?;
-        // With a port, the address can be resolved without knowing the default port of the scheme.
-        let proxy = Self(new(&format!("{}:{}", proxy.host(), proxy.port()))?);
+        let address = host_and_port(address.trim_end_matches('/')).map_err(|_| INVALID)?;
+        let (host, default_port) = (address.host(), if scheme.starts_with("socks") { 1080 } else { 80 });
+        let port = address.port_u16().unwrap_or(default_port);
+        let proxy = ureq::Proxy::new(&format!("{scheme}://{user_info}{host}:{port}"));
+        let proxy = Self(proxy.map_err(|_| INVALID)?);
         let is_sendable = |text: &str| !proxy.is_socks() || SOCKS_LENGTHS.contains(&text.len());
         match proxy.credentials() {
             // A proxy would refuse it, and refused credentials lock accounts.

@@ -26,7 +26,7 @@ const MISSPELLED_SCHEMES: [&str; 5] = ["https:/", "https//", "http:/", "http//",
 /// assert_eq!(server.to_string(), "https://example.com/connect");
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerUrl {
     https: bool,
     /// The host, in lower case, and perhaps a port.
@@ -77,12 +77,6 @@ impl fmt::Display for ServerUrl {
     }
 }
 
-impl fmt::Debug for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerUrl({self})")
-    }
-}
-
 impl FromStr for ServerUrl {
     type Err = InvalidConfig;
 
@@ -127,8 +121,8 @@ impl FromStr for ServerUrl {
     }
 }
 
-/// Reads `host[:port]`.
-fn host_and_port(text: &str) -> Result<Authority, &'static str> {
+/// Reads `host[:port]`, and returns it in lower case.
+pub(crate) fn host_and_port(text: &str) -> Result<Authority, &'static str> {
     const INVALID_HOST: &str = "has an invalid host";
     if !text.is_ascii() {
         return Err("has a host name that is not ASCII; write it in its ASCII form, xn--\u{2026}");

@@ -1,11 +1,11 @@
 //! The certificates that are trusted, and where they are read from.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::{env, fmt};
 
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
@@ -99,7 +99,7 @@ impl Trust {
 /// assert!(error.to_string().starts_with("the CA of the vault contains no certificate"));
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct CaCertificates {
     certificates: Vec<Certificate<'static>>,
     place: String,
@@ -128,12 +128,6 @@ impl CaCertificates {
         let pem =
             read_file(path).map_err(|error| InvalidConfig::Unreadable { file: place.clone(), error })?;
         Self::from_pem(place, pem)
-    }
-}
-
-impl fmt::Debug for CaCertificates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CaCertificates({})", self.place)
     }
 }
 
@@ -190,12 +184,11 @@ fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<CaCerti
 
 /// Returns the certificates in PEM text that can be read.
 fn certificates_in(pem: &str) -> Vec<Certificate<'static>> {
-    let items = parse_pem(pem.as_bytes()).flatten();
-    let certificates = items.filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
-    });
-    certificates.collect()
+    };
+    parse_pem(pem.as_bytes()).filter_map(certificate).collect()
 }
 
 /// Counts the `BEGIN … CERTIFICATE` markers in PEM text, wherever in a line they are.
