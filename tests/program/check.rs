@@ -131,7 +131,7 @@ fn explains_the_first_failure() {
             "including any path prefix",
         ),
         (&strict, "check".to_owned(), 3, 0, "the key is accepted", "; check the API key"),
-        (&plain, with_key("wrong"), 3, 3, "the key is accepted", "code 30); check the API key"),
+        (&plain, with_key("wrong"), 3, 3, "the key is accepted", "; check the API key"),
         (&plain, with_key("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
         (
             &plain,
