@@ -148,7 +148,7 @@ fn explains_the_first_failure() {
             5,
             5,
             "runtime caches can be managed",
-            "code 194); an administrator of the server can set Server.AllowRuntimeCacheManagement",
+            "; an administrator of the server can set Server.AllowRuntimeCacheManagement",
         ),
         (
             &with(Config::default().management(Management::Missing)),
