@@ -25,6 +25,14 @@ fn answering(endpoint: Endpoint, action: Action) -> Server {
     server
 }
 
+/// Returns the endpoints of a run that sends one request to `endpoint`: a deletion reads the list first.
+fn after_a_list(endpoint: Endpoint) -> Vec<Endpoint> {
+    match endpoint {
+        Endpoint::Delete | Endpoint::DryRun => vec![Endpoint::List, endpoint],
+        _ => vec![endpoint],
+    }
+}
+
 /// Starts a server on which deletions follow this plan, and polls of any task return task `a` in this state.
 fn reporting_task_a(plan: Plan, state: &str) -> Server {
     let server = Server::builder().plan(plan).start();
@@ -46,7 +54,10 @@ fn reports_the_expected_and_the_received_list() {
         (with_body("{}"), "but got something else: missing field `caches`"),
         (with_body("null"), "but got something else"),
         (with_body("[]"), "but got something else"),
-        (with_body(r#"{"caches":[["R","4.3.0","Local"]]}"#), "but got something else: not an object"),
+        (
+            with_body(r#"{"caches":[["R","4.3.0","Local"]]}"#),
+            "but got something else: invalid type: sequence, expected an object at line 1 column 11",
+        ),
         (
             with_body(r#"[[{"language":"R","version":"4.3.0","image_name":"Local"}]]"#),
             "but got something else",
@@ -116,14 +127,15 @@ fn resolves_a_malformed_task_with_a_dry_run() {
     ] {
         // The cache is gone, although the task is malformed.
         let server = reporting_task_a(Plan::default(), body);
-        let ran = run(&server, &format!("{DELETE} --json")).exits(0).says("the cache is gone");
-        ran.says("\nchecking whether the cache is still there\n");
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task, Endpoint::DryRun], "{body}");
+        let ran = run(&server, &format!("{DELETE} --json --retries 0")).exits(0).says("the cache is gone");
+        ran.says("\nR 4.3.0 Local: checking whether the cache is still there\n");
+        use Endpoint::{Delete, DryRun, List, Task};
+        assert_eq!(endpoints(&server), [List, Delete, Task, DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 
-        // The cache is still there.
+        // The cache is still there. If time is left, the program waits for it to disappear.
         let server = reporting_task_a(Plan::lasting(Duration::from_secs(60)), body);
-        let ran = run(&server, &format!("{DELETE} --json")).exits(6);
+        let ran = run(&server, &format!("{DELETE} --json --retries 0 --timeout 0.5")).exits(6);
         assert_eq!((&ran.json()["status"], &ran.json()["task_id"]), (&json!("unknown"), &json!("a")));
         ran.says("expected the task's state, but got").says("connect-cache task a --wait");
         assert_eq!(caches(&server).len(), 2);
@@ -143,7 +155,7 @@ fn accepts_null_missing_and_unknown_fields() {
         let server = reporting_task_a(Plan::default(), body);
         let ran = run(&server, &format!("{DELETE} --json")).exits(0);
         assert_eq!((&ran.json()["status"], &ran.json()["output"]), (&json!("deleted"), &json!([])));
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::Task]);
     }
     let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local","size":3}],"total":1}"#;
     run(&answering(Endpoint::List, with_body(list)), "list").exits(0).prints("R  4.3.0  Local\n");
@@ -169,8 +181,9 @@ fn leaves_a_deletion_without_a_valid_task_in_doubt() {
         let ran = run(&server, &format!("{DELETE} --json"))
             .exits(0)
             .says("checking whether the cache is still there");
-        assert_eq!(ran.json()["status"], "absent", "{ran:#?}");
-        assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun], "{body}");
+        // The list had the cache, so it is this deletion that has worked.
+        assert_eq!(ran.json()["status"], "deleted", "{ran:#?}");
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
     }
 }
@@ -178,8 +191,16 @@ fn leaves_a_deletion_without_a_valid_task_in_doubt() {
 #[test]
 fn rejects_a_dry_run_that_starts_a_task() {
     let server = answering(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#));
-    let ran = run(&server, &format!("{DELETE} -d")).exits(6).prints("");
-    ran.says("expected a dry run's reply without a task, but got something else: it started task abc");
+    let ran = run(&server, &format!("{DELETE} -d --json")).exits(6);
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: ")
+        .says(": the dry run started task abc; a task may still be deleting it; see 'connect-cache list'\n");
+    // A dry run that starts a deletion is never sent again.
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
+    let server = Server::builder().caches(["R 4.1.0 Local", "R 4.2.0 Local", "R 4.3.0 Local"]).start();
+    server.fault(Fault::always(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#)));
+    run(&server, "purge --all -d").exits(6).says("\n3 unknown\n");
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
 }
 
 #[test]
@@ -200,7 +221,7 @@ fn suggests_the_url_of_a_redirect_without_following_it() {
                 .says(&format!("; use {} as the server\n", elsewhere.url()))
                 .never_says("hunter2");
             // A redirect is a refusal: a deletion is not in doubt.
-            assert_eq!(endpoints(&server), [endpoint], "{words}");
+            assert_eq!(endpoints(&server), after_a_list(endpoint), "{words}");
             assert_eq!(caches(&server).len(), 2);
         }
     }
@@ -240,7 +261,7 @@ fn names_a_gateway_that_refuses() {
     ] {
         let server = answering(endpoint, Action::html(status));
         run(&server, words).exits(3).says(&format!("HTTP {status}, not from Connect")).says(says);
-        assert_eq!(endpoints(&server), [endpoint]);
+        assert_eq!(endpoints(&server), after_a_list(endpoint));
         assert_eq!(caches(&server).len(), 2);
     }
 }
@@ -285,9 +306,12 @@ fn names_the_log_of_a_server_that_fails() {
 fn names_the_list_only_after_a_cache_was_not_found() {
     let missing = || Action::error(404, 4, "The requested object does not exist.");
     for (words, endpoint, exit, names_it) in [
-        (DELETE, Endpoint::Delete, 4, true),
+        ("delete -l R -V 9.9.9", Endpoint::DryRun, 4, true),
+        // The list had the cache, so another client deleted it.
+        (DELETE, Endpoint::Delete, 0, false),
         ("task abc", Endpoint::Task, 4, false),
-        ("list", Endpoint::List, 4, false),
+        // A list names no cache that could be missing.
+        ("list", Endpoint::List, 5, false),
     ] {
         let ran = run(&answering(endpoint, missing()), words).exits(exit);
         assert_eq!(ran.stderr.contains("; see 'connect-cache list"), names_it, "{ran:#?}");
@@ -362,7 +386,7 @@ fn skips_a_byte_order_mark_before_json() {
     );
     server.fault(Fault::new(Endpoint::Delete, with_body("\u{feff}{\"task_id\":\"a\"}")).with_effect());
     run(&server, DELETE).exits(0);
-    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::Task]);
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::Task]);
 
     // The loss of a reply's end is noticed with a byte order mark too.
     let server = Server::start(Config::default());
@@ -428,7 +452,7 @@ fn leaves_a_delete_with_an_encoded_reply_in_doubt() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, encoded(200, "gzip")).with_effect());
     run(&server, DELETE).exits(0).says("Content-Encoding: gzip; the deletion may have started");
-    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
 }
 
 const BLOCKS: &str = "something in front of Connect blocks DELETE requests";
@@ -447,7 +471,7 @@ fn reports_a_gateway_that_blocks_delete() {
             let ran = run(&server, &format!("{words} --json")).exits(exit).says(BLOCKS);
             assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
             ran.never_says("may have started");
-            assert_eq!(endpoints(&server), [endpoint]);
+            assert_eq!(endpoints(&server), after_a_list(endpoint));
             assert_eq!(caches(&server).len(), 2);
         }
         // A blocked GET does not show that DELETE is blocked.
@@ -460,13 +484,14 @@ fn reports_another_server_that_replies_to_delete() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::Delete, Action::html(200)).times(usize::MAX));
     server.fault(Fault::new(Endpoint::DryRun, Action::html(200)).times(usize::MAX));
-    let ran = run(&server, &format!("{DELETE} --json")).exits(6).says("the deletion may have started");
+    let ran =
+        run(&server, &format!("{DELETE} --json --retries 0")).exits(6).says("the deletion may have started");
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
     ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: expected a ")
         .says("dry run's reply without a task, but got no JSON; the reply starts with: <html>")
         .says(BLOCKS);
-    assert_eq!(endpoints(&server), [Endpoint::Delete, Endpoint::DryRun]);
-    let ran = run(&server, &format!("{DELETE} -d --json")).exits(6).says(BLOCKS);
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
+    let ran = run(&server, &format!("{DELETE} -d --json --retries 0")).exits(6).says(BLOCKS);
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
 }
 

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use connect_test_server::pki::Ca;
-use connect_test_server::{Config, Server};
+use connect_test_server::{Action, Config, Endpoint, Fault, Replies, Server};
 
 use crate::proxy::{NAME, named, tunnel};
-use crate::support::{Program, connect_cache, server_over_tls};
+use crate::support::{Program, connect_cache, endpoints, requests_to, server_over_tls};
 
 const CACHES: &str = "Python  3.7.6  Local\nR       4.3.0  Local\n";
 
@@ -24,6 +24,8 @@ struct Proxy {
 #[derive(Clone, Copy)]
 enum Behavior {
     Connects,
+    /// Connects its first client, and refuses to connect the others.
+    ConnectsOnce,
     RequiresCredentials,
     /// Sends these bytes in reply to the greeting, and closes the connection.
     Greets(&'static [u8]),
@@ -79,11 +81,12 @@ fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -
             assert_eq!(take(client)?, [1]);
             request = format!("{}:{} ", take_text(client)?, take_text(client)?);
             if request != "us er:p@ss:w%rd " {
+                log.lock().unwrap().push(format!("refused {request}"));
                 return client.write_all(&[1, 1]);
             }
             client.write_all(&[1, 0])?;
         }
-        Behavior::Connects | Behavior::Replies(_) => client.write_all(&[5, 0])?,
+        Behavior::Connects | Behavior::ConnectsOnce | Behavior::Replies(_) => client.write_all(&[5, 0])?,
     }
     let [version, command, reserved, kind] = take(client)?;
     assert_eq!([version, command, reserved], [5, 1, 0]);
@@ -94,6 +97,9 @@ fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -
     };
     let port = u16::from_be_bytes(take(client)?);
     log.lock().unwrap().push(request);
+    if matches!(behavior, Behavior::ConnectsOnce) && log.lock().unwrap().len() > 1 {
+        return client.write_all(b"\x05\x05\0\x01\0\0\0\0\0\0");
+    }
     if let Behavior::Replies(reply) = behavior {
         return client.write_all(reply);
     }
@@ -187,6 +193,7 @@ fn sends_decoded_credentials_without_showing_them() {
     assert_eq!(proxy.requests(), ["us er:p@ss:w%rd name connect.test"]);
     let through = |masked: &str| format!("connection through proxy socks5h://{masked}{}", proxy.address);
     run("us%20er:wrong@").exits(6).says(&through("***@")).says("it rejected the user name and password");
+    assert_eq!(proxy.requests()[1..], ["refused us er:wrong "]);
     run("").exits(6).says(&through("")).says("it requires a user name and password");
     assert_eq!(server.requests().len(), 1);
 
@@ -194,6 +201,81 @@ fn sends_decoded_credentials_without_showing_them() {
     let variable = format!("socks5h://us%20er:w%25rd@{}", proxy.address);
     let program = list(&server, &named(&server)).env("ALL_PROXY", variable);
     program.run().exits(6).fails_with("it does not accept a user name and password").never_says("w%");
+}
+
+#[test]
+fn sends_refused_credentials_once() {
+    let server = Server::start(Config::default());
+    for words in ["list", "delete -l R -V 4.3.0", "purge --all -y", "task a --wait", "check"] {
+        let proxy = Proxy::start(Behavior::RequiresCredentials);
+        let program = connect_cache(&server).words(words).arg("-s").arg(named(&server));
+        let program = program.env("ALL_PROXY", format!("socks5h://us%20er:wrong@{}", proxy.address));
+        program.run().exits(6).says("the proxy rejected the user name and password in its URL");
+        assert_eq!(proxy.requests(), ["refused us er:wrong "], "{words}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn rejects_credentials_without_a_password() {
+    let server = Server::start(Config::default());
+    for user_info in ["me:@", "me@", ":@", "@"] {
+        let proxy = Proxy::start(Behavior::RequiresCredentials);
+        let variable = format!("socks5h://{user_info}{}", proxy.address);
+        let ran = list(&server, &named(&server)).env("ALL_PROXY", variable).run().exits(2);
+        ran.prints("").fails_with("ALL_PROXY has no password");
+        assert_eq!(proxy.requests(), Vec::<String>::new());
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn leaves_a_deletion_in_doubt_if_its_reply_is_lost() {
+    let ca = Ca::new();
+    use Endpoint::{Delete, DryRun, List};
+    for action in
+        [Action::ResetBeforeReply, Action::CloseBeforeReply, Action::CloseInReply, Action::html(502)]
+    {
+        let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+        let proxy = Proxy::start(Behavior::Connects);
+        for server in [&tls, &plain] {
+            server.fault(Fault::new(Delete, action.clone()).with_effect());
+            let program = connect_cache(server).trusting(&ca).words("delete -l R -V 4.3.0 -s");
+            let program = program.arg(named(server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+            let ran = program.run().exits(0).says("; the deletion may have started; checking whether");
+            ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone\n");
+            // The DELETE is not sent again: the dry run shows that it has worked.
+            assert_eq!(endpoints(server), [List, Delete, DryRun], "{action:?}");
+        }
+    }
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Delete, Action::ResetBeforeReply));
+    let proxy = Proxy::start(Behavior::Connects);
+    let program =
+        connect_cache(&server).words("delete -l R -V 4.3.0 --json --retries 0 -s").arg(named(&server));
+    let ran = program.env("ALL_PROXY", format!("socks5h://{}", proxy.address)).run().exits(6);
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+    assert_eq!(requests_to(&server, Delete).len(), 1);
+}
+
+#[test]
+fn leaves_no_deletion_in_doubt_that_was_not_sent() {
+    let ca = Ca::new();
+    let config = || {
+        let replies = Replies { close_connections: true, ..Replies::default() };
+        Config::default().replies(replies)
+    };
+    for server in [server_over_tls(&ca, config()), Server::start(config())] {
+        // The list was read over the first connection, and there is no second one.
+        let proxy = Proxy::start(Behavior::ConnectsOnce);
+        let program =
+            connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --json --retries 1 -s");
+        let program = program.arg(named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+        let ran =
+            program.run().exits(6).says("connection refused; retrying in ").never_says("may have started");
+        assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
+        assert_eq!((proxy.requests().len(), endpoints(&server)), (3, vec![Endpoint::List]));
+    }
 }
 
 #[test]
@@ -207,13 +289,13 @@ fn names_a_proxy_that_does_not_connect() {
         (Behavior::Greets(b"\x05\xff"), "it requires a user name and password"),
         (Behavior::Greets(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
         (Behavior::Replies(b""), "it closed the connection"),
-        (Behavior::Replies(b"\x05\x01\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
-        (Behavior::Replies(b"\x05\x02\0\x01\0\0\0\0\0\0"), "its rules do not allow the connection"),
-        (Behavior::Replies(b"\x05\x03\0\x01\0\0\0\0\0\0"), "the server's network is unreachable from there"),
-        (Behavior::Replies(b"\x05\x04\0\x01\0\0\0\0\0\0"), "the server is unreachable from there"),
-        (Behavior::Replies(b"\x05\x05\0\x01\0\0\0\0\0\0"), "the server refuses the connection"),
-        (Behavior::Replies(b"\x05\x06\0\x01\0\0\0\0\0\0"), "the server does not reply"),
-        (Behavior::Replies(b"\x05\x09\0\x01\0\0\0\0\0\0"), "it cannot connect to the server"),
+        (Behavior::Replies(b"\x05\x01\0\x01\0\0\0\0\0\0"), "general SOCKS server failure"),
+        (Behavior::Replies(b"\x05\x02\0\x01\0\0\0\0\0\0"), "connection not allowed by ruleset"),
+        (Behavior::Replies(b"\x05\x03\0\x01\0\0\0\0\0\0"), "network unreachable"),
+        (Behavior::Replies(b"\x05\x04\0\x01\0\0\0\0\0\0"), "host unreachable"),
+        (Behavior::Replies(b"\x05\x05\0\x01\0\0\0\0\0\0"), "connection refused"),
+        (Behavior::Replies(b"\x05\x06\0\x01\0\0\0\0\0\0"), "TTL expired"),
+        (Behavior::Replies(b"\x05\x09\0\x01\0\0\0\0\0\0"), "unknown error"),
         (Behavior::Replies(b"\x04\0\0\x01\0\0\0\0\0\0"), "it does not speak SOCKS5"),
         (Behavior::Replies(b"\x05\0\0\x01\0\0\0"), "it closed the connection"),
     ] {
@@ -221,7 +303,12 @@ fn names_a_proxy_that_does_not_connect() {
         for server in [&tls, &plain] {
             let variable = format!("socks5h://{}", proxy.address);
             let ran = list(server, &named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
-            ran.fails_with(&format!("connection through proxy {variable} failed: {says}")).prints("");
+            ran.fails_with(&format!("connection through proxy {variable} failed: {says}"))
+                .prints("")
+                // None of these failures is one of TLS.
+                .never_says("TLS")
+                .never_says("certificate")
+                .never_says("use http");
             // Nothing was sent, so a deletion is not in doubt.
             let program = connect_cache(server).words("delete -l R -V 4.3.0 --json -q --retries 0 -s");
             let ran = program.arg(named(server)).trusting(&ca).env("ALL_PROXY", &variable).run().exits(6);
@@ -230,11 +317,11 @@ fn names_a_proxy_that_does_not_connect() {
     }
     let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://127.0.0.1:1");
     program.run().exits(6).fails_with("connection through proxy socks5h://127.0.0.1:1 failed");
-    let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5://proxy.invalid");
+    let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://proxy.invalid");
     program
         .run()
         .exits(6)
-        .fails_with("connection through proxy socks5://proxy.invalid:1080")
+        .fails_with("connection through proxy socks5h://proxy.invalid:1080")
         .fails_with("cannot resolve its host name");
     assert_eq!((tls.connections(), plain.connections()), (0, 0));
 }
@@ -252,8 +339,8 @@ fn gives_up_on_a_proxy_that_stalls() {
 #[test]
 fn reports_a_407_of_the_server_as_its_own() {
     let server = Server::start(Config::default());
-    let page = connect_test_server::Action::html(407);
-    server.fault(connect_test_server::Fault::new(connect_test_server::Endpoint::List, page));
+    let page = Action::html(407);
+    server.fault(Fault::new(Endpoint::List, page));
     let proxy = Proxy::start(Behavior::Connects);
     let program = list(&server, &named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
     program.run().exits(6).fails_with("HTTP 407, not from Connect");
