@@ -109,9 +109,9 @@ pub enum Shown {
 pub struct Trouble {
     /// Anything that changes the result: one of the others here, another client, or a task that did not succeed.
     pub any: bool,
-    /// A request got no answer, or an odd one, and retries did not help.
+    /// A request got no answer, or an odd one, and asking again did not help.
     pub unanswered: bool,
-    /// A DELETE was in doubt.
+    /// A DELETE was in doubt, whether or not asking for the cache helped.
     pub in_doubt: bool,
     /// The time for the run is over.
     pub timed_out: bool,
@@ -224,9 +224,10 @@ fn status(claim: &Claim<'_>, truth: &Truth) -> Result<(), String> {
             require(trouble.timed_out, "there was time left")
         }
         "unknown" => {
+            // A cache that is there, while its task is lost, may still be deleted.
             let end_unseen = deletion.started && matches!(deletion.shown, Shown::Nothing | Shown::Running);
-            let is_open = prevented || trouble.timed_out || trouble.created || end_unseen;
-            require(is_open, "nothing prevents the answer")
+            let is_open = trouble.unanswered || server.hides_cache || trouble.timed_out || trouble.created;
+            require(is_open || end_unseen && claim.says.still_there, "nothing prevents the answer")
         }
         other => Err(format!("{other:?} is no status")),
     }

@@ -26,6 +26,8 @@ pub(super) enum Incident {
     Reply(Odd),
     /// The reply is another one, but the request has its effect.
     AfterEffect(Odd),
+    /// The DELETE has its effect, but no reply arrives, and all later DELETEs get this reply.
+    DoubtThen(Odd),
     /// This request and the next two are refused: a limit for the rate of requests.
     Limit(Odd),
     /// This request and all later ones.
@@ -36,8 +38,8 @@ pub(super) enum Incident {
     StaleList,
     /// Another client does this just before the request.
     Client(Act),
-    /// The task that the DELETE starts takes this course.
-    Task(Course),
+    /// The task that the DELETE starts ends so.
+    Task(Fate),
     /// The server restarts before the request: no task is known any more, and none goes on.
     Restart,
 }
@@ -54,7 +56,7 @@ pub(super) enum Act {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
+pub(super) enum Fate {
     /// Deletes the cache when it ends. If it is gone, it fails or succeeds as the kind of the server says.
     Ordinary,
     /// Fails at once, without effect.
@@ -67,6 +69,8 @@ pub(super) enum Course {
     ErrorLate,
     /// Deletes the cache at once, and runs on.
     DeletesEarly,
+    /// Takes half a minute more.
+    Slow,
     /// Deletes the cache, but cannot be found by polls.
     Lost,
     /// Ends without effect, and cannot be found by polls.
@@ -107,6 +111,16 @@ pub(super) enum Odd {
     NoTask,
     /// The reply of a dry run that starts a deletion.
     Started,
+}
+
+/// An odd reply to one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Oddity {
+    pub(super) odd: Odd,
+    /// Whether the request has its effect nevertheless.
+    pub(super) has_effect: bool,
+    /// Whether the same request gets the same reply if it is sent again.
+    pub(super) is_lasting: bool,
 }
 
 /// What an odd reply means for a request.
@@ -161,14 +175,15 @@ const REFUSALS: &[Odd] = &[
 const LIMITS: &[Odd] = &[Page(503), Connect(429, 277), Busy(2)];
 const OUTAGES: &[Odd] = &[NotSent, Lost, Page(503), Connect(401, 30), Page(403), Page(404), Empty];
 const BLOCKS: &[Odd] = &[Page(403), Page(502), Lost];
-const COURSES: &[Course] = &[
-    Course::FailsEarly,
-    Course::FailsLate,
-    Course::Error,
-    Course::ErrorLate,
-    Course::DeletesEarly,
-    Course::Lost,
-    Course::Dead,
+const FATES: &[Fate] = &[
+    Fate::FailsEarly,
+    Fate::FailsLate,
+    Fate::Error,
+    Fate::ErrorLate,
+    Fate::DeletesEarly,
+    Fate::Slow,
+    Fate::Lost,
+    Fate::Dead,
 ];
 
 impl Incident {
@@ -187,7 +202,8 @@ impl Incident {
             Asked::Delete => {
                 incidents.extend(all(UNANSWERED, Self::AfterEffect));
                 incidents.extend(all(&[Other, NoTask], Self::AfterEffect));
-                incidents.extend(COURSES.iter().map(|&course| Self::Task(course)));
+                incidents.extend(all(&[NotSent, Page(403), Page(404), Busy(2), Busy(99)], Self::DoubtThen));
+                incidents.extend(FATES.iter().map(|&fate| Self::Task(fate)));
             }
             Asked::DryRun => {
                 incidents.extend([Self::Reply(Other), Self::AfterEffect(Started)]);
@@ -208,16 +224,22 @@ impl Incident {
         incidents
     }
 
-    /// Returns the odd reply, if it changes the reply of the request at which it is placed.
-    pub(super) fn odd(self) -> Option<Odd> {
-        match self {
-            Self::Reply(odd)
-            | Self::AfterEffect(odd)
-            | Self::Limit(odd)
-            | Self::Outage(odd)
-            | Self::Blocked(odd) => Some(odd),
-            _ => None,
-        }
+    /// Returns the odd reply to a request of this number and kind, if the incident causes one. It was placed at a
+    /// request of the number `at` and the kind `first`.
+    pub(super) fn oddity(self, [at, number]: [usize; 2], [first, asked]: [Asked; 2]) -> Option<Oddity> {
+        let (is_here, is_since) = (number == at, number >= at);
+        let once = |odd| Oddity { odd, has_effect: false, is_lasting: false };
+        let lasting = |odd| Oddity { odd, has_effect: false, is_lasting: true };
+        Some(match self {
+            Self::Reply(odd) if is_here => once(odd),
+            Self::AfterEffect(odd) if is_here => Oddity { has_effect: true, ..once(odd) },
+            Self::DoubtThen(_) if is_here => Oddity { has_effect: true, ..once(Lost) },
+            Self::DoubtThen(odd) if is_since && asked == Asked::Delete => lasting(odd),
+            Self::Limit(odd) if is_since && number < at + 3 => once(odd),
+            Self::Outage(odd) if is_since => lasting(odd),
+            Self::Blocked(odd) if is_since && first == asked => lasting(odd),
+            _ => return None,
+        })
     }
 }
 

@@ -17,26 +17,30 @@ mod witness;
 mod world;
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::time::Instant;
 
 use incident::{Asked, Incident, Placed};
 use run::{Ran, run};
 use world::World;
 
-/// What became of the runs.
+/// The counts of many runs.
 #[derive(Default)]
 struct Totals {
-    runs: usize,
+    all: Counts,
+    /// Runs that are like another one, because an incident changed nothing.
     void: usize,
     requests: usize,
-    by_world: BTreeMap<String, Counts>,
+    by_scene: BTreeMap<String, Counts>,
+    by_server: BTreeMap<String, Counts>,
+    by_course: BTreeMap<String, Counts>,
     by_incident: BTreeMap<String, Counts>,
-    statuses: BTreeMap<&'static str, usize>,
-    /// By the rule that was broken: how often, and the first run.
-    failures: BTreeMap<String, (usize, String)>,
+    by_status: BTreeMap<&'static str, usize>,
+    /// For each rule that was broken: how often, and the first run.
+    violations: BTreeMap<String, (usize, String)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Counts {
     runs: usize,
     claims: usize,
@@ -49,48 +53,55 @@ impl Totals {
             self.void += 1;
             return;
         }
-        self.runs += 1;
         self.requests += ran.asked().len();
         for status in &ran.statuses {
-            *self.statuses.entry(status).or_default() += 1;
+            *self.by_status.entry(status).or_default() += 1;
         }
-        if let Some(violation) = ran.violations.first() {
-            let rule = violation.lines().next().unwrap_or_default();
-            let rule = rule.split_once(": ").map_or(rule, |(_, rule)| rule);
-            self.failures.entry(rule.to_owned()).or_insert_with(|| (0, ran.describe())).0 += 1;
+        for violation in &ran.violations {
+            let first = self.violations.entry(violation.rule.clone()).or_insert_with(|| (0, ran.describe()));
+            first.0 += 1;
         }
-        let count = |counts: &mut BTreeMap<String, Counts>, name: String| {
-            let counts = counts.entry(name).or_default();
-            counts.runs += 1;
-            counts.claims += ran.statuses.len();
-            counts.violations += usize::from(!ran.violations.is_empty());
-        };
-        count(&mut self.by_world, world.to_string());
+        let counts = Counts { runs: 1, claims: ran.statuses.len(), violations: ran.violations.len() };
+        self.all += counts;
+        *self.by_scene.entry(format!("{:?} {}", world.todo, world.scene.name)).or_default() += counts;
+        *self.by_server.entry(world.kind.to_string()).or_default() += counts;
+        *self.by_course.entry(world.course.to_string()).or_default() += counts;
         for placed in incidents {
-            count(&mut self.by_incident, placed.incident.to_string());
+            *self.by_incident.entry(placed.incident.to_string()).or_default() += counts;
         }
     }
 
+    /// Prints the counts and the first run of each violation, and fails if there is any.
     fn report(&self, started_at: Instant) {
-        for (title, counts) in [("world", &self.by_world), ("incident", &self.by_incident)] {
+        for (title, counts) in [
+            ("scene", &self.by_scene),
+            ("server", &self.by_server),
+            ("course", &self.by_course),
+            ("incident", &self.by_incident),
+        ] {
             println!("{:>9} {:>9} {:>10}  {title}", "runs", "claims", "violations");
             for (name, Counts { runs, claims, violations }) in counts {
                 println!("{runs:>9} {claims:>9} {violations:>10}  {name}");
             }
         }
-        println!("statuses: {:?}", self.statuses);
+        let Self { all: Counts { runs, claims, violations }, void, requests, by_status, .. } = self;
+        println!("claims: {by_status:?}");
         println!(
-            "{} runs, {} void, {} requests, {} failed, {:.1} s",
-            self.runs,
-            self.void,
-            self.requests,
-            self.failures.values().map(|(count, _)| count).sum::<usize>(),
+            "simulation: {runs} runs ({void} void), {requests} requests, {claims} claims, {violations} violations, {:.1} s",
             started_at.elapsed().as_secs_f64()
         );
-        for (rule, (count, first)) in &self.failures {
-            println!("{count} times: {rule}; first in this run:\n{first}");
+        for (rule, (count, first)) in &self.violations {
+            println!("{count} times: {rule}; the first run:\n{first}");
         }
-        assert!(self.failures.is_empty());
+        assert_eq!(*violations, 0);
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.claims += other.claims;
+        self.violations += other.violations;
     }
 }
 

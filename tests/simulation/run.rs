@@ -19,11 +19,18 @@ pub(super) struct Ran {
     world: World,
     incidents: Vec<Placed>,
     pub(super) statuses: Vec<&'static str>,
-    pub(super) violations: Vec<String>,
+    pub(super) violations: Vec<Violation>,
     log: Vec<Entry>,
     /// Whether each incident changed anything.
     pub(super) all_happened: bool,
     sentences: Vec<String>,
+}
+
+/// A rule that a run has broken.
+pub(super) struct Violation {
+    pub(super) rule: String,
+    /// The cache or the request, and what was true.
+    details: String,
 }
 
 /// The only way to the server, which is also the clock.
@@ -60,7 +67,7 @@ pub(super) fn run(world: &World, incidents: &[Placed]) -> Ran {
     let line =
         Line { server: Arc::new(Mutex::new(Server::new(world, incidents))), started_at: Instant::now() };
     let mut config = config();
-    config.timeout = world.timeout;
+    (config.timeout, config.retries) = (world.course.timeout, world.course.retries);
     let client = Client::with_parts(config, Box::new(line.clone()), Box::new(line.clone()));
     let mut ran = Ran {
         world: *world,
@@ -83,7 +90,8 @@ pub(super) fn run(world: &World, incidents: &[Placed]) -> Ran {
                 }
             });
             if deletions.len() != caches.len() {
-                ran.violations.push("not every cache has an outcome".to_owned());
+                let rule = "not every cache has an outcome".to_owned();
+                ran.violations.push(Violation { rule, details: String::new() });
             }
         }
     } else {
@@ -96,7 +104,12 @@ pub(super) fn run(world: &World, incidents: &[Placed]) -> Ran {
         ran.judge(&deletion, &line);
     }
     let Seen { log, all_happened, broken } = line.server().seen();
-    ran.violations.extend(broken);
+    ran.violations.extend(
+        broken.into_iter().map(|(request, rule)| Violation {
+            rule: rule.to_owned(),
+            details: format!("request {request}"),
+        }),
+    );
     (ran.log, ran.all_happened) = (log, all_happened);
     ran
 }
@@ -114,7 +127,8 @@ impl Ran {
         let status = deletion.outcome.status().as_str();
         let claim = Claim { status, exit: None, says: says(&deletion.outcome) };
         if let Err(problem) = oracle::check(&claim, &truth) {
-            self.violations.push(format!("{}: {problem}\n{truth:#?}", deletion.cache));
+            self.violations
+                .push(Violation { rule: problem, details: format!("{}: {truth:#?}", deletion.cache) });
         }
         self.statuses.push(status);
         self.sentences.push(deletion.to_string());
@@ -129,7 +143,7 @@ impl Ran {
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
         for violation in &self.violations {
-            writeln!(text, "VIOLATION {violation}").unwrap();
+            writeln!(text, "violation: {}\n{}", violation.rule, violation.details).unwrap();
         }
         writeln!(text, "world: {}\nstored: {:?}", self.world, self.world.scene.stored).unwrap();
         for (number, entry) in self.log.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::api::RuntimeCache;
-use crate::deletion::simulation::incident::{Act, Asked, Course, Incident, Odd, Placed};
+use crate::deletion::simulation::incident::{Act, Asked, Fate, Incident, Odd, Oddity, Placed};
 use crate::deletion::simulation::oracle::{Shown, Truth};
 use crate::deletion::simulation::reply::{self, Content};
 use crate::deletion::simulation::witness::{Change, Concern, Witness};
@@ -15,6 +15,9 @@ use crate::http::{Broken, Outgoing, Reply};
 
 /// How long an exchange takes.
 const EXCHANGE: Duration = Duration::from_millis(1);
+
+/// How much longer a slow task takes.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// The server of one run.
 pub(super) struct Server {
@@ -42,7 +45,7 @@ struct Task {
     /// What it deletes, if that existed at the start.
     target: Option<RuntimeCache>,
     ends_at: Duration,
-    course: Course,
+    fate: Fate,
     /// Its code and error, once it has finished.
     end: Option<(i64, &'static str)>,
 }
@@ -90,8 +93,8 @@ pub(super) struct Seen {
     pub(super) log: Vec<Entry>,
     /// Whether every incident has changed anything.
     pub(super) all_happened: bool,
-    /// The rules about requests that were broken.
-    pub(super) broken: Vec<String>,
+    /// The numbers of requests, and the rules that they broke.
+    pub(super) broken: Vec<(usize, &'static str)>,
 }
 
 /// Returns the name of an image as the list spells it.
@@ -164,38 +167,25 @@ impl Server {
         self.finish_tasks();
         self.witness.requested(&concern, self.is_over());
         self.observe();
-        let odd = self.odd(concern);
+        let oddity = self.oddity(concern);
         if let (Asked::Delete, Some(named)) = (concern.asked, concern.named) {
-            let is_sent = odd.is_none_or(|(odd, _)| !matches!(odd, Odd::NotSent | Odd::Closed));
+            let is_sent = oddity.is_none_or(|oddity| !matches!(oddity.odd, Odd::NotSent | Odd::Closed));
             self.witness.deletes(named, is_sent, &self.named);
         }
-        let result = match odd {
+        let result = match oddity {
             None => {
                 let content = self.answer(&request, None);
                 self.witness.answered(&concern, self.shown(&request));
                 Ok(reply::framed(content))
             }
-            Some((odd, incident)) => {
-                let has_effect = matches!(incident, Incident::AfterEffect(_));
-                let (_, body) = if has_effect {
-                    self.answer(&request, Some(odd))
-                } else {
-                    self.answer_without_effect(&request)
-                };
-                if odd == Odd::Late {
-                    self.now += request.limit;
-                    self.finish_tasks();
-                }
-                self.witness.got_odd(&concern, odd, self.helps_to_ask_again(odd, incident));
-                reply::odd(odd, concern.asked, &body, request.limit)
-            }
+            Some(oddity) => self.answer_oddly(&request, oddity),
         };
         self.observe();
         self.log.push(Entry {
             at: self.now,
             asked: concern.asked,
             about: request.details.to_string(),
-            odd: odd.map(|(odd, _)| odd),
+            odd: oddity.map(|oddity| oddity.odd),
             reply: result.as_ref().ok().map(|reply| (reply.status, reply.body.clone())),
         });
         result
@@ -220,38 +210,27 @@ impl Server {
         Request { concern, details, limit: outgoing.limits.whole.unwrap_or_default() }
     }
 
-    /// Returns the odd reply to a request, and the incident that causes it.
-    fn odd(&mut self, Concern { number, asked, named }: Concern) -> Option<(Odd, Incident)> {
+    /// Returns the odd reply to a request, if an incident causes one.
+    fn oddity(&mut self, Concern { number, asked, named }: Concern) -> Option<Oddity> {
         for (n, &Placed { at, incident }) in self.incidents.iter().enumerate() {
-            let is_due = match incident {
-                Incident::Reply(_) | Incident::AfterEffect(_) => number == at,
-                Incident::Limit(_) => (at..at + 3).contains(&number),
-                Incident::Outage(_) => number >= at,
-                Incident::Blocked(_) => {
-                    number >= at && self.log.get(at).is_none_or(|first| first.asked == asked)
-                }
-                _ => false,
-            };
-            let starts_nothing =
-                self.world.kind.tells && named.is_none_or(|named| self.resolve(&self.named[named]).is_none());
-            if incident == Incident::AfterEffect(Odd::Started) && starts_nothing {
-                continue;
-            }
-            if let (true, Some(odd)) = (is_due, incident.odd()) {
+            let first = self.log.get(at).map_or(asked, |first| first.asked);
+            let Some(oddity) = incident.oddity([at, number], [first, asked]) else { continue };
+            let is_there = named.is_some_and(|named| self.resolve(&self.named[named]).is_some());
+            if oddity.odd != Odd::Started || !self.world.kind.tells || is_there {
                 self.happened[n] = true;
-                return Some((odd, incident));
+                return Some(oddity);
             }
         }
         None
     }
 
-    /// Reports whether a good reply follows if the request is sent again: not after an outage, nor to a key that is
-    /// refused twice. Retries never pass the timeout.
-    fn helps_to_ask_again(&self, odd: Odd, incident: Incident) -> bool {
-        let is_lasting = matches!(incident, Incident::Outage(_) | Incident::Blocked(_));
+    /// Reports whether a good reply follows if the request is sent again: not to a key that is refused twice. Retries
+    /// never pass the timeout, and a run may have none.
+    fn helps_to_ask_again(&self, Oddity { odd, is_lasting, .. }: Oddity) -> bool {
         let is_second = self.log.last().is_some_and(|last| last.odd.is_some());
         let is_final = is_lasting || odd.denies() && is_second;
-        !is_final && self.world.timeout.is_none()
+        let course = self.world.course;
+        !is_final && course.timeout.is_none() && course.retries.is_none()
     }
 
     /// Lets other clients act, and the server restart, before a request.
@@ -311,7 +290,7 @@ impl Server {
     /// Ends the tasks that are running, and forgets all of them.
     fn restart(&mut self) -> bool {
         for task in &mut self.tasks {
-            task.course = if task.end.is_some() { Course::Lost } else { Course::Dead };
+            task.fate = if task.end.is_some() { Fate::Lost } else { Fate::Dead };
             task.end.get_or_insert_default();
         }
         self.witness.disturbed();
@@ -341,13 +320,22 @@ impl Server {
         reply::accepted(&shown, task.filter(|_| odd != Some(Odd::NoTask)))
     }
 
-    /// Returns what a good reply would look like, for those that are cut or mixed up, without any effect.
-    fn answer_without_effect(&mut self, request: &Request) -> Content {
-        match &request.details {
+    fn answer_oddly(&mut self, request: &Request, oddity: Oddity) -> Result<Reply, Broken> {
+        let Oddity { odd, has_effect, .. } = oddity;
+        // What a good reply would look like, for those that are cut or mixed up.
+        let (_, body) = match &request.details {
+            _ if has_effect => self.answer(request, Some(odd)),
             Details::List => reply::list(&self.rows()),
             &Details::Poll { task, first, wait } => self.poll(task, first, wait),
             Details::Cache(_) => reply::accepted(&RuntimeCache::new("R", "9.9.9", "Local"), None),
+        };
+        if odd == Odd::Late {
+            self.now += request.limit;
+            self.finish_tasks();
         }
+        let helps = self.helps_to_ask_again(oddity);
+        self.witness.got_odd(&request.concern, odd, helps);
+        reply::odd(odd, request.concern.asked, &body, request.limit)
     }
 
     fn list(&mut self, number: usize) -> Content {
@@ -373,7 +361,7 @@ impl Server {
     }
 
     fn poll(&mut self, task: usize, first: usize, wait: Duration) -> Content {
-        if matches!(self.tasks[task].course, Course::Lost | Course::Dead) {
+        if matches!(self.tasks[task].fate, Fate::Lost | Fate::Dead) {
             return reply::error(404, 141);
         }
         self.now = self.now.max(self.tasks[task].ends_at.min(self.now + wait));
@@ -384,9 +372,9 @@ impl Server {
     /// Returns the state of the task that a poll shows.
     fn shown(&self, request: &Request) -> Option<Shown> {
         let Details::Poll { task, .. } = request.details else { return None };
-        let Task { course, end, .. } = &self.tasks[task];
-        match (course, end) {
-            (Course::Lost | Course::Dead, _) => None,
+        let Task { fate, end, .. } = &self.tasks[task];
+        match (fate, end) {
+            (Fate::Lost | Fate::Dead, _) => None,
             (_, None) => Some(Shown::Running),
             (_, Some((0, ""))) => Some(Shown::Succeeded),
             (_, Some(_)) => Some(Shown::Failed),
@@ -395,22 +383,26 @@ impl Server {
 
     /// Starts a task for a DELETE, and returns its number.
     fn start(&mut self, Concern { number, named, .. }: Concern, target: Option<RuntimeCache>) -> usize {
-        let mut course = Course::Ordinary;
+        let mut fate = Fate::Ordinary;
         for (n, placed) in self.incidents.iter().enumerate() {
             if let (true, Incident::Task(other)) = (placed.at == number, placed.incident) {
-                course = other;
+                fate = other;
                 self.happened[n] = true;
                 self.witness.disturbed();
             }
         }
-        let takes = if course == Course::FailsEarly { Duration::ZERO } else { self.world.takes };
-        self.tasks.push(Task { named, target, ends_at: self.now + takes, course, end: None });
+        let takes = match fate {
+            Fate::FailsEarly => Duration::ZERO,
+            Fate::Slow => self.world.course.takes + SLOW,
+            _ => self.world.course.takes,
+        };
+        self.tasks.push(Task { named, target, ends_at: self.now + takes, fate, end: None });
         if let Some(named) = named {
             self.witness.started(named);
         }
         let task = self.tasks.len() - 1;
-        if course == Course::DeletesEarly && !self.delete(task) {
-            self.tasks[task].course = Course::Ordinary;
+        if fate == Fate::DeletesEarly && !self.delete(task) {
+            self.tasks[task].fate = Fate::Ordinary;
         }
         self.finish_tasks();
         task
@@ -425,15 +417,15 @@ impl Server {
             let is_next = |task: &Task| task.end.is_none() && task.ends_at == ends_at;
             let task = self.tasks.iter().position(is_next).unwrap();
             let deletes = matches!(
-                self.tasks[task].course,
-                Course::Ordinary | Course::Lost | Course::FailsLate | Course::ErrorLate
+                self.tasks[task].fate,
+                Fate::Ordinary | Fate::Slow | Fate::Lost | Fate::FailsLate | Fate::ErrorLate
             );
             let is_done = deletes && self.delete(task);
-            self.tasks[task].end = Some(match self.tasks[task].course {
-                Course::FailsEarly | Course::FailsLate => (1, "disk on fire"),
-                Course::Error | Course::ErrorLate => (0, "disk on fire"),
-                Course::DeletesEarly => (0, ""),
-                Course::Ordinary | Course::Lost | Course::Dead => {
+            self.tasks[task].end = Some(match self.tasks[task].fate {
+                Fate::FailsEarly | Fate::FailsLate => (1, "disk on fire"),
+                Fate::Error | Fate::ErrorLate => (0, "disk on fire"),
+                Fate::DeletesEarly => (0, ""),
+                Fate::Ordinary | Fate::Slow | Fate::Lost | Fate::Dead => {
                     let succeeds = is_done || self.world.kind.missing == Missing::TaskSucceeds;
                     if succeeds { (0, "") } else { (1, "Cache does not exist") }
                 }
@@ -469,7 +461,7 @@ impl Server {
     }
 
     fn is_over(&self) -> bool {
-        self.world.timeout.is_some_and(|timeout| self.now >= timeout)
+        self.world.course.timeout.is_some_and(|timeout| self.now >= timeout)
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Witness {
     pub(super) connect_answered: bool,
     /// Whether the run knows that a dry run has started a deletion.
     dry_run_deletes: bool,
-    /// The rules that were broken.
-    pub(super) broken: Vec<String>,
+    /// The numbers of requests, and the rules that they broke.
+    pub(super) broken: Vec<(usize, &'static str)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -134,7 +134,7 @@ impl Witness {
             (is_delete && self.world.todo == Todo::DryRun, "a DELETE in a dry run"),
         ] {
             if is_broken {
-                self.broken.push(format!("request {}: {rule}", request.number));
+                self.broken.push((request.number, rule));
             }
         }
         if matches!(request.asked, Asked::List | Asked::DryRun) {
@@ -180,7 +180,7 @@ impl Witness {
         }
     }
 
-    /// Keeps what an odd reply prevents. `helps` says whether asking again may get a good one.
+    /// Keeps what an odd reply prevents. `helps` says whether a good one follows if the run asks again.
     pub(super) fn got_odd(&mut self, request: &Concern, odd: Odd, helps: bool) {
         self.dry_run_deletes |= odd == Odd::Started;
         let meaning = odd.meaning(request.asked, self.connect_answered);
@@ -193,7 +193,8 @@ impl Witness {
             Some(named) if !concerns_all => &mut self.facts[named].trouble,
             _ => &mut self.trouble,
         };
-        (trouble.any, trouble.unanswered) = (true, true);
+        trouble.any = true;
+        trouble.unanswered |= meaning == Meaning::Refused || !helps;
         if let (Asked::Delete, Some(named)) = (request.asked, request.named) {
             let facts = &mut self.facts[named];
             match meaning {

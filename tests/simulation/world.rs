@@ -11,10 +11,7 @@ pub(super) struct World {
     pub(super) todo: Todo,
     pub(super) kind: Kind,
     pub(super) scene: &'static Scene,
-    /// How long a deletion takes.
-    pub(super) takes: Duration,
-    /// How long the run follows it.
-    pub(super) timeout: Option<Duration>,
+    pub(super) course: Course,
 }
 
 /// What the run is to do.
@@ -116,38 +113,57 @@ const UNLISTED: &[Scene] = &[
     },
 ];
 
-/// A task that ends at once; one that ends while it is polled, or after some questions; one that outlasts the run.
-const COURSES: [(u64, Option<u64>); 3] = [(0, None), (4, None), (60, Some(10))];
+/// How long tasks take, and how patient the run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Course {
+    pub(super) takes: Duration,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retries: Option<u32>,
+}
+
+const fn course(seconds: u64) -> Course {
+    Course { takes: Duration::from_secs(seconds), timeout: None, retries: None }
+}
+
+/// A task that ends at once, and one that ends while it is polled or asked about.
+const USUAL: &[Course] = &[course(0), course(4)];
+/// A task that outlasts all questions, one that outlasts the run, and a run without retries.
+const OTHERS: &[Course] = &[
+    course(30),
+    Course { timeout: Some(Duration::from_secs(10)), ..course(60) },
+    Course { retries: Some(0), ..course(0) },
+];
+/// The scenes that have these other courses too.
+const WITH_OTHERS: [&str; 5] = ["local", "no local", "literal of two", "two locals", "a literal and none"];
 
 impl World {
     pub(super) fn all() -> Vec<Self> {
-        let mut worlds = Vec::new();
-        let mut add =
-            |todo: Todo, scenes: &'static [Scene], kinds: &[Kind], courses: &[(u64, Option<u64>)]| {
-                for scene in scenes {
-                    // A list that is not true needs a dry run that tells.
-                    for &kind in kinds.iter().filter(|kind| kind.tells || scene.list == List::Complete) {
-                        for &(takes, timeout) in courses {
-                            worlds.push(Self {
-                                todo,
-                                kind,
-                                scene,
-                                takes: Duration::from_secs(takes),
-                                timeout: timeout.map(Duration::from_secs),
-                            });
-                        }
-                    }
-                }
-            };
         let kinds = Kind::all();
         // A dry run starts no task.
         let dry: Vec<Kind> =
             kinds.iter().copied().filter(|kind| kind.missing == Missing::TaskFails).collect();
-        add(Todo::Delete, SINGLE, &kinds, &COURSES);
-        add(Todo::DryRun, SINGLE, &dry, &COURSES[..1]);
-        add(Todo::NoWait, SINGLE, &kinds, &COURSES[..1]);
-        add(Todo::Purge, ROWS, &kinds, &COURSES);
-        add(Todo::PurgeFrom, UNLISTED, &kinds, &COURSES);
+        let mut worlds = Vec::new();
+        for (todo, scenes, kinds, courses) in [
+            (Todo::Delete, SINGLE, &kinds, USUAL),
+            (Todo::DryRun, SINGLE, &dry, &USUAL[..1]),
+            (Todo::NoWait, SINGLE, &kinds, &USUAL[..1]),
+            (Todo::Purge, ROWS, &kinds, USUAL),
+            (Todo::PurgeFrom, UNLISTED, &kinds, USUAL),
+        ] {
+            for scene in scenes {
+                let others =
+                    if courses.len() > 1 && WITH_OTHERS.contains(&scene.name) { OTHERS } else { &[] };
+                // A list that is not true needs a dry run that tells.
+                for &kind in kinds.iter().filter(|kind| kind.tells || scene.list == List::Complete) {
+                    worlds.extend(courses.iter().chain(others).map(|&course| Self {
+                        todo,
+                        kind,
+                        scene,
+                        course,
+                    }));
+                }
+            }
+        }
         worlds
     }
 
@@ -177,10 +193,19 @@ pub(super) fn cache(words: &str) -> RuntimeCache {
 /// The name by which `SIMULATE` selects the world.
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { todo, kind, scene, takes, timeout } = self;
-        write!(f, "{todo:?}: {}; {kind}; task of {} s", scene.name, takes.as_secs())?;
-        match timeout {
-            Some(timeout) => write!(f, "; timeout of {} s", timeout.as_secs()),
+        let Self { todo, kind, scene, course } = self;
+        write!(f, "{todo:?} {}; {kind}; {course}", scene.name)
+    }
+}
+
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task of {} s", self.takes.as_secs())?;
+        if let Some(timeout) = self.timeout {
+            write!(f, ", timeout of {} s", timeout.as_secs())?;
+        }
+        match self.retries {
+            Some(retries) => write!(f, ", {retries} retries"),
             None => Ok(()),
         }
     }
