@@ -68,7 +68,9 @@ fn ends_by_the_signal_after_printing_the_task_id() {
     });
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().starts_with("deleting"));
-    let id = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let started = lines.next().unwrap();
+    let id =
+        started.strip_prefix("R 4.3.0 Local: task ").and_then(|rest| rest.strip_suffix(" started")).unwrap();
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().signal(), Some(2));

@@ -13,6 +13,9 @@ use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, se
 
 /// Time limit for each output to appear. It is far longer than any output takes on a loaded machine.
 const TIMEOUT_MS: u64 = 60_000;
+/// The note at the start of a purge.
+const NOTE_ON_INTERRUPTS: &str =
+    "Ctrl-C starts no further deletion, and running tasks continue; then run: connect-cache list";
 const TABLE: &str = "Python  3.7.6  Local\r\nR       4.3.0  Local\r\n";
 
 /// A run with a terminal as standard input and standard error, and a file as standard output.
@@ -63,7 +66,8 @@ fn deletes_after_yes() {
         terminal.session.send_line(answer).unwrap();
         let ran = terminal.end().exits(0).says("2 deleted");
         // The answer has ended the line of the question. The terminal of the tests does not echo it.
-        assert!(ran.stderr.starts_with("Ctrl-C"), "{ran:#?}");
+        let first = format!("deleting 2 runtime caches on {}", server.url());
+        assert_eq!(lines(&ran.stderr)[..2], [first.as_str(), NOTE_ON_INTERRUPTS], "{ran:#?}");
         assert_eq!(ran.stdout.lines().count(), 4, "{ran:#?}");
         assert!(!ran.stdout.contains(['\r', '\x1b', '?']), "{ran:#?}");
         assert!(caches(&server).is_empty(), "{answer}");
@@ -236,9 +240,16 @@ fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
     let server = server_of_twelve_with_a_failure();
     let ran = AtTerminal::start_in_shell(&server, "purge --all --yes", "exec \"$@\"").end().exits(1);
     let shown = lines(&ran.stderr);
-    assert!(shown[0].ends_with("not the tasks; then run: connect-cache list"), "{shown:#?}");
-    // Each success prints one line; before the failure, the two lines of its task are printed.
-    let (body, end) = shown[1..].split_at(12 + 2);
+    assert_eq!(shown[0], format!("deleting 12 runtime caches on {}", server.url()));
+    assert_eq!(shown[1], NOTE_ON_INTERRUPTS);
+    // Each cache has a line for its task, then one for its end. The failure adds that its cache is checked, and the two
+    // lines of its task.
+    let (body, end) = shown[2..].split_at(12 + 12 + 1 + 2);
+    for n in 10..22 {
+        let begin = format!("R 4.{n}.0 Local: task ");
+        assert!(body.iter().any(|line| line.starts_with(&begin) && line.ends_with(" started")), "{shown:#?}");
+    }
+    assert!(body.contains(&"R 4.14.0 Local: checking whether the cache is still there"), "{shown:#?}");
     let failed = body.iter().position(|line| line.starts_with("error: ")).unwrap();
     assert_eq!(body[failed - 2], "R 4.14.0 Local: Deleting runtime cache...");
     assert!(body[failed].contains("R 4.14.0 Local failed: disk on fire (task "), "{shown:#?}");
@@ -357,9 +368,10 @@ fn explains_interrupts_at_the_start_of_a_wait() {
     let words = format!("delete -l R -V 4.3.0 -s {}", server.url());
     let ran = AtTerminal::start(&server, &words).end().exits(0);
     let started = lines(&ran.stderr)[1].to_owned();
-    let id = started.split(' ').nth(1).unwrap();
+    let id = started.split(' ').nth(4).unwrap();
     let resume = format!("resume with: connect-cache task {id} --wait -s {}", server.url());
-    assert_eq!(started, format!("task {id} started; Ctrl-C stops following, not the task; {resume}"));
+    let interrupt = "Ctrl-C stops following, not the task";
+    assert_eq!(started, format!("R 4.3.0 Local: task {id} started; {interrupt}; {resume}"));
     let ran = AtTerminal::start(&server, &format!("task {id} --wait")).end().exits(0);
     assert_eq!(lines(&ran.stderr)[0], format!("following task {id}; Ctrl-C stops following, not the task"));
     AtTerminal::start(&server, "delete -l Python -V 3.7.6 --no-wait").end().exits(0).never_says("Ctrl-C");
@@ -367,19 +379,26 @@ fn explains_interrupts_at_the_start_of_a_wait() {
 }
 
 #[test]
-fn prompts_for_the_listed_caches_of_a_file() {
+fn prompts_for_all_caches_that_a_file_names() {
     let server = Server::start(Config::default());
     let script = "echo 'R 4.3.0 Local' >f; echo 'R 9.9.9 Local' >>f; exec \"$@\" >out";
     let mut terminal = AtTerminal::start_in_shell(&server, "purge --from f", script);
-    let question = format!("R  4.3.0  Local\r\nDelete this runtime cache on {}? [y/N] ", server.url());
-    let before = terminal.session.exp_string(&question).unwrap();
-    assert!(before.starts_with("error: no runtime cache R 9.9.9 Local; "), "{before}");
+    // Whether a cache that is not listed exists is found out after the answer.
+    let table = "R  4.3.0  Local\r\nR  9.9.9  Local\r\n";
+    let question = format!("{table}Delete these 2 runtime caches on {}? [y/N] ", server.url());
+    assert_eq!(terminal.session.exp_string(&question).unwrap(), "");
     terminal.session.send_line("n").unwrap();
     terminal.end().exits(2);
-    assert_eq!(caches(&server).len(), 2);
-    // There is no prompt if no cache of the file is listed.
-    AtTerminal::start_in_shell(&server, "purge --from f", "echo 'R 9.9.9 Local' >f; exec \"$@\" >out")
+    assert_eq!(endpoints(&server), [Endpoint::List]);
+    let mut terminal = AtTerminal::start_in_shell(&server, "purge --from f", script);
+    terminal.session.exp_string(&question).unwrap();
+    terminal.session.send_line("y").unwrap();
+    let ran = terminal.end().exits(4).says("error: no runtime cache R 9.9.9 Local; ");
+    assert_eq!(lines(&ran.stderr).last(), Some(&"1 deleted, 1 not found"), "{ran:#?}");
+    assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
+    // There is no prompt if a file names no cache.
+    AtTerminal::start_in_shell(&server, "purge --from f", ": >f; exec \"$@\" >out")
         .end()
-        .exits(4)
+        .exits(0)
         .never_says("[y/N]");
 }

@@ -158,15 +158,35 @@ fn deletes_nothing_without_a_complete_content_list() {
         (Action::error(404, 2, "no"), "this version of Connect does not support --unused and --usage"),
         (Action::error(404, 4, "no"), "cannot list the content items: no (HTTP 404, code 4)"),
         (with_body(""), "but got no JSON; the reply is empty"),
-        (with_body("null"), "but got something else: not an array of objects"),
-        (with_body(r#"{"results":[]}"#), "but got something else: not an array of objects"),
-        (with_body(format!("[[{item}]]")), "but got something else: not an array of objects"),
-        (with_body(format!("[{item}]]")), "but got something else: not an array of objects"),
-        (with_body(r#"[{"r_version":4.3}]"#), "but got something else: `r_version` is not a string"),
+        (with_body("null"), "but got something else: invalid type: null, expected an array of objects"),
+        (
+            with_body(r#"{"results":[]}"#),
+            "but got something else: invalid type: map, expected an array of objects",
+        ),
+        (
+            with_body(format!("[[{item}]]")),
+            "but got something else: invalid type: sequence, expected an object",
+        ),
+        (with_body(format!("[{item}]]")), "but got no JSON"),
+        (
+            with_body(r#"[{"r_version":4.3}]"#),
+            "but got something else: invalid type: floating point `4.3`, expected",
+        ),
         (with_body(r#"[{"r_version":"4.1.0","r_version":"4.3.0"}]"#), "got something else: duplicate field"),
         (
             with_body(format!("[{{\"a\":\"{}", "y".repeat(300_000))),
-            "but got something else: a very long item",
+            "but got no JSON; the reply starts with: [{",
+        ),
+        (
+            with_body(format!("[{{\"r_version\":\"{}\"}}]", "4".repeat(65))),
+            "but got something else: a very long version",
+        ),
+        (
+            with_body(format!(
+                "[{}]",
+                (0..1001).map(|n| format!("{{\"r_version\":\"{n}\"}}")).collect::<Vec<_>>().join(",")
+            )),
+            "but got something else: too many different versions",
         ),
         (
             with_body("[]"),
@@ -183,8 +203,20 @@ fn deletes_nothing_without_a_complete_content_list() {
 }
 
 #[test]
+fn counts_items_of_any_length() {
+    let long = "y".repeat(300_000);
+    let server =
+        answering(with_body(format!(r#"[{{"title":"{long}","py_version":"3.11.4","{long}":[]}}]"#)), 1);
+    run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  1\n");
+}
+
+#[test]
 fn stops_reading_an_invalid_content_list() {
-    assert_deletes_nothing(Action::Endless, 6, "but got something else: not an array of objects");
+    assert_deletes_nothing(
+        Action::Endless,
+        6,
+        "but got something else: invalid type: map, expected an array",
+    );
 }
 
 #[test]
