@@ -107,7 +107,10 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
             "something in front of Connect replies to DELETE requests itself; have it pass them on"
         }
         ErrorKind::Malformed { is_json: false, .. } if !checks => {
-            return Some(format!("something in front of Connect replied; check with: {}", command("check")));
+            return Some(format!(
+                "check the server URL, including any path prefix; test it with: {}",
+                command("check")
+            ));
         }
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
             "check the server URL, including any path prefix"

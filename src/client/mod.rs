@@ -23,7 +23,7 @@ use crate::client::excerpt::{excerpt, shown};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig};
-use crate::error::{Attempt, Error, ErrorKind, Result, Verdict};
+use crate::error::{Attempt, Error, ErrorKind, Excerpt, Result, Verdict};
 use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply, credentials_refused};
 
 pub use event::Event;
@@ -310,16 +310,21 @@ impl Client {
     /// Finds out why a DELETE was refused by something that is not Connect: if Connect answers a GET request, it is
     /// because of the method.
     pub(crate) fn explain_refusal(&self, error: Error) -> Error {
-        let ErrorKind::Foreign { status, excerpt } = &error.kind else { return error };
+        let (status, excerpt) = match &error.kind {
+            ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
+            ErrorKind::Encoded { status, encoding } => {
+                (*status, Excerpt { is_page: false, text: format!("(encoded as {encoding})") })
+            }
+            _ => return error,
+        };
         if !matches!(status, 400..=406 | 409..=428 | 430..=499 | 501) {
             return error;
         }
+        // The gateway may be about to close the connection of the refused request.
+        self.fresh_connection.set(true);
         match self.call(&Request::new(Attempt::GetServerSettings), |_: ServerSettings| Ok(())) {
             Err(get) if !matches!(get.kind, ErrorKind::Api { .. }) => error,
-            _ => {
-                let kind = ErrorKind::DeleteRefused { status: *status, excerpt: excerpt.clone() };
-                error.with_kind(kind)
-            }
+            _ => error.with_kind(ErrorKind::DeleteRefused { status, excerpt }),
         }
     }
 

@@ -172,9 +172,9 @@ fn shows_the_title_of_a_login_page_on_one_line() {
     let server = answering(&ALL, &Action::login_page());
     let ran = run(&server, "delete -l R -V 4.3.0 -q").exits(6);
     ran.says("; the page says: ")
-        .says("; something in front of Connect replied; check with: connect-cache check\n");
+        .says("; check the server URL, including any path prefix; test it with: connect-cache check\n");
     let ran = run(&server, "delete -l R -V 4.3.0 -q");
-    assert!(ran.stderr.lines().count() == 1 && ran.stderr.len() < 320, "{ran:#?}");
+    assert!(ran.stderr.lines().count() == 1 && ran.stderr.len() < 360, "{ran:#?}");
     // The command itself does not advise to run itself.
     run(&server, "check").exits(6).says("; check the server URL, including any path prefix\n");
 }

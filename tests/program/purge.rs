@@ -213,8 +213,10 @@ fn reports_each_cache() {
         }
     }
     let ran = ran.says("error: deletion of R 4.1.0 Local failed: disk on fire (task ");
-    let ran =
-        ran.says("error: R 4.5.0 Local: cannot delete the runtime cache: is disabled. (HTTP 400, code 194)");
+    let ran = ran.says(&format!(
+        "error: R 4.5.0 Local: cannot delete the runtime cache on {}: is disabled. (HTTP 400, code 194)",
+        server.url()
+    ));
     assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 already gone, 1 failed, 1 refused"));
     // Only a terminal gets these.
     ran.never_says("\nfailed: ").never_says("Ctrl-C");
@@ -224,9 +226,9 @@ fn reports_each_cache() {
 #[test]
 fn stops_new_deletions_after_a_refused_key_or_role() {
     for (action, words) in [
-        (Action::error(403, 22, "You don't have permission."), "use an administrator's API key"),
+        (Action::error(403, 22, "You don't have permission."), "use an API key with the administrator role"),
         (Action::error(401, 24, "The requested operation requires authentication."), "check the API key"),
-        (Action::html(403), "something in front of Connect blocks DELETE requests"),
+        (Action::html(403), "something in front of Connect refuses DELETE requests"),
     ] {
         let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
         server.fault(Fault::new(Endpoint::Delete, action).skip(2));

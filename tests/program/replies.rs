@@ -25,6 +25,11 @@ fn answering(endpoint: Endpoint, action: Action) -> Server {
     server
 }
 
+/// Returns the endpoints of a run, without the request that finds out whether GET requests get through.
+fn before_settings(server: &Server) -> Vec<Endpoint> {
+    endpoints(server).into_iter().filter(|&endpoint| endpoint != Endpoint::Settings).collect()
+}
+
 /// Returns the endpoints of a run that sends one request to `endpoint`: a deletion reads the list first.
 fn after_a_list(endpoint: Endpoint) -> Vec<Endpoint> {
     match endpoint {
@@ -45,7 +50,7 @@ fn reporting_task_a(plan: Plan, state: &str) -> Server {
 #[test]
 fn reports_the_expected_and_the_received_list() {
     for (action, says) in [
-        (Action::html(200), "but got no JSON; the reply starts with: <"),
+        (Action::html(200), "but got no JSON; the page says: 200 OK nginx"),
         (with_body(""), "but got no JSON; the reply is empty"),
         (with_body("hello there"), "but got no JSON; the reply starts with: hello there"),
         (Action::CutJson, "but got no JSON; the reply starts with: {\"caches\""),
@@ -65,7 +70,7 @@ fn reports_the_expected_and_the_received_list() {
         (with_body(r#"{"caches":[{"language":"R"}]}"#), "but got something else: missing field `version`"),
         (with_body(r#"{"caches":[{"language":1}]}"#), "but got something else"),
         (with_body(r#"{"caches":[]} trailing"#), "but got no JSON"),
-        (Action::html(404), "HTTP 404, not from Connect; the reply starts with: <"),
+        (Action::html(404), "HTTP 404, not from Connect; the page says: 404 Not Found nginx"),
         (reply(404, &[], r#"{"message":"Not Found"}"#), "HTTP 404, not from Connect"),
         (reply(204, &[], ""), "the reply is empty"),
         (Action::html(413), "HTTP 413, not from Connect"),
@@ -193,7 +198,7 @@ fn rejects_a_dry_run_that_starts_a_task() {
     let server = answering(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#));
     let ran = run(&server, &format!("{DELETE} -d --json")).exits(6);
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
-    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: ")
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run on http")
         .says(": the dry run started task abc; a task may still be deleting it; see 'connect-cache list'\n");
     // A dry run that starts a deletion is never sent again.
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
@@ -256,22 +261,25 @@ fn names_a_gateway_that_refuses() {
     for (status, words, endpoint, says) in [
         (401, "list", Endpoint::List, refused),
         (403, "list", Endpoint::List, refused),
-        (401, DELETE, Endpoint::Delete, refused),
+        (401, DELETE, Endpoint::Delete, BLOCKS),
         (403, DELETE, Endpoint::Delete, BLOCKS),
     ] {
         let server = answering(endpoint, Action::html(status));
         run(&server, words).exits(3).says(&format!("HTTP {status}, not from Connect")).says(says);
-        assert_eq!(endpoints(&server), after_a_list(endpoint));
+        assert_eq!(before_settings(&server), after_a_list(endpoint));
         assert_eq!(caches(&server).len(), 2);
     }
 }
 
 #[test]
 fn reports_a_404_page_as_a_wrong_url() {
+    // A page is no proof that the cache is missing.
     let server = answering(Endpoint::Delete, Action::html(404));
     for words in [DELETE.to_owned(), format!("{DELETE} --ignore-not-found")] {
-        run(&server, &words).exits(6).says("check the server URL, including any path prefix");
+        run(&server, &words).exits(6).says(BLOCKS);
     }
+    let server = answering(Endpoint::List, Action::html(404));
+    run(&server, "list").exits(6).says("check the server URL, including any path prefix");
     let server = answering(Endpoint::Task, Action::html(404));
     run(&server, "task abc").exits(6).fails_with("not from Connect");
     assert_eq!(server.requests().len(), 1);
@@ -285,11 +293,13 @@ fn names_the_next_step_by_the_code_of_an_error() {
         (403, 50, "an administrator can unlock the user"),
         (400, 92, "a gateway may change cookies or headers; bypass it"),
         (403, 95, "use a user's API key"),
-        (403, 22, "use an administrator's API key"),
+        (403, 22, "use an API key with the administrator role, which a key can lack even if its user has it"),
         (404, 2, "runtime caches require Connect 2023.05 or later"),
     ] {
         let ran = run(&answering(Endpoint::List, Action::error(status, code, "no")), "list");
-        ran.prints("").fails_with(&format!(": no (HTTP {status}, code {code}); {step}\n"));
+        ran.prints("")
+            .fails_with(&format!(": no (HTTP {status}, code {code}) ("))
+            .fails_with(&format!("); {step}\n"));
     }
 }
 
@@ -297,7 +307,7 @@ fn names_the_next_step_by_the_code_of_an_error() {
 fn names_the_log_of_a_server_that_fails() {
     let server = answering(Endpoint::List, Action::error(500, 1, "An internal failure occurred."));
     let ran = run(&server, "list --retries 0").exits(6);
-    ran.fails_with("An internal failure occurred. (HTTP 500, code 1); see the server log");
+    ran.fails_with("An internal failure occurred. (HTTP 500, code 1) (").fails_with("); see the server log");
     let ran = run(&answering(Endpoint::List, Action::html(502)), "list --retries 0").exits(6);
     ran.fails_with("; check that Connect is running, and the gateway in front of it");
 }
@@ -455,7 +465,8 @@ fn leaves_a_delete_with_an_encoded_reply_in_doubt() {
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
 }
 
-const BLOCKS: &str = "something in front of Connect blocks DELETE requests";
+const REPLIES_ITSELF: &str = "something in front of Connect replies to DELETE requests itself";
+const BLOCKS: &str = "something in front of Connect refuses DELETE requests";
 
 #[test]
 fn reports_a_gateway_that_blocks_delete() {
@@ -471,7 +482,7 @@ fn reports_a_gateway_that_blocks_delete() {
             let ran = run(&server, &format!("{words} --json")).exits(exit).says(BLOCKS);
             assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
             ran.never_says("may have started");
-            assert_eq!(endpoints(&server), after_a_list(endpoint));
+            assert_eq!(before_settings(&server), after_a_list(endpoint));
             assert_eq!(caches(&server).len(), 2);
         }
         // A blocked GET does not show that DELETE is blocked.
@@ -487,11 +498,11 @@ fn reports_another_server_that_replies_to_delete() {
     let ran =
         run(&server, &format!("{DELETE} --json --retries 0")).exits(6).says("the deletion may have started");
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
-    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run: expected a ")
-        .says("dry run's reply without a task, but got no JSON; the reply starts with: <html>")
-        .says(BLOCKS);
+    ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run on http")
+        .says(": expected a dry run's reply without a task, but got no JSON; the page says: 200 OK nginx; ")
+        .says(REPLIES_ITSELF);
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
-    let ran = run(&server, &format!("{DELETE} -d --json --retries 0")).exits(6).says(BLOCKS);
+    let ran = run(&server, &format!("{DELETE} -d --json --retries 0")).exits(6).says(REPLIES_ITSELF);
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
 }
 
@@ -501,9 +512,7 @@ fn reports_a_gateway_that_may_strip_bodies() {
         let server = answering(Endpoint::Delete, Action::error(status, code, "what?"));
         let ran = run(&server, &format!("{DELETE} --json")).exits(5);
         assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
-        ran.says(&format!(
-            "what? (HTTP 400, code {code}); a gateway may strip the bodies of DELETE \
-             requests"
-        ));
+        ran.says(&format!("what? (HTTP 400, code {code}) ("))
+            .says("; a gateway may strip the bodies of DELETE requests");
     }
 }

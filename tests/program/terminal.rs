@@ -82,7 +82,8 @@ fn shows_the_usage_before_the_prompt() {
     let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, ");
     assert!(shown.contains(&live(0)) && shown.contains(&live(1000)), "{shown:?}");
     let question = format!(
-        "\r\x1b[KPython  3.7.6  Local  0\r\nR       4.3.0  Local  1500\r\n\
+        "\r\x1b[KLANGUAGE  VERSION  IMAGE  CONTENT ITEMS\r\nPython    3.7.6    Local  0\r\n\
+         R         4.3.0    Local  1500\r\n\
          2 runtime caches, used by 1500 content items, which rebuild their environments on the next visit\r\n\
          Delete these 2 runtime caches on {}",
         server.url()
