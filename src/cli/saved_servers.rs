@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{
-    self,
-    ErrorKind::{NotADirectory, NotFound},
-};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use connect_cache::{CaCertificates, InvalidConfig, ServerUrl, Trust};
@@ -141,7 +138,9 @@ fn read(path: &Path) -> Result<BTreeMap<String, Value>, Misconfigured> {
     let entries = match files::read_long(path) {
         // The error of the parser could show a key.
         Ok(text) => serde_json::from_str(&text).map_err(|_| io::Error::other("not in rsconnect's format")),
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(BTreeMap::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(BTreeMap::new())
+        }
         Err(error) => Err(error),
     };
     let file = || format!("saved servers from {}", path.display());

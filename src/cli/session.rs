@@ -22,12 +22,8 @@ impl Session {
     pub(crate) fn open(options: &Options) -> Result<Self, Misconfigured> {
         let output = Output::new(options.quiet, options.verbose);
         let settings = settings::from_options(options, output.interactive())?;
-        if let Some(note) = &settings.note {
-            output.note(note);
-        }
-        for warning in &settings.warnings {
-            output.warn(warning);
-        }
+        settings.note.iter().for_each(|note| output.note(note));
+        settings.warnings.iter().for_each(|warning| output.warn(warning));
         let mut client = Client::new(settings.config)?;
         let observer = output.clone();
         client.observe(move |event| observer.event(&event));

@@ -82,8 +82,8 @@ fn shows_the_usage_before_the_prompt() {
     let live = |items| format!("\r\x1b[Kreading the list of content: {items} items, ");
     assert!(shown.contains(&live(0)) && shown.contains(&live(1000)), "{shown:?}");
     let question = format!(
-        "\r\x1b[KLANGUAGE  VERSION  IMAGE  CONTENT ITEMS\r\nPython    3.7.6    Local  0\r\n\
-         R         4.3.0    Local  1500\r\n\
+        "\r\x1b[KLANGUAGE  VERSION  IMAGE  CONTENT ITEMS\r\n\
+         Python    3.7.6    Local  0\r\nR         4.3.0    Local  1500\r\n\
          2 runtime caches, used by 1500 content items, which rebuild their environments on the next visit\r\n\
          Delete these 2 runtime caches on {}",
         server.url()
@@ -92,6 +92,30 @@ fn shows_the_usage_before_the_prompt() {
     terminal.session.send_line("n").unwrap();
     terminal.end().exits(2).says("not confirmed");
     assert_eq!(caches(&server).len(), 2);
+}
+
+#[test]
+fn prints_a_heading_over_the_usage_only_on_a_terminal() {
+    let server = Server::builder().content([Content::items(7).r("4.3.0")]).start();
+    let shown = |words: &str| AtTerminal::start_in_shell(&server, words, "exec \"$@\"").end().exits(0).stderr;
+    assert_eq!(
+        lines(&shown("list --usage -q")),
+        [
+            "LANGUAGE  VERSION  IMAGE  CONTENT ITEMS",
+            "Python    3.7.6    Local  0",
+            "R         4.3.0    Local  7"
+        ]
+    );
+    assert_eq!(lines(&shown("list -q")), ["Python  3.7.6  Local", "R       4.3.0  Local"]);
+    assert_eq!(shown("list --usage -q -l R -V 9.*"), "");
+    // Standard output is a file, and standard error a terminal.
+    for (words, table) in [
+        ("list", "Python  3.7.6  Local\nR       4.3.0  Local\n"),
+        ("list --usage", "Python  3.7.6  Local  0\nR       4.3.0  Local  7\n"),
+        ("purge --all --usage --dry-run", "Python  3.7.6  Local\nR       4.3.0  Local\n"),
+    ] {
+        AtTerminal::start(&server, words).end().exits(0).prints(table);
+    }
 }
 
 #[test]
