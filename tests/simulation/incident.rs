@@ -173,7 +173,7 @@ const REFUSALS: &[Odd] = &[
     Page(501),
 ];
 const LIMITS: &[Odd] = &[Page(503), Connect(429, 277), Busy(2)];
-const OUTAGES: &[Odd] = &[NotSent, Lost, Page(503), Connect(401, 30), Page(403), Page(404), Empty];
+const OUTAGES: &[Odd] = &[NotSent, Page(503), Connect(401, 30), Page(403)];
 const BLOCKS: &[Odd] = &[Page(403), Page(502), Lost];
 const FATES: &[Fate] = &[
     Fate::FailsEarly,

@@ -116,7 +116,7 @@ pub(super) fn run(world: &World, incidents: &[Placed]) -> Ran {
 
 fn config() -> Config {
     static CONFIG: OnceLock<Config> = OnceLock::new();
-    let parsed = || Config::new("http://connect.test".parse().unwrap(), "a-long-enough-key".parse().unwrap());
+    let parsed = || Config::new("http://connect.test".parse().unwrap(), "key".parse().unwrap());
     CONFIG.get_or_init(parsed).clone()
 }
 

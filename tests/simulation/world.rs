@@ -134,7 +134,7 @@ const OTHERS: &[Course] = &[
     Course { retries: Some(0), ..course(0) },
 ];
 /// The scenes that have these other courses too.
-const WITH_OTHERS: [&str; 5] = ["local", "no local", "literal of two", "two locals", "a literal and none"];
+const WITH_OTHERS: [&str; 4] = ["local", "no local", "literal of two", "two locals"];
 
 impl World {
     pub(super) fn all() -> Vec<Self> {
