@@ -31,17 +31,16 @@ pub(crate) struct Settings {
 
 /// Returns the settings of a run.
 pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Settings> {
-    let mut warnings = Vec::new();
     let source = Source::of(options)?;
     let server: ServerUrl = source.url().parse()?;
-    let given_key = key(options, &source, &mut warnings)?;
+    let (given_key, key_file) = key(options, &source)?.unzip();
     let at_url = match source {
         Source::Options(_) if given_key.is_none() => saved_servers::at(&server)?,
         _ => None,
     };
     let saved = at_url.as_ref().or(source.saved_server());
     let mut config = Config::without_key(server);
-    config.headers = headers(options, &mut warnings)?;
+    config.headers = headers(options)?;
     let sets_authorization = config.headers.iter().any(|header| header.name() == "authorization");
     config.key = match (given_key, saved.map(SavedServer::key)) {
         (Some(key), _) => Some(key),
@@ -66,18 +65,33 @@ pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Setti
     config.retries = options.retries;
     config.max_wait = interactive.then_some(WATCHED_WAIT);
 
+    let default = source.saved_server().filter(|_| options.name.is_none());
     let server = &config.server;
+    let note =
+        default.map(|saved| format!("using the saved server {} ({server}), rsconnect's default", saved.name));
+    let warnings = warnings(&config, key_file.flatten(), options);
+    Ok(Settings { config, note, warnings })
+}
+
+/// Returns what a person should know about these settings, each with its consequence.
+fn warnings(config: &Config, key_file: Option<String>, options: &Options) -> Vec<String> {
+    let key_file = key_file.iter().map(|path| ("key", path.as_str()));
+    let header_files = options.header.iter().filter_map(header_file).map(|path| ("header", path));
+    let exposed = key_file.chain(header_files).filter(|(_, path)| is_exposed(Path::new(path)));
+    let mut warnings: Vec<String> = exposed
+        .map(|(kind, path)| {
+            format!("all users of this host can read the {kind} file; run: chmod 600 {}", quoted(path))
+        })
+        .collect();
     if matches!(config.trust, Trust::Insecure) {
         warnings
             .push("the server's certificate is not verified; an impostor can read the API key".to_owned());
     }
+    let server = &config.server;
     if !server.is_https() && !server.is_loopback() {
         warnings.push(format!("{server} uses plain http; the API key is sent unencrypted"));
     }
-    let default = source.saved_server().filter(|_| options.name.is_none());
-    let note =
-        default.map(|saved| format!("using the saved server {} ({server}), rsconnect's default", saved.name));
-    Ok(Settings { config, note, warnings })
+    warnings
 }
 
 /// What names the server. It also supplies what no option sets.
@@ -128,8 +142,8 @@ impl Source {
     }
 }
 
-/// Returns the key that an option or a variable sets, itself or by the name of its file.
-fn key(options: &Options, source: &Source, warnings: &mut Vec<String>) -> Result<Option<ApiKey>> {
+/// Returns the key that an option or a variable sets, itself or by the name of its file, with that name.
+fn key(options: &Options, source: &Source) -> Result<Option<(ApiKey, Option<String>)>> {
     let (mut key, mut file) = (options.api_key.clone(), options.api_key_file.clone());
     if key.is_none() && file.is_none() {
         key = source.variable("CONNECT_API_KEY")?.map(Secret::from);
@@ -138,21 +152,21 @@ fn key(options: &Options, source: &Source, warnings: &mut Vec<String>) -> Result
     let reads_caches =
         matches!(&options.command, Command::Purge(purge) if purge.from.as_deref() == Some("-"));
     match (key, file) {
-        (Some(key), _) => Ok(Some(key.reveal().parse()?)),
+        (Some(key), _) => Ok(Some((key.reveal().parse()?, None))),
         (None, Some(path)) if path == "-" && reads_caches => Err(Misconfigured::Usage(
             "--from - cannot be combined with --api-key-file -: there is only one standard input",
         )),
-        (None, Some(path)) => secret_file("key", &path, warnings, str::parse).map(Some),
+        (None, Some(path)) => Ok(Some((secret_file("key", &path, str::parse)?, Some(path)))),
         (None, None) => Ok(None),
     }
 }
 
-fn headers(options: &Options, warnings: &mut Vec<String>) -> Result<Vec<Header>> {
+fn headers(options: &Options) -> Result<Vec<Header>> {
     let mut headers = Vec::new();
-    for header in options.header.iter().map(Secret::reveal) {
-        match header.strip_prefix('@') {
-            None => headers.push(header.parse()?),
-            Some(path) => headers.extend(secret_file("header", path, warnings, |text| {
+    for header in &options.header {
+        match header_file(header) {
+            None => headers.push(header.reveal().parse()?),
+            Some(path) => headers.extend(secret_file("header", path, |text| {
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
                 lines.map(str::parse).collect::<Result<Vec<Header>, _>>()
             })?),
@@ -161,13 +175,13 @@ fn headers(options: &Options, warnings: &mut Vec<String>) -> Result<Vec<Header>>
     Ok(headers)
 }
 
-/// Reads a file that contains a secret, with a warning if all users of this host can read it.
-fn secret_file<T>(
-    kind: &str,
-    path: &str,
-    warnings: &mut Vec<String>,
-    parse: impl FnOnce(&str) -> Result<T, InvalidConfig>,
-) -> Result<T> {
+/// Returns the path of the file of headers that an option names.
+fn header_file(header: &Secret) -> Option<&str> {
+    header.reveal().strip_prefix('@')
+}
+
+/// Reads a file that contains a secret.
+fn secret_file<T>(kind: &str, path: &str, parse: impl FnOnce(&str) -> Result<T, InvalidConfig>) -> Result<T> {
     let text = files::read(path).map(Secret::from).map_err(|error| {
         // Whoever specifies a key instead of a file should not find it in a log.
         let may_be_key = path.len() > 16 && path.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -178,10 +192,6 @@ fn secret_file<T>(
         };
         InvalidConfig::Unreadable { file, error }
     })?;
-    if is_exposed(Path::new(path)) {
-        let path = quoted(path);
-        warnings.push(format!("all users of this host can read the {kind} file; run: chmod 600 {path}"));
-    }
     let place = || format!("{kind} file {path}");
     parse(text.reveal()).map_err(|source| Misconfigured::InvalidIn { place: place(), source })
 }
