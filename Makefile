@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test soak lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test simulate soak lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: ## run unit, integration and documentation tests (no network, no privilege
 	@echo "building and running the tests: about 2 minutes"
 	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
 	RUST_TEST_THREADS=16 cargo test --workspace --quiet
+
+simulate: ## run all pairs of incidents in all worlds of a model of the server (minutes)
+	cargo test --release --quiet --lib simulation -- --include-ignored --nocapture
 
 soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: one run of a seed)
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \

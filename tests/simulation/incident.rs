@@ -40,7 +40,7 @@ pub(super) enum Incident {
     Client(Act),
     /// The task that the DELETE starts ends so.
     Task(Fate),
-    /// The server restarts before the request: no task is known any more, and none goes on.
+    /// The server restarts before the request: no task is known any more, and none continues.
     Restart,
 }
 
