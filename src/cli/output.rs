@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs::File;
-use std::io::{self, ErrorKind::BrokenPipe, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind::BrokenPipe, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ struct State {
     live_line_shown: bool,
     /// Standard output, as a file, since Rust's own hides that the descriptor may not be open for writing. Nothing is
     /// written after an error, so that no result is missing between others.
-    stdout: io::Result<File>,
+    stdout: io::Result<BufWriter<File>>,
     /// The deprecated endpoints that were reported.
     deprecated: HashSet<String>,
 }
@@ -47,7 +47,7 @@ impl Output {
         let state = State {
             started_at: Instant::now(),
             live_line_shown: false,
-            stdout: stdout.map(File::from),
+            stdout: stdout.map(|stdout| BufWriter::new(stdout.into())),
             deprecated: HashSet::new(),
         };
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
@@ -77,15 +77,19 @@ impl Output {
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.state();
         state.clear_live_line();
-        let written = state.stdout.as_mut().map(|stdout| stdout.write_all(text.as_bytes()));
-        if let Ok(Err(error)) = written {
-            state.stdout = Err(error);
-        }
+        state.to_stdout(|stdout| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
     }
 
-    /// Writes a line for people to standard output.
+    /// Writes a line for people to standard output, at the latest before anything else is written.
     pub(crate) fn line(&self, text: &str) {
-        self.print(&format!("{}\n", escape(text)));
+        let mut state = self.state();
+        state.clear_live_line();
+        state.to_stdout(|stdout| writeln!(stdout, "{}", escape(text)));
+    }
+
+    /// Writes the lines to standard output that are not written yet.
+    pub(crate) fn flush(&self) {
+        self.state().to_stdout(BufWriter::flush);
     }
 
     /// Writes JSON to one line of standard output.
@@ -124,6 +128,7 @@ impl Output {
     /// answer is typed after it.
     pub(crate) fn to_stderr(&self, text: &str) {
         let mut state = self.state();
+        state.to_stdout(BufWriter::flush);
         state.clear_live_line();
         // Ignore write errors: there is nowhere left to report them.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -133,6 +138,7 @@ impl Output {
     pub(crate) fn live(&self, text: &str) {
         if self.controls && !self.quiet {
             let mut state = self.state();
+            state.to_stdout(BufWriter::flush);
             let time = in_words(state.started_at.elapsed());
             // Line wrap is off around it: a narrow window cuts the line, and the next one replaces all of it.
             let line = format!("\x1b[?7l\r\x1b[K{}, {time}\x1b[?7h", escape(text));
@@ -178,7 +184,7 @@ impl Output {
 
     /// Ends the run: a result that could not be written is never a success.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
-        self.state().clear_live_line();
+        self.to_stderr("");
         let problem = match &self.state().stdout {
             // A reader that has closed the pipe wants no more.
             Err(error) if error.kind() != BrokenPipe => format!("cannot write to standard output: {error}"),
@@ -190,6 +196,14 @@ impl Output {
 }
 
 impl State {
+    fn to_stdout(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if let Ok(stdout) = &mut self.stdout {
+            if let Err(error) = write(stdout) {
+                self.stdout = Err(error);
+            }
+        }
+    }
+
     fn clear_live_line(&mut self) {
         if std::mem::take(&mut self.live_line_shown) {
             let _ = io::stderr().write_all(b"\r\x1b[K");

@@ -24,6 +24,7 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     let mut deletion = session.client.delete(&cache, mode, |progress| match progress {
         Progress::Line(line) if delete.json => lines.push(line.to_owned()),
         Progress::Line(line) => session.output.line(line),
+        Progress::Lines => session.output.flush(),
         Progress::Waiting => session.output.live(doing),
         Progress::Started(task) if mode == Mode::Wait && session.output.interactive() => {
             session.note(&format!("{cache}: task {task} started; {}", report::interrupt(task, session)));

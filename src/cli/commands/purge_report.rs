@@ -37,6 +37,7 @@ impl<'a> PurgeReport<'a> {
             Progress::Ended(deletion) => self.ended(deletion),
             Progress::Line(line) if self.keeps_lines => self.lines(cache).push((*line).to_owned()),
             Progress::Line(line) => self.session.line(&format!("{cache}: {line}")),
+            Progress::Lines => self.session.output.flush(),
             Progress::Waiting => {
                 let Self { ended, selected, failed, running, .. } = &self;
                 let running = running.len();

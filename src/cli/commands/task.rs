@@ -25,6 +25,7 @@ pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStat
         }
         session.client.follow(&id, |progress| match progress {
             Progress::Line(line) => on_line(line),
+            Progress::Lines => session.output.flush(),
             Progress::Waiting => session.output.live(&format!("following task {id}")),
             Progress::Retrying { error, delay, .. } => {
                 session.note(&format!("task {id}: {error}; retrying in {}", in_words(delay)));
