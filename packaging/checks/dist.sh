@@ -5,10 +5,10 @@
 name_of() { echo "connect-cache-$version-$1-linux-musl"; }
 binary_of() { echo "$PWD/dist/$(name_of "$1")/connect-cache"; }
 
-# Prints the architectures in dist: those in ARCHES, except for those that rustup has no target for.
+# Prints the architectures in dist: those in ARCHES, except for those that cannot be built here.
 built() {
     local arch
-    for arch in ${ARCHES:-x86_64 aarch64}; do
+    for arch in ${ARCHES:-x86_64 aarch64 armv7}; do
         [ ! -x "$(binary_of "$arch")" ] || echo "$arch"
     done
 }
