@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 // The program does not show most of what it reads of a head, so this target calls the module itself.
 #[allow(dead_code)] // the limit that the transport checks
-#[path = "../../../src/head.rs"]
+#[path = "../../../src/http/head.rs"]
 mod head;
 
 use head::Head;

@@ -54,7 +54,7 @@ fuzz_target!(|input: &str| -> Corpus {
     for (server, key) in recipients {
         let is_saved = entries.iter().any(|(saved, entry)| {
             entry["api_key"].as_str().is_some_and(|saved| saved.trim() == key)
-                && entry["url"].as_str().is_some_and(|url| url.parse().as_ref() == Ok(&server))
+                && entry["url"].as_str().is_some_and(|url| url.parse().ok() == Some(server.clone()))
                 && name.is_none_or(|name| name == *saved)
         });
         assert!(is_saved, "{server} got {key:?}: {ran:#?}");
