@@ -40,8 +40,6 @@ struct History<'a> {
     cache: &'a RuntimeCache,
     mode: Mode,
     started_at: Instant,
-    /// Whether there was any time left at the start.
-    had_time: bool,
     /// The DELETEs whose replies were lost.
     doubts: Failures,
     /// Whether a DELETE was ever in doubt.
@@ -91,7 +89,6 @@ impl<'a> Job<'a> {
             cache,
             mode,
             started_at: run.client.clock().now(),
-            had_time: !run.client.time_left().is_zero(),
             doubts: Failures::default(),
             in_doubt: false,
             namesakes: None,
@@ -159,8 +156,10 @@ impl<'a> History<'a> {
 
     /// Sends the DELETE. `failed` is why the one before it failed, if there was one.
     fn send(mut self, mut failures: Failures, failed: Option<Error>, run: &mut Run<'_>) -> Next<'a> {
-        // Another job's request may have delayed this one: no deletion starts after the timeout.
-        if self.had_time && run.client.time_left().is_zero() {
+        // The list or another job's request may have taken all the time: no deletion starts after the timeout, unless
+        // there was to be none.
+        let timeout = run.client.config().timeout;
+        if timeout != Some(Duration::ZERO) && run.client.time_left().is_zero() {
             return match failed {
                 Some(error) => self.not_sent(error, run),
                 None => self.end(Outcome::NotStarted(Obstacle::TimedOut), run),

@@ -137,10 +137,10 @@ impl Witness {
                 self.broken.push((request.number, rule));
             }
         }
-        if matches!(request.asked, Asked::List | Asked::DryRun) {
-            for facts in &mut self.facts {
-                facts.presence.lately = false;
-            }
+        match (request.asked, request.named) {
+            (Asked::List, _) => self.facts.iter_mut().for_each(|facts| facts.presence.lately = false),
+            (Asked::DryRun, Some(named)) => self.facts[named].presence.lately = false,
+            _ => {}
         }
     }
 
