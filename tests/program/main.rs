@@ -17,6 +17,7 @@ mod headers;
 mod heads;
 mod help;
 mod list;
+mod masking;
 mod presence;
 mod properties;
 mod proxy;
