@@ -16,6 +16,7 @@ mod from;
 mod headers;
 mod heads;
 mod help;
+mod library;
 mod list;
 mod masking;
 mod presence;
