@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test soak lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test soak live lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: ## run unit, integration and documentation tests (no network, no privilege
 soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: one run of a seed)
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \
 		cargo test --quiet --test soak -- --ignored --nocapture
+
+live: ## find out on a real server what no source says (CONNECT_SERVER, a key, LIVE_CACHE: a cache to delete)
+	@cargo run --quiet --example live
 
 lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (C++, shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
