@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PICTURE := $(or $(CARGO_TARGET_DIR),target)/tools/picture
 
-.PHONY: help demo picture test soak live lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
+.PHONY: help demo picture test soak lint static size bench mutants fuzz interop dist image deb rpm install completions man packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: on
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \
 		cargo test --quiet --test soak -- --ignored --nocapture
 
+.PHONY: live
 live: ## find out on a real server what no source says (CONNECT_SERVER, a key, LIVE_CACHE: a cache to delete)
 	@cargo run --quiet --example live
 
