@@ -31,6 +31,10 @@ soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: on
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \
 		cargo test --quiet --test soak -- --ignored --nocapture
 
+.PHONY: live
+live: ## find out on a real server what no source says (CONNECT_SERVER, a key, LIVE_CACHE: a cache to delete)
+	@cargo run --quiet --example live
+
 lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (C++, shellcheck, codespell, cargo-deny)
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check

@@ -49,9 +49,11 @@ cat <<EOT
 
 To do the same on a server of yours:
 
-  make static                                  # builds dist/connect-cache, which runs on any Linux
+  make static                          # builds dist/connect-cache
+  (umask 077; cat >~/.connect-key)     # paste an administrator's API key, then
+                                       # press Enter and Ctrl-D
+  export CONNECT_API_KEY_FILE=~/.connect-key
   export CONNECT_SERVER=https://connect.example.com
-  export CONNECT_API_KEY_FILE=~/.connect-key   # an administrator's API key; chmod 600
-  dist/connect-cache check                     # server, certificate, key and role
+  dist/connect-cache check             # server, certificate, key, role, DELETE
   dist/connect-cache list
 EOT
