@@ -1,6 +1,6 @@
 //! Checks that each folder of `src/` uses only those below it.
 
-// clippy.toml allows this in tests, but not in the functions that tests share.
+// .clippy.toml allows this in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! Finds out on a real Connect server what no public source says, and compares it with the assumptions of the code:
 //! `make live`. It deletes one cache, and prints a report without secrets.
 
-// clippy.toml allows these in tests only. This is a program for the terminal.
+// .clippy.toml allows these in tests only. This is a program for the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod observations;

@@ -1,7 +1,7 @@
 //! Runs the program against the test server, and checks its output, its exit status and the requests that the
 //! server received.
 
-// clippy.toml allows these in tests, but not in the functions that tests share.
+// .clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod arguments;

@@ -1,7 +1,7 @@
 //! Runs the program repeatedly against servers that fail at random, and compares each of its claims with the state of
 //! the server. `make soak SECONDS=60 SEED=1` runs it; a seed repeats the same choices.
 
-// clippy.toml allows these in tests, but not in the functions that tests share.
+// .clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod claims;
