@@ -77,19 +77,19 @@ impl Output {
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.state();
         state.clear_live_line();
-        state.on_stdout(|stdout| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        state.write_out(|stdout| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
     }
 
     /// Writes a line for people to standard output, at the latest before anything else is written.
     pub(crate) fn line(&self, text: &str) {
         let mut state = self.state();
         state.clear_live_line();
-        state.on_stdout(|stdout| writeln!(stdout, "{}", escape(text)));
+        state.write_out(|stdout| writeln!(stdout, "{}", escape(text)));
     }
 
     /// Writes the lines to standard output that are not written yet.
     pub(crate) fn flush(&self) {
-        self.state().on_stdout(BufWriter::flush);
+        self.state().write_out(BufWriter::flush);
     }
 
     /// Writes JSON to one line of standard output.
@@ -128,7 +128,7 @@ impl Output {
     /// answer is typed after it.
     pub(crate) fn to_stderr(&self, text: &str) {
         let mut state = self.state();
-        state.on_stdout(BufWriter::flush);
+        state.write_out(BufWriter::flush);
         state.clear_live_line();
         // Ignore write errors: there is nowhere left to report them.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -138,7 +138,7 @@ impl Output {
     pub(crate) fn live(&self, text: &str) {
         if self.controls && !self.quiet {
             let mut state = self.state();
-            state.on_stdout(BufWriter::flush);
+            state.write_out(BufWriter::flush);
             let time = in_words(state.started_at.elapsed());
             // Line wrap is off around it: a narrow window cuts the line, and the next one replaces all of it.
             let line = format!("\x1b[?7l\r\x1b[K{}, {time}\x1b[?7h", escape(text));
@@ -196,7 +196,7 @@ impl Output {
 }
 
 impl State {
-    fn on_stdout(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+    fn write_out(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
         if let Ok(stdout) = &mut self.stdout {
             if let Err(error) = write(stdout) {
                 self.stdout = Err(error);

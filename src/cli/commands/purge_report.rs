@@ -66,10 +66,8 @@ impl<'a> PurgeReport<'a> {
                 lines.iter().for_each(|line| self.session.line(&format!("{cache}: {line}")));
             }
         }
-        // The summary counts the caches that the run did not get to, since a line for each would hide the other lines,
-        // and those that a dry run would delete are printed as a list.
-        let is_counted = matches!(outcome, Outcome::NotStarted(Obstacle::TimedOut | Obstacle::KeyRefused));
-        if !is_counted && outcome.status() != Status::WouldDelete {
+        // Those that a dry run would delete are printed as a list.
+        if !was_skipped(outcome) && outcome.status() != Status::WouldDelete {
             report::outcome(deletion, self.session);
         }
         if self.json {
@@ -106,6 +104,12 @@ fn is_failure(outcome: &Outcome) -> bool {
     !matches!(ExitStatus::from(outcome), ExitStatus::Success | ExitStatus::StillRunning)
 }
 
+/// Reports whether the run did not get to the cache. The summary counts those, since a line for each would hide the
+/// other lines.
+fn was_skipped(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::NotStarted(Obstacle::TimedOut | Obstacle::KeyRefused))
+}
+
 /// Returns the number of caches by what happened to them.
 fn summary(deletions: &[Deletion]) -> String {
     let mut numbers = BTreeMap::new();
@@ -122,12 +126,9 @@ fn summary(deletions: &[Deletion]) -> String {
             other => format!("{number} {other}"),
         })
         .collect();
-    let obstacle = deletions.iter().find_map(|deletion| match &deletion.outcome {
-        Outcome::NotStarted(Obstacle::TimedOut) => Some(": timed out"),
-        Outcome::NotStarted(Obstacle::KeyRefused) => Some(": the key was refused"),
-        _ => None,
-    });
-    format!("{}{}", parts.join(", "), obstacle.unwrap_or_default())
+    let skipped = deletions.iter().find(|deletion| was_skipped(&deletion.outcome));
+    let reason = skipped.and_then(|deletion| deletion.outcome.error());
+    format!("{}{}", parts.join(", "), reason.map(|reason| format!(": {reason}")).unwrap_or_default())
 }
 
 /// Returns the exit status of a purge: the worst of its deletions.
