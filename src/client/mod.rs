@@ -163,9 +163,28 @@ impl Client {
         self.started_at.get().checked_add(self.config.timeout?)
     }
 
-    /// Returns the time before which no request should start, after the server was overloaded.
-    pub(crate) fn ready_at(&self) -> Option<Instant> {
-        self.pace.get().ready_at()
+    /// Reports whether a deletion may start: until the timeout, or if there is to be none at all.
+    pub(crate) fn may_start(&self) -> bool {
+        self.config.timeout == Some(Duration::ZERO) || !self.time_left().is_zero()
+    }
+
+    /// Returns how long no request should start, after the server was overloaded: never past the timeout and, after it,
+    /// not if no time were left to find out what happened.
+    pub(crate) fn pause_for_load(&self) -> Duration {
+        let ready_at = self.pace.get().ready_at();
+        let pause = ready_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(self.clock.now()));
+        match self.time_left() {
+            Duration::ZERO if self.time_after_timeout().is_some_and(|left| left <= pause) => Duration::ZERO,
+            Duration::ZERO => pause,
+            left => pause.min(left),
+        }
+    }
+
+    /// Returns what is left of the time after the timeout: all requests of the run together get one more request timeout,
+    /// to find out what happened to the caches.
+    fn time_after_timeout(&self) -> Option<Duration> {
+        let end = self.config.timeout?.saturating_add(self.config.request_timeout?);
+        Some(end.saturating_sub(self.elapsed()))
     }
 
     /// Returns the rules for retries, as of now.
@@ -193,9 +212,7 @@ impl Client {
     pub(crate) fn retrying<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
         let mut failures = Failures::default();
         loop {
-            if let Some(ready_at) = self.ready_at() {
-                self.clock.sleep(ready_at.saturating_duration_since(self.clock.now()).min(self.time_left()));
-            }
+            self.clock.sleep(self.pause_for_load());
             let error = match call() {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
@@ -404,18 +421,13 @@ impl Client {
         Ok(Limits { whole: self.representable(all), connect: connect.or(whole), part: whole })
     }
 
-    /// Returns the time limit of a request. After the timeout, all requests of the run together get one more
-    /// request timeout, to find out what happened to the caches.
+    /// Returns the time limit of a request.
     fn limit(&self, request: &Request) -> Result<Option<Duration>> {
         let Some(limit) = self.config.request_timeout else { return Ok(None) };
-        let all = self.representable(Some(limit.saturating_add(request.hold)));
-        let Some(timeout) = self.config.timeout else { return Ok(all) };
-        if !self.time_left().is_zero() {
-            return Ok(all);
-        }
-        match timeout.saturating_add(limit).checked_sub(self.elapsed()) {
+        match self.time_after_timeout().filter(|_| self.time_left().is_zero()) {
+            None => Ok(self.representable(Some(limit.saturating_add(request.hold)))),
+            Some(Duration::ZERO) => Err(self.error(request, ErrorKind::OutOfTime, false)),
             Some(left) => Ok(self.representable(Some(left.min(limit)))),
-            None => Err(self.error(request, ErrorKind::OutOfTime, false)),
         }
     }
 
@@ -478,6 +490,34 @@ mod tests {
             assert_eq!(
                 (limits.whole, limits.part),
                 if is_long { (None, half_a_minute) } else { (half_a_minute, None) }
+            );
+        }
+    }
+
+    #[test]
+    fn pauses_for_load_only_as_long_as_there_is_time() {
+        let mut config = config();
+        let kind = ErrorKind::Foreign { status: 503, excerpt: Excerpt::default() };
+        let mut error = Error::new(Attempt::PollTask, kind, true);
+        error.context.retry_after = Some(Duration::from_secs(40));
+        for (timeout, request_timeout, expected) in [
+            (None, Some(30), 40),
+            (Some(1000), Some(30), 40),
+            (Some(20), Some(30), 20),
+            // After the timeout, the pause must leave time to find out what happened.
+            (Some(0), Some(30), 0),
+            (Some(0), Some(60), 40),
+            (Some(0), None, 40),
+        ] {
+            config.timeout = timeout.map(Duration::from_secs);
+            config.request_timeout = request_timeout.map(Duration::from_secs);
+            let client = Client::new(config.clone()).unwrap();
+            let now = client.clock().now();
+            client.pace.set(Pace::default().after(Some(&error), now, now));
+            let pause = client.pause_for_load().as_secs_f64();
+            assert!(
+                (f64::from(expected) - 5.0..=f64::from(expected)).contains(&pause),
+                "{timeout:?} {pause}"
             );
         }
     }

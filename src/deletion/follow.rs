@@ -41,33 +41,9 @@ impl<'a> Following<'a> {
         Self { id, cache, first: 0, polls: 0, last: None, failures: Failures::default() }
     }
 
-    /// Follows the task until it finishes.
-    pub(crate) fn complete(mut self, run: &mut Run<'_>) -> Followed {
-        loop {
-            match self.step(run) {
-                Step::Next(following, due) => {
-                    self = following;
-                    run.sleep_until(due, None);
-                }
-                Step::End(followed) => return followed,
-            }
-        }
-    }
-
     /// Polls the task once.
     pub(crate) fn step(self, run: &mut Run<'_>) -> Step<Self, Followed> {
-        let config = run.client.config();
-        let wait = if run.alone {
-            wait(&Limits {
-                polls: self.polls,
-                max_wait: config.max_wait,
-                interval: config.interval,
-                gateway: run.max_wait,
-                left: run.client.time_left(),
-            })
-        } else {
-            0
-        };
+        let wait = if run.alone { self.wait(run) } else { 0 };
         let polled_at = run.client.clock().now();
         match run.client.poll_once(&self.id, self.first, Duration::from_secs(wait)) {
             Ok(task) => self.answered(task, polled_at, run),
@@ -127,66 +103,65 @@ impl<'a> Following<'a> {
             _ => Followed::Lost(error),
         })
     }
-}
 
-/// What limits the time that the server is asked to hold a poll.
-struct Limits {
-    /// The number of answered polls.
-    polls: u32,
-    max_wait: Option<Duration>,
-    interval: Duration,
-    /// The longest that a gateway allows, in seconds.
-    gateway: u64,
-    left: Duration,
-}
-
-/// Returns how many seconds to let the server hold a poll.
-///
-/// It doubles from 1 to 16, so that an hour costs some 230 polls, unless the configuration limits it. It is not
-/// shorter than the interval, nor longer than the time left.
-fn wait(limits: &Limits) -> u64 {
-    let Limits { polls, max_wait, interval, gateway, left } = *limits;
-    let growing = (1 << polls.min(4)).min(max_wait.map_or(MAX_WAIT, |max_wait| max_wait.as_secs().max(1)));
-    let interval = interval.as_secs().saturating_add(u64::from(interval.subsec_nanos() > 0));
-    growing.max(interval.min(MAX_WAIT)).min(gateway).min(left.as_secs())
+    /// Returns how many seconds to let the server hold the next poll.
+    ///
+    /// It doubles from 1 to 16, so that an hour costs some 230 polls, unless the configuration or a gateway limits it. It
+    /// is not shorter than the interval, nor longer than the time left.
+    fn wait(&self, run: &Run<'_>) -> u64 {
+        let config = run.client.config();
+        let longest = config.max_wait.map_or(MAX_WAIT, |max_wait| max_wait.as_secs().max(1));
+        let growing = (1 << self.polls.min(4)).min(longest);
+        let interval =
+            config.interval.as_secs().saturating_add(u64::from(config.interval.subsec_nanos() > 0));
+        growing.max(interval.min(MAX_WAIT)).min(run.max_wait).min(run.client.time_left().as_secs())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Client;
+    use crate::config::Config;
+    use crate::deletion::run::Report;
 
-    fn secs(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
+    /// Returns the wait of a poll: after so many others, with this configuration, gateway and time left.
+    fn wait(polls: u32, max_wait: Option<f64>, interval: Duration, gateway: u64, left: f64) -> u64 {
+        let mut config = Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap());
+        config.max_wait = max_wait.map(Duration::from_secs_f64);
+        (config.interval, config.timeout) = (interval, Some(Duration::from_secs_f64(left)));
+        let client = Client::new(config).unwrap();
+        let report: &mut Report<'_> = &mut |_, _| {};
+        let mut run = Run::new(&client, report);
+        run.max_wait = gateway;
+        Following { polls, ..Following::new("a".parse().unwrap(), None) }.wait(&run)
     }
 
-    fn limits(polls: u32) -> Limits {
-        Limits { polls, max_wait: None, interval: secs(1.0), gateway: MAX_WAIT, left: Duration::MAX }
-    }
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn doubles_wait_up_to_sixteen_seconds() {
-        let waits: Vec<u64> = (0..7).map(|polls| wait(&limits(polls))).collect();
+        let waits: Vec<u64> = (0..7).map(|polls| wait(polls, None, SECOND, MAX_WAIT, 1e6)).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 16, 16]);
     }
 
     #[test]
     fn limits_wait_by_configuration_interval_gateway_and_time_left() {
-        let second = Some(secs(1.0));
         for (polls, max_wait, interval, gateway, left, expected) in [
-            (9, second, 1.0, 20, 1e6, 1),
+            (9, Some(1.0), 1.0, 20, 1e6, 1),
             (0, None, 5.0, 20, 1e6, 5),
             (0, None, 2.5, 20, 1e6, 3),
-            (0, second, 30.0, 20, 1e6, 20),
-            (9, Some(secs(0.2)), 0.2, 20, 1e6, 1),
+            (0, Some(1.0), 30.0, 20, 1e6, 20),
+            (9, Some(0.2), 0.2, 20, 1e6, 1),
             (9, None, 0.2, 20, 1e6, 16),
             (9, None, 1.0, 4, 1e6, 4),
             (9, None, 1.0, 0, 1e6, 0),
             (9, None, 1.0, 20, 3.9, 3),
             (0, None, 1.0, 20, 0.9, 0),
         ] {
-            let (interval, left) = (secs(interval), secs(left));
-            assert_eq!(wait(&Limits { max_wait, interval, gateway, left, ..limits(polls) }), expected);
+            let interval = Duration::from_secs_f64(interval);
+            assert_eq!(wait(polls, max_wait, interval, gateway, left), expected);
         }
-        assert_eq!(wait(&Limits { interval: Duration::MAX, ..limits(0) }), MAX_WAIT);
+        assert_eq!(wait(0, None, Duration::MAX, MAX_WAIT, 1e6), MAX_WAIT);
     }
 }

@@ -21,10 +21,10 @@ use crate::client::Failures;
 use crate::deletion::Mode;
 use crate::deletion::follow::{Followed, Following};
 use crate::deletion::outcome::{Absence, Cause, Deletion, Missing, Obstacle, Outcome, Proof, TaskFailure};
-use crate::deletion::presence::{Answer, Finding, Question, Uncertainty};
+use crate::deletion::presence::{Answer, Question};
 use crate::deletion::progress::Progress;
 use crate::deletion::run::{DryRuns, Run, Step};
-use crate::error::{Error, ErrorKind, Verdict};
+use crate::error::{Attempt, Error, ErrorKind, Verdict};
 
 /// The pauses before it is asked again whether a cache is there that a task may be deleting.
 const ASK_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -46,11 +46,10 @@ struct History<'a> {
     in_doubt: bool,
     /// The namesakes in the last list before the first DELETE; `None` until it is sent.
     namesakes: Option<Vec<RuntimeCache>>,
-    /// Whether a dry run was accepted before the first DELETE.
-    accepted_before: bool,
-    /// Whether a dry run was answered by 404 with code 4 after it.
-    refused_later: bool,
+    /// The task that was started last.
     task: Option<TaskId>,
+    /// Its code, once it has finished.
+    task_code: Option<i64>,
 }
 
 enum State<'a> {
@@ -64,8 +63,6 @@ enum State<'a> {
 enum Because {
     /// No list has its row, and nothing was sent.
     Unlisted,
-    /// The same, for a dry run.
-    DryRun,
     /// A DELETE is in doubt, or was refused after another one was. Holds its error, how often it was asked, and whether
     /// the DELETE may be sent again.
     InDoubt {
@@ -92,33 +89,17 @@ impl<'a> Job<'a> {
             doubts: Failures::default(),
             in_doubt: false,
             namesakes: None,
-            accepted_before: false,
-            refused_later: false,
             task: None,
+            task_code: None,
         };
-        let state = match (run.evidence.was_listed(cache), mode) {
-            (true, Mode::DryRun) => State::DryRun { failures: Failures::default() },
-            (true, _) => State::Send { failures: Failures::default(), failed: None },
-            (false, _) => {
-                let because = if mode == Mode::DryRun { Because::DryRun } else { Because::Unlisted };
-                State::Ask { question: Question::new(cache, run), because }
-            }
+        let state = if !run.evidence.was_listed(cache) {
+            State::Ask { question: Question::new(cache, run), because: Because::Unlisted }
+        } else if mode == Mode::DryRun {
+            State::DryRun { failures: Failures::default() }
+        } else {
+            State::Send { failures: Failures::default(), failed: None }
         };
         Self { history, state }
-    }
-
-    /// Completes the only deletion of a run.
-    pub(crate) fn complete(mut self, run: &mut Run<'_>) -> Deletion {
-        let cache = self.history.cache;
-        loop {
-            match self.step(run) {
-                Step::Next(job, due) => {
-                    self = job;
-                    run.sleep_until(due, Some(cache));
-                }
-                Step::End(deletion) => return deletion,
-            }
-        }
     }
 
     /// Sends the next request, and handles its result.
@@ -127,7 +108,7 @@ impl<'a> Job<'a> {
         match state {
             State::Ask { question, because } => match question.step(run) {
                 Step::Next(question, due) => history.at(due, State::Ask { question, because }),
-                Step::End(finding) => history.found(finding, because, run),
+                Step::End(answer) => history.found(answer, because, run),
             },
             State::DryRun { failures } => history.dry_run(failures, run),
             State::Send { failures, failed } => history.send(failures, failed, run),
@@ -156,10 +137,8 @@ impl<'a> History<'a> {
 
     /// Sends the DELETE. `failed` is why the one before it failed, if there was one.
     fn send(mut self, mut failures: Failures, failed: Option<Error>, run: &mut Run<'_>) -> Next<'a> {
-        // The list or another job's request may have taken all the time: no deletion starts after the timeout, unless
-        // there was to be none.
-        let timeout = run.client.config().timeout;
-        if timeout != Some(Duration::ZERO) && run.client.time_left().is_zero() {
+        // The list or another job's request may have taken all the time.
+        if !run.client.may_start() {
             return match failed {
                 Some(error) => self.not_sent(error, run),
                 None => self.end(Outcome::NotStarted(Obstacle::TimedOut), run),
@@ -171,7 +150,7 @@ impl<'a> History<'a> {
         run.evidence.add_delete(self.cache);
         let error = match run.client.delete_once(self.cache) {
             Ok(task) => {
-                self.task = Some(task.clone());
+                (self.task, self.task_code) = (Some(task.clone()), None);
                 run.report(Some(self.cache), Progress::Started(&task));
                 if self.mode == Mode::NoWait {
                     return self.end(Outcome::Started, run);
@@ -201,13 +180,12 @@ impl<'a> History<'a> {
     /// Ends after a DELETE that was answered by 404 with code 4: `deleted` after a doubt if the cache was seen, else
     /// `absent` if it was seen or in doubt, else `not-found`.
     fn refused_as_missing(self, error: Error, run: &Run<'_>) -> Next<'a> {
-        let outcome = match (self.in_doubt, self.has_seen(run)) {
-            (true, true) => Outcome::Deleted(Proof::GoneAfterLostReply),
-            (true, false) => Outcome::Absent(Absence::Unproven),
-            (false, true) => Outcome::Absent(Absence::Vanished(error)),
-            (false, false) => Outcome::NotFound(Missing::Refused(error)),
-        };
-        self.end(outcome, run)
+        let seen = run.evidence.has_seen(self.cache);
+        if self.in_doubt {
+            return self.gone_after(Proof::GoneAfterLostReply, run);
+        }
+        let vanished = |error| Outcome::Absent(Absence::Vanished(error));
+        self.end(if seen { vanished(error) } else { Outcome::NotFound(Missing::Refused(error)) }, run)
     }
 
     /// Continues without another DELETE. After a doubt, one that is refused or cannot be sent says nothing about the
@@ -221,10 +199,13 @@ impl<'a> History<'a> {
     }
 
     /// Decides after the last poll of the task. Success of a cache that the run has seen needs no other request.
-    fn followed(self, followed: Followed, run: &mut Run<'_>) -> Next<'a> {
+    fn followed(mut self, followed: Followed, run: &mut Run<'_>) -> Next<'a> {
+        if let Followed::Finished(task) = &followed {
+            self.task_code = Some(task.code);
+        }
         let because = match followed {
             Followed::Finished(task) if task.succeeded() => {
-                if self.has_seen(run) {
+                if run.evidence.has_seen(self.cache) {
                     return self.end(Outcome::Deleted(Proof::TaskSucceeded), run);
                 }
                 return self.ask(Duration::ZERO, Because::NotSeen, run);
@@ -239,38 +220,29 @@ impl<'a> History<'a> {
         self.ask(Duration::ZERO, because, run)
     }
 
-    /// Decides by the answer to the question whether the cache is there. A dry run of it that has started a deletion
-    /// makes the outcome unknown, whatever the reason for the question.
-    fn found(mut self, finding: Finding, because: Because, run: &mut Run<'_>) -> Next<'a> {
-        let Finding { answer, accepted } = finding;
+    /// Decides by the answer to the question whether the cache is there. A dry run that has started a deletion makes the
+    /// outcome unknown, whatever the reason for the question.
+    fn found(self, answer: Answer, because: Because, run: &mut Run<'_>) -> Next<'a> {
         let answer = match answer {
-            Answer::NotKnown(Uncertainty::DryRun(error))
+            Answer::NotKnown(Cause::Request(error))
                 if matches!(error.kind, ErrorKind::DryRunStarted { .. }) =>
             {
                 return self.end(unknown(Cause::Request(error)), run);
             }
             answer => answer,
         };
-        if self.namesakes.is_none() {
-            self.accepted_before |= accepted;
-        } else {
-            self.refused_later |= matches!(answer, Answer::Gone(Some(_)));
-        }
         match because {
+            Because::Unlisted if self.mode == Mode::DryRun => self.end(dry_run_outcome(answer), run),
             Because::Unlisted => match answer {
                 Answer::Gone(refusal) => self.end(Outcome::NotFound(missing(refusal)), run),
                 Answer::There | Answer::NotKnown(_) => {
                     self.now(State::Send { failures: Failures::default(), failed: None }, run)
                 }
             },
-            Because::DryRun => self.end(dry_run_outcome(answer), run),
             Because::InDoubt { error, asked, send_again } => match answer {
                 Answer::Gone(_) => self.gone_after(Proof::GoneAfterLostReply, run),
                 Answer::There => self.there_in_doubt(error, asked, send_again, run),
-                Answer::NotKnown(why) => {
-                    let cause = Cause::Request(more_useful(why, error));
-                    self.end(unknown(cause), run)
-                }
+                Answer::NotKnown(why) => self.end(unknown(more_useful(why, error)), run),
             },
             Because::TaskFailed(failure) => self.after_failed_task(failure, answer, run),
             Because::TaskLost { error, asked } => match answer {
@@ -289,7 +261,7 @@ impl<'a> History<'a> {
     /// Ends with the cache gone after a lost reply or a lost task: `deleted` if it was seen, else `absent`.
     fn gone_after(self, proof: Proof, run: &Run<'_>) -> Next<'a> {
         let proof = if self.in_doubt { Proof::GoneAfterLostReply } else { proof };
-        let seen = self.has_seen(run);
+        let seen = run.evidence.has_seen(self.cache);
         self.end(if seen { Outcome::Deleted(proof) } else { Outcome::Absent(Absence::Unproven) }, run)
     }
 
@@ -314,7 +286,7 @@ impl<'a> History<'a> {
     /// - Not known: `unknown` if a namesake is missing or a DELETE was in doubt; else `failed`.
     fn after_failed_task(self, failure: TaskFailure, answer: Answer, run: &Run<'_>) -> Next<'a> {
         let outcome = match answer {
-            Answer::Gone(_) if self.has_seen(run) => {
+            Answer::Gone(_) if run.evidence.has_seen(self.cache) => {
                 if self.in_doubt {
                     Outcome::Deleted(Proof::GoneAfterLostReply)
                 } else {
@@ -349,9 +321,11 @@ impl<'a> History<'a> {
     ///   in another way: `deleted`. Else nothing was deleted: `not-found`.
     fn after_unseen_success(self, answer: Answer, run: &Run<'_>) -> Next<'a> {
         let outcome = match answer {
-            Answer::Gone(Some(_)) if self.has_seen(run) => Outcome::Deleted(Proof::TaskSucceeded),
+            Answer::Gone(Some(_)) if run.evidence.has_seen(self.cache) => {
+                Outcome::Deleted(Proof::TaskSucceeded)
+            }
             Answer::Gone(Some(_)) => Outcome::Absent(Absence::Unproven),
-            Answer::Gone(None) | Answer::NotKnown(Uncertainty::Namesake)
+            Answer::Gone(None) | Answer::NotKnown(Cause::Namesake)
                 if run.evidence.dry_runs == DryRuns::DoNotTell
                     && !self.in_doubt
                     && !run.evidence.deleted_namesake(self.cache) =>
@@ -363,19 +337,10 @@ impl<'a> History<'a> {
                 }
             }
             Answer::There => unknown_but_there(Cause::NotSeen),
-            Answer::Gone(None) | Answer::NotKnown(Uncertainty::Namesake | Uncertainty::DryRunDeletes) => {
-                unknown(Cause::NotSeen)
-            }
-            Answer::NotKnown(Uncertainty::DryRun(error) | Uncertainty::Request(error)) => {
-                unknown(Cause::Request(error))
-            }
+            Answer::NotKnown(Cause::Request(error)) => unknown(Cause::Request(error)),
+            Answer::Gone(None) | Answer::NotKnown(_) => unknown(Cause::NotSeen),
         };
         self.end(outcome, run)
-    }
-
-    /// Reports whether this run has seen the cache.
-    fn has_seen(&self, run: &Run<'_>) -> bool {
-        run.evidence.was_listed(self.cache) || self.accepted_before && self.refused_later
     }
 
     /// Reports whether a namesake of the last list before the first DELETE is missing now. Equal rows count one by one.
@@ -413,7 +378,8 @@ impl<'a> History<'a> {
 
     fn end(self, outcome: Outcome, run: &Run<'_>) -> Next<'a> {
         let elapsed = run.client.clock().now().saturating_duration_since(self.started_at);
-        Step::End(Deletion { cache: self.cache.clone(), task: self.task, outcome, elapsed })
+        let Self { task, task_code, .. } = self;
+        Step::End(Deletion { cache: self.cache.clone(), task, task_code, outcome, elapsed })
     }
 }
 
@@ -437,21 +403,17 @@ fn dry_run_outcome(answer: Answer) -> Outcome {
     match answer {
         Answer::There => Outcome::WouldDelete,
         Answer::Gone(refusal) => Outcome::NotFound(missing(refusal)),
-        Answer::NotKnown(Uncertainty::DryRun(error)) => Outcome::of_request(error),
-        Answer::NotKnown(Uncertainty::Request(error)) => Outcome::unknown(Cause::Request(error)),
-        Answer::NotKnown(Uncertainty::DryRunDeletes) => Outcome::unknown(Cause::DryRunDeletes),
-        Answer::NotKnown(Uncertainty::Namesake) => Outcome::unknown(Cause::Namesake),
+        Answer::NotKnown(Cause::Request(error)) if error.attempt == Attempt::CheckRuntimeCache => {
+            Outcome::of_request(error)
+        }
+        Answer::NotKnown(cause) => Outcome::unknown(cause),
     }
 }
 
-/// Returns the error that explains better why nothing is known of a DELETE in doubt.
-fn more_useful(why: Uncertainty, lost: Error) -> Error {
+/// Returns the cause that explains better why nothing is known of a DELETE in doubt.
+fn more_useful(why: Cause, lost: Error) -> Cause {
     match why {
-        Uncertainty::DryRun(error) | Uncertainty::Request(error)
-            if !matches!(error.kind, ErrorKind::OutOfTime) =>
-        {
-            error
-        }
-        _ => lost,
+        Cause::Request(error) if !matches!(error.kind, ErrorKind::OutOfTime) => Cause::Request(error),
+        _ => Cause::Request(lost),
     }
 }

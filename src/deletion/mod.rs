@@ -94,7 +94,10 @@ impl Client {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
         let mut run = Run::new(self, &mut report);
         match self.retrying(|| run.list()) {
-            Ok(()) => Job::new(cache, mode, &run).complete(&mut run),
+            Ok(()) => {
+                let job = Job::new(cache, mode, &run);
+                run.complete(Some(cache), job, Job::step)
+            }
             Err(error) => Deletion::new(cache, Outcome::of_list(error)),
         }
     }
@@ -161,7 +164,8 @@ impl Client {
     /// retries are spent.
     pub fn follow(&self, id: &TaskId, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Task> {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
-        match Following::new(id.clone(), None).complete(&mut Run::new(self, &mut report)) {
+        let following = Following::new(id.clone(), None);
+        match Run::new(self, &mut report).complete(None, following, Following::step) {
             Followed::Finished(task) | Followed::TimedOut(task) => Ok(task),
             Followed::Lost(error) => Err(error),
         }

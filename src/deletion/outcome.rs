@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::api::{RuntimeCache, TaskId};
 use crate::error::{Error, ErrorKind, Verdict};
 
@@ -15,6 +17,8 @@ pub struct Deletion {
     pub cache: RuntimeCache,
     /// The task that the server started last, if any.
     pub task: Option<TaskId>,
+    /// The code of that task if it has finished; 0 if it succeeded.
+    pub task_code: Option<i64>,
     /// What happened to the cache.
     pub outcome: Outcome,
     /// The time from the start of this deletion to its end.
@@ -127,6 +131,8 @@ pub enum Cause {
     Namesake,
     /// A dry run has started a deletion, so no other was sent.
     DryRunDeletes,
+    /// The list does not have the cache, and it is not known what this server's dry runs prove.
+    DryRunsNotKnown,
 }
 
 /// What a task that failed reported.
@@ -140,7 +146,8 @@ pub struct TaskFailure {
 }
 
 /// The kind of an outcome, as JSON output spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
     /// `deleted`
@@ -165,27 +172,9 @@ pub enum Status {
     NotStarted,
 }
 
-impl Status {
-    /// Returns the status as JSON output spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::WouldDelete => "would-delete",
-            Self::Started => "started",
-            Self::Absent => "absent",
-            Self::Failed => "failed",
-            Self::NotFound => "not-found",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::Running => "running",
-            Self::NotStarted => "not-started",
-        }
-    }
-}
-
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }
 
@@ -234,21 +223,6 @@ impl Outcome {
             | Self::NotFound(Missing::TaskFailed(failure))
             | Self::Unknown { cause: Cause::TaskFailed(failure), .. } => Some(failure),
             _ => None,
-        }
-    }
-
-    /// Returns the task's code if it finished, else Connect's error code, if there is one.
-    pub fn code(&self) -> Option<i64> {
-        match self {
-            Self::Deleted(Proof::TaskSucceeded)
-            | Self::NotFound(Missing::NothingDeleted)
-            | Self::Absent(Absence::Ignored(Missing::NothingDeleted))
-            | Self::Unknown { cause: Cause::NotSeen, .. } => Some(0),
-            _ => match (self.task_failure(), self.request_error().map(|error| &error.kind)) {
-                (Some(failure), _) => Some(failure.code),
-                (None, Some(ErrorKind::Api { code, .. })) => Some(*code),
-                _ => None,
-            },
         }
     }
 
@@ -314,6 +288,9 @@ impl fmt::Display for Cause {
                 "a dry run proves nothing on this server, and its list may spell the image differently",
             ),
             Self::DryRunDeletes => f.write_str("a dry run started a deletion on this server"),
+            Self::DryRunsNotKnown => {
+                f.write_str("the list does not have it, and the server did not say what its dry runs prove")
+            }
         }
     }
 }
@@ -328,7 +305,15 @@ impl fmt::Display for TaskFailure {
 impl Deletion {
     /// Returns a deletion that ended at once.
     pub(crate) fn new(cache: &RuntimeCache, outcome: Outcome) -> Self {
-        Self { cache: cache.clone(), task: None, outcome, elapsed: Duration::ZERO }
+        Self { cache: cache.clone(), task: None, task_code: None, outcome, elapsed: Duration::ZERO }
+    }
+
+    /// Returns the task's code if it has finished, else Connect's error code, if there is one.
+    pub fn code(&self) -> Option<i64> {
+        self.task_code.or_else(|| match self.outcome.request_error()?.kind {
+            ErrorKind::Api { code, .. } => Some(code),
+            _ => None,
+        })
     }
 }
 
@@ -350,10 +335,10 @@ impl fmt::Display for Deletion {
                 write!(f, "{cache} is already gone: another client deleted it")
             }
             Outcome::Absent(Absence::TaskFailed(failure)) => {
-                write!(f, "{cache} is gone, but not by this run's task, which failed: {failure}")
+                write!(f, "{cache} is not there, although this run's task failed: {failure}")
             }
             Outcome::Absent(Absence::Unproven) => {
-                write!(f, "{cache} is gone; this run may or may not have deleted it")
+                write!(f, "{cache} is not there; it is not known whether this run deleted it")
             }
             Outcome::Failed { failure, after_doubt, still_there } => {
                 write!(f, "deletion of {cache} failed: {}", failure.in_task(task.as_ref()))?;

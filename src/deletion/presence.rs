@@ -11,8 +11,9 @@
 
 use crate::api::RuntimeCache;
 use crate::client::Failures;
+use crate::deletion::outcome::Cause;
 use crate::deletion::run::{DryRuns, Run, Step};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The answer to the question.
 #[derive(Debug)]
@@ -20,28 +21,7 @@ pub(crate) enum Answer {
     There,
     /// With the reply to the dry run, if that is what proves it.
     Gone(Option<Error>),
-    NotKnown(Uncertainty),
-}
-
-/// Why it is not known whether a cache is there.
-#[derive(Debug)]
-pub(crate) enum Uncertainty {
-    /// The dry run of the cache failed.
-    DryRun(Error),
-    /// Another request failed.
-    Request(Error),
-    /// A dry run has started a deletion in this run, so no other is sent.
-    DryRunDeletes,
-    /// The list has no row of the cache, but a namesake.
-    Namesake,
-}
-
-/// The answer, with its evidence.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) answer: Answer,
-    /// Whether a dry run of the cache was accepted.
-    pub(crate) accepted: bool,
+    NotKnown(Cause),
 }
 
 /// The next request.
@@ -57,22 +37,19 @@ enum Ask {
 pub(crate) struct Question<'a> {
     cache: &'a RuntimeCache,
     ask: Ask,
-    accepted: bool,
-    /// Why it could not be found out whether the server's dry run tells.
-    calibration: Option<Error>,
     failures: Failures,
 }
 
 impl<'a> Question<'a> {
     pub(crate) fn new(cache: &'a RuntimeCache, run: &Run<'_>) -> Self {
         let ask = if run.evidence.dry_runs == DryRuns::DoNotTell { Ask::List } else { Ask::DryRun };
-        Self { cache, ask, accepted: false, calibration: None, failures: Failures::default() }
+        Self { cache, ask, failures: Failures::default() }
     }
 
     /// Sends the next request.
-    pub(crate) fn step(mut self, run: &mut Run<'_>) -> Step<Self, Finding> {
+    pub(crate) fn step(mut self, run: &mut Run<'_>) -> Step<Self, Answer> {
         if self.ask != Ask::List && run.evidence.dry_run_deleted {
-            return self.answer(Answer::NotKnown(Uncertainty::DryRunDeletes));
+            return Step::End(Answer::NotKnown(Cause::DryRunDeletes));
         }
         if self.ask == Ask::Calibration && run.evidence.dry_runs != DryRuns::NotTested {
             // Another deletion of the run has found it out in the meantime.
@@ -99,58 +76,49 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn after_dry_run(mut self, result: Result<()>, run: &Run<'_>) -> Step<Self, Finding> {
+    fn after_dry_run(self, result: Result<()>, run: &Run<'_>) -> Step<Self, Answer> {
         match result {
-            Ok(()) => {
-                self.accepted = true;
-                self.after_accepted_dry_run(run)
-            }
-            Err(error) if error.is_no_such_cache() => self.answer(Answer::Gone(Some(error))),
-            Err(error) => self.answer(Answer::NotKnown(Uncertainty::DryRun(error))),
+            Ok(()) => self.after_accepted_dry_run(run),
+            Err(error) if error.is_no_such_cache() => Step::End(Answer::Gone(Some(error))),
+            Err(error) => Step::End(Answer::NotKnown(Cause::Request(error))),
         }
     }
 
-    fn after_accepted_dry_run(self, run: &Run<'_>) -> Step<Self, Finding> {
+    fn after_accepted_dry_run(self, run: &Run<'_>) -> Step<Self, Answer> {
         match run.evidence.dry_runs {
-            DryRuns::Tell => self.answer(Answer::There),
+            DryRuns::Tell => Step::End(Answer::There),
             DryRuns::NotTested => self.next(Ask::Calibration, run),
             DryRuns::DoNotTell | DryRuns::NotKnown => self.next(Ask::List, run),
         }
     }
 
-    fn after_calibration(mut self, result: Result<()>, run: &mut Run<'_>) -> Step<Self, Finding> {
-        match result {
-            Ok(()) => run.evidence.dry_runs = DryRuns::DoNotTell,
-            Err(error) if error.is_no_such_cache() => return self.answer(Answer::There),
-            Err(error) => {
-                run.evidence.dry_runs = DryRuns::NotKnown;
-                self.calibration = Some(error);
+    fn after_calibration(self, result: Result<()>, run: &mut Run<'_>) -> Step<Self, Answer> {
+        run.evidence.dry_runs = match result {
+            Ok(()) => DryRuns::DoNotTell,
+            Err(error) if error.is_no_such_cache() => return Step::End(Answer::There),
+            Err(error) if matches!(error.kind, ErrorKind::DryRunStarted { .. }) => {
+                return Step::End(Answer::NotKnown(Cause::Request(error)));
             }
-        }
+            Err(_) => DryRuns::NotKnown,
+        };
         self.next(Ask::List, run)
     }
 
-    fn after_list(mut self, result: Result<()>, run: &Run<'_>) -> Step<Self, Finding> {
-        if let Err(error) = result {
-            return self.answer(Answer::NotKnown(Uncertainty::Request(error)));
-        }
-        if run.evidence.is_listed(self.cache) {
-            return self.answer(Answer::There);
-        }
-        if run.evidence.dry_runs != DryRuns::DoNotTell {
-            let why = self.calibration.take().map_or(Uncertainty::Namesake, Uncertainty::Request);
-            return self.answer(Answer::NotKnown(why));
-        }
-        let is_gone = run.evidence.was_listed(self.cache) || run.evidence.namesakes(self.cache).is_empty();
-        self.answer(if is_gone { Answer::Gone(None) } else { Answer::NotKnown(Uncertainty::Namesake) })
+    fn after_list(self, result: Result<()>, run: &Run<'_>) -> Step<Self, Answer> {
+        let evidence = &run.evidence;
+        Step::End(match result {
+            Err(error) => Answer::NotKnown(Cause::Request(error)),
+            Ok(()) if evidence.is_listed(self.cache) => Answer::There,
+            Ok(()) if evidence.dry_runs != DryRuns::DoNotTell => Answer::NotKnown(Cause::DryRunsNotKnown),
+            Ok(()) if evidence.was_listed(self.cache) || evidence.namesakes(self.cache).is_empty() => {
+                Answer::Gone(None)
+            }
+            Ok(()) => Answer::NotKnown(Cause::Namesake),
+        })
     }
 
-    fn next(self, ask: Ask, run: &Run<'_>) -> Step<Self, Finding> {
+    fn next(self, ask: Ask, run: &Run<'_>) -> Step<Self, Answer> {
         let now = run.client.clock().now();
-        Step::Next(Self { ask, failures: Failures::default(), ..self }, now)
-    }
-
-    fn answer(self, answer: Answer) -> Step<Self, Finding> {
-        Step::End(Finding { answer, accepted: self.accepted })
+        Step::Next(Self { cache: self.cache, ask, failures: Failures::default() }, now)
     }
 }

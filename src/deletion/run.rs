@@ -44,6 +44,10 @@ pub(crate) struct Evidence {
     pub(crate) dry_run_deleted: bool,
     /// The caches for which a DELETE was sent.
     deleted: Vec<RuntimeCache>,
+    /// The caches of which a dry run was accepted before that.
+    accepted: HashSet<RuntimeCache>,
+    /// The caches of which one was answered by 404 with code 4 after that.
+    refused: HashSet<RuntimeCache>,
 }
 
 /// Whether the server's dry runs tell if a cache exists: newer servers accept those of caches that do not exist.
@@ -73,6 +77,12 @@ impl Evidence {
     /// Reports whether a list of this run had the row of this cache.
     pub(crate) fn was_listed(&self, cache: &RuntimeCache) -> bool {
         self.rows.contains(&cache.in_lower_case())
+    }
+
+    /// Reports whether this run has seen the cache: a list had its row, or a dry run of it was accepted before the first
+    /// DELETE and a later one was answered by 404 with code 4.
+    pub(crate) fn has_seen(&self, cache: &RuntimeCache) -> bool {
+        self.was_listed(cache) || self.accepted.contains(cache) && self.refused.contains(cache)
     }
 
     /// Reports whether the last list has the row of this cache.
@@ -114,11 +124,21 @@ impl<'a> Run<'a> {
 
     /// Sends a dry run once.
     pub(crate) fn dry_run(&mut self, cache: &RuntimeCache) -> Result<()> {
-        let Err(error) = self.client.dry_run_once(cache) else { return Ok(()) };
+        let evidence = &mut self.evidence;
+        let after_delete = evidence.deleted.contains(cache);
+        let Err(error) = self.client.dry_run_once(cache) else {
+            if !after_delete {
+                evidence.accepted.insert(cache.clone());
+            }
+            return Ok(());
+        };
         if error.is_no_such_cache() {
-            self.evidence.dry_runs = DryRuns::Tell;
+            evidence.dry_runs = DryRuns::Tell;
+            if after_delete {
+                evidence.refused.insert(cache.clone());
+            }
         }
-        self.evidence.dry_run_deleted |= matches!(error.kind, ErrorKind::DryRunStarted { .. });
+        evidence.dry_run_deleted |= matches!(error.kind, ErrorKind::DryRunStarted { .. });
         Err(error)
     }
 
@@ -136,9 +156,27 @@ impl<'a> Run<'a> {
         Some(self.client.clock().now() + delay)
     }
 
+    /// Takes one step after another, each when it is due.
+    pub(crate) fn complete<S, E>(
+        &mut self,
+        cache: Option<&RuntimeCache>,
+        mut state: S,
+        step: impl Fn(S, &mut Self) -> Step<S, E>,
+    ) -> E {
+        loop {
+            match step(state, self) {
+                Step::Next(next, due) => {
+                    state = next;
+                    self.sleep_until(due, cache);
+                }
+                Step::End(end) => return end,
+            }
+        }
+    }
+
     /// Sleeps until a request is due and the server is ready for it, and reports each second of it.
     pub(crate) fn sleep_until(&mut self, due: Instant, cache: Option<&RuntimeCache>) {
-        let due = self.client.ready_at().map_or(due, |ready_at| due.max(ready_at));
+        let due = due.max(self.client.clock().now() + self.client.pause_for_load());
         loop {
             let left = due.saturating_duration_since(self.client.clock().now());
             if left.is_zero() {

@@ -73,7 +73,7 @@ impl<'a> Schedule<'a> {
             return None;
         }
         run.sleep_until(run.client.clock().now(), Some(next));
-        if run.client.time_left().is_zero() {
+        if !run.client.may_start() {
             return None;
         }
         self.waiting = rest;

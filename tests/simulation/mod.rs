@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::deletion::Status;
 use incident::{Asked, Incident, Placed};
 use run::{Ran, run};
 use world::World;
@@ -40,7 +41,7 @@ struct Totals {
     by_server: BTreeMap<String, Counts>,
     by_course: BTreeMap<String, Counts>,
     by_incident: BTreeMap<String, Counts>,
-    by_status: BTreeMap<&'static str, usize>,
+    by_status: BTreeMap<Status, usize>,
     /// For each rule that was broken: how often, and the first run.
     violations: BTreeMap<String, (usize, String)>,
 }
@@ -60,7 +61,7 @@ impl Totals {
         }
         self.requests += ran.asked().len();
         for status in &ran.statuses {
-            *self.by_status.entry(status).or_default() += 1;
+            *self.by_status.entry(*status).or_default() += 1;
         }
         for violation in &ran.violations {
             let first = self.violations.entry(violation.rule.clone()).or_insert_with(|| (0, ran.describe()));

@@ -11,14 +11,14 @@ use crate::deletion::simulation::incident::{Asked, Placed};
 use crate::deletion::simulation::oracle::{self, Claim, Says};
 use crate::deletion::simulation::server::{Entry, Seen, Server};
 use crate::deletion::simulation::world::{Todo, World};
-use crate::deletion::{Deletion, Mode, Outcome, Progress, Proof, Selection};
+use crate::deletion::{Deletion, Mode, Outcome, Progress, Proof, Selection, Status};
 use crate::http::{Broken, Exchange, Outgoing, Receive, Reply};
 
 /// A run that has ended.
 pub(super) struct Ran {
     world: World,
     incidents: Vec<Placed>,
-    pub(super) statuses: Vec<&'static str>,
+    pub(super) statuses: Vec<Status>,
     pub(super) violations: Vec<Violation>,
     log: Vec<Entry>,
     /// Whether each incident changed anything.
@@ -124,8 +124,8 @@ impl Ran {
     /// Compares a claim with what is true at this moment.
     fn judge(&mut self, deletion: &Deletion, line: &Line) {
         let truth = line.server().truth(&deletion.cache);
-        let status = deletion.outcome.status().as_str();
-        let claim = Claim { status, exit: None, says: says(&deletion.outcome) };
+        let status = deletion.outcome.status();
+        let claim = Claim { status: &status.to_string(), exit: None, says: says(&deletion.outcome) };
         if let Err(problem) = oracle::check(&claim, &truth) {
             self.violations
                 .push(Violation { rule: problem, details: format!("{}: {truth:#?}", deletion.cache) });

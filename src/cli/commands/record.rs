@@ -1,6 +1,6 @@
 //! The JSON record of one cache's deletion, in `delete` and `purge`.
 
-use connect_cache::{Deletion, RuntimeCache, TaskId};
+use connect_cache::{Deletion, RuntimeCache, Status, TaskId};
 use serde::Serialize;
 
 use crate::cli::session::Session;
@@ -11,7 +11,7 @@ pub(crate) struct Record<'a> {
     #[serde(flatten)]
     cache: RuntimeCache,
     task_id: Option<&'a TaskId>,
-    status: &'static str,
+    status: Status,
     code: Option<i64>,
     error: Option<String>,
     output: Vec<String>,
@@ -23,8 +23,8 @@ impl<'a> Record<'a> {
         Self {
             cache: session.shown(cache),
             task_id: task.as_ref(),
-            status: outcome.status().as_str(),
-            code: outcome.code(),
+            status: outcome.status(),
+            code: deletion.code(),
             error: outcome.error(),
             output,
         }
