@@ -19,6 +19,7 @@ mod help;
 mod library;
 mod list;
 mod masking;
+mod namesakes;
 mod presence;
 mod properties;
 mod proxy;
