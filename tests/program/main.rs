@@ -6,6 +6,7 @@
 
 mod arguments;
 mod check;
+mod clients;
 mod cluster;
 mod commands;
 mod delete;
