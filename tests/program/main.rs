@@ -19,6 +19,7 @@ mod heads;
 mod help;
 mod library;
 mod list;
+mod load;
 mod masking;
 mod namesakes;
 mod presence;
