@@ -22,6 +22,7 @@ mod list;
 mod load;
 mod masking;
 mod namesakes;
+mod odd_replies;
 mod presence;
 mod properties;
 mod proxy;
