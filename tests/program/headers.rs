@@ -138,6 +138,10 @@ fn shares_one_cookie_header_with_the_server() {
     connect_cache(&server).words("delete -l R -V 4.3.0 -H").arg("Cookie: a=1; b=2").run().exits(0);
     assert!(cookies(&server).iter().all(|cookie| cookie == &["a=1; b=2"]));
     let server = Server::start(Config::default());
+    let program = connect_cache(&server).words("list -H").arg("Cookie: a=1").arg("-Hcookie: b=2; c=3");
+    program.run().exits(0);
+    assert_eq!(cookies(&server), [["a=1; b=2; c=3"]]);
+    let server = Server::start(Config::default());
     let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local"}]}"#;
     let sets = |cookie: &str| Action::reply(200, list).with_header("Set-Cookie", cookie);
     server.fault(Fault::new(Endpoint::List, sets("b=3; Path=/")));
