@@ -15,7 +15,7 @@ fn purge_within_limit(limit: RateLimit, task: Duration, context: &str) {
     let started_at = Instant::now();
     let ran = run(&server, "purge --all -y").exits(0);
     let (number, seconds) = (server.requests().len(), started_at.elapsed().as_secs());
-    println!("{context}: {number} requests in {seconds} s");
+    eprintln!("{context}: {number} requests in {seconds} s");
     assert_eq!(ran.stderr.lines().last(), Some("12 deleted"), "{context}: {ran:#?}");
     assert!(server.caches().is_empty(), "{context}: {ran:#?}");
     assert!(number <= 120, "{context}: {number}: {ran:#?}");
