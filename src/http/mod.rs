@@ -237,10 +237,10 @@ impl Http {
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
-        let mut own_cookies = None;
+        let mut own_cookies = Vec::new();
         for Header { name, value } in &self.headers {
             if name == header::COOKIE {
-                own_cookies = value.to_str().ok();
+                own_cookies.extend(value.to_str());
             } else {
                 headers.append(name.clone(), value.clone());
             }
@@ -248,7 +248,8 @@ impl Http {
         if let Some(authorization) = outgoing.authorization {
             headers.append(self.key_header.clone(), authorization.clone());
         }
-        let cookies = outgoing.cookies.header(own_cookies);
+        let own_cookies = (!own_cookies.is_empty()).then(|| own_cookies.join("; "));
+        let cookies = outgoing.cookies.header(own_cookies.as_deref());
         if let Some(Ok(mut cookies)) = cookies.map(HeaderValue::try_from) {
             cookies.set_sensitive(true);
             headers.append(header::COOKIE, cookies);

@@ -370,6 +370,72 @@ fn succeeds_if_a_repeated_deletion_finds_nothing() {
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
 }
 
+/// Deletes a cache with a DELETE whose reply is lost, then others with these replies.
+fn delete_after_a_doubt(first: Fault, task: Duration, second: &Action, words: &str) -> (Server, Ran) {
+    let server = server_with_tasks_of(task);
+    server.fault(first);
+    server.fault(Fault::always(Endpoint::Delete, second.clone()).skip(1));
+    let ran = run(&server, &format!("delete -l R -V 4.3.0 --json {words}"));
+    assert_eq!(requests_to(&server, Endpoint::Delete)[1].status, Some(status_of(second)), "{ran:#?}");
+    (server, ran)
+}
+
+fn status_of(action: &Action) -> u16 {
+    match action {
+        Action::Reply { status, .. } | Action::Error { status, .. } => *status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lets_no_refusal_of_a_second_delete_decide() {
+    let limited = Action::error(429, 277, "The rate limit is exceeded.");
+    let refusals = [
+        Action::error(403, 22, "no"),
+        Action::wrong_key(),
+        Action::error(400, 194, "no"),
+        Action::error(404, 141, "no"),
+        Action::html(405),
+        Action::html(501),
+        Action::html(429),
+        limited,
+    ];
+    thread::scope(|scope| {
+        for second in &refusals {
+            let first = || Fault::new(Endpoint::Delete, Action::ResetBeforeReply);
+            // The first one has had no effect, as far as anybody can know until the time is over.
+            scope.spawn(move || {
+                let words = "--retries 1 --timeout 9";
+                let (server, ran) = delete_after_a_doubt(first(), Duration::ZERO, second, words);
+                assert_eq!((&ran.json()["status"], ran.status), (&json!("unknown"), Some(6)), "{ran:#?}");
+                assert!(server.has("R 4.3.0 Local"));
+                ran.says("error: outcome unknown for R 4.3.0 Local, which still exists: ");
+            });
+            // Its task ends after the second one was refused.
+            scope.spawn(move || {
+                let task = Duration::from_secs(9);
+                let (server, ran) = delete_after_a_doubt(first().with_effect(), task, second, "--retries 1");
+                assert_eq!((&ran.json()["status"], ran.status), (&json!("deleted"), Some(0)), "{ran:#?}");
+                assert!(!server.has("R 4.3.0 Local"));
+                ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone\n");
+            });
+        }
+    });
+}
+
+#[test]
+fn sends_a_limited_delete_again_after_a_doubt() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
+    let limited = Action::error(429, 277, "no").with_header("Retry-After", "1");
+    server.fault(Fault::new(Endpoint::Delete, limited).skip(1));
+    let ran = run(&server, "delete -l R -V 4.3.0 --json").exits(0);
+    assert_eq!(ran.json()["status"], "deleted", "{ran:#?}");
+    use Endpoint::{Delete, DryRun, List, Task};
+    let expected = [List, Delete, DryRun, DryRun, DryRun, DryRun, DryRun, Delete, Delete, Task];
+    assert_eq!(endpoints(&server), expected);
+}
+
 #[test]
 fn reports_a_deletion_that_stays_in_doubt_as_unknown() {
     let server = always(Endpoint::Delete, Action::ResetBeforeReply);

@@ -1,7 +1,9 @@
 //! `--header`: headers that gateways in front of Connect require.
 
+use std::time::Duration;
+
 use connect_test_server::pki::Ca;
-use connect_test_server::{Action, Config, Endpoint, Fault, Role, Server, User};
+use connect_test_server::{Action, Cluster, Config, Endpoint, Fault, Plan, Request, Role, Server, User};
 
 use crate::support::{Program, connect_cache, server_over_tls};
 
@@ -129,6 +131,50 @@ fn rejects_malformed_headers_without_showing_them() {
     let ran = connect_cache(&server).words("list -H Authorization: secret").run().exits(2);
     ran.fails_with("unexpected argument;").never_says("secret");
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn shares_one_cookie_header_with_the_server() {
+    let cookies = |server: &Server| -> Vec<Vec<String>> {
+        let of = |request: &Request| {
+            let cookies = request.headers.iter().filter(|(name, _)| name == "cookie");
+            cookies.map(|(_, value)| value.clone()).collect()
+        };
+        server.requests().iter().map(of).collect()
+    };
+    // The balancer does not know the node of the first cookie, and sets its own.
+    for name in ["Cookie", "cookie", "COOKIE"] {
+        let server = Server::builder()
+            .cluster(Cluster { nodes: 2, balancer: true })
+            .plan(Plan::lasting(Duration::from_millis(1500)))
+            .start();
+        let header = format!("{name}: session=hunter2; route=node9; theme;  empty=; quoted=\"a b\"");
+        let ran = connect_cache(&server).words("delete -l R -V 4.3.0 -vv -H").arg(header).run().exits(0);
+        ran.never_says("hunter2");
+        let (first, later) = (&cookies(&server)[0], &cookies(&server)[1..]);
+        assert_eq!(first, &["session=hunter2; route=node9; theme;  empty=; quoted=\"a b\""]);
+        let node = server.requests()[0].node;
+        let merged = format!("session=hunter2; theme; empty=; quoted=\"a b\"; route=node{node}");
+        assert!(later.len() >= 3 && later.iter().all(|cookie| cookie == &[merged.as_str()]), "{later:?}");
+    }
+    // A server that sets no cookies changes nothing, and one that removes its own leaves the others.
+    let server = Server::start(Config::default());
+    connect_cache(&server).words("delete -l R -V 4.3.0 -H").arg("Cookie: a=1; b=2").run().exits(0);
+    assert!(cookies(&server).iter().all(|cookie| cookie == &["a=1; b=2"]));
+    let server = Server::start(Config::default());
+    let program = connect_cache(&server).words("list -H").arg("Cookie: a=1").arg("-Hcookie: b=2; c=3");
+    program.run().exits(0);
+    assert_eq!(cookies(&server), [["a=1; b=2; c=3"]]);
+    let server = Server::start(Config::default());
+    let list = r#"{"caches":[{"language":"R","version":"4.3.0","image_name":"Local"}]}"#;
+    let sets = |cookie: &str| Action::reply(200, list).with_header("Set-Cookie", cookie);
+    server.fault(Fault::new(Endpoint::List, sets("b=3; Path=/")));
+    let removes = Action::reply(200, r#"{"task_id":"a"}"#).with_header("Set-Cookie", "b=; Max-Age=0");
+    server.fault(Fault::new(Endpoint::Delete, removes));
+    let finished = r#"{"id":"a","output":[],"finished":true,"code":0,"error":"","last":0}"#;
+    server.fault(Fault::new(Endpoint::Task, Action::reply(200, finished)));
+    connect_cache(&server).words("delete -l R -V 4.3.0 -H").arg("Cookie: a=1; b=2").run().exits(0);
+    assert_eq!(cookies(&server), [["a=1; b=2"], ["a=1; b=3"], ["a=1; b=2"]]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod check;
+mod clients;
 mod cluster;
 mod commands;
 mod delete;
@@ -19,8 +20,11 @@ mod heads;
 mod help;
 mod library;
 mod list;
+mod load;
 mod logs;
 mod masking;
+mod namesakes;
+mod odd_replies;
 mod presence;
 mod properties;
 mod proxy;

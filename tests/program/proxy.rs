@@ -312,6 +312,23 @@ fn reports_a_proxy_that_refuses() {
 }
 
 #[test]
+fn sends_refused_credentials_once() {
+    let ca = Ca::new();
+    let (tls, plain) = (server_over_tls(&ca, Config::default()), Server::start(Config::default()));
+    for server in [&tls, &plain] {
+        for words in ["list", "delete -l R -V 4.3.0", "purge --all -y", "task abc --wait", "check"] {
+            let proxy = Proxy::start(Accepts::WithCredentials);
+            let program = connect_cache(server).trusting(&ca).words(words);
+            let ran = program.env("ALL_PROXY", proxy.url_with("us%20er:wrong")).run().exits(6);
+            let ran = ran.says("HTTP 407; the proxy rejected the user name and password in its URL");
+            ran.never_says("retrying").never_says("wrong");
+            assert_eq!(proxy.requests().len(), 1, "{words}");
+        }
+    }
+    assert_eq!((tls.connections(), plain.connections()), (0, 0));
+}
+
+#[test]
 fn reports_an_unreachable_proxy() {
     let (tls, plain) = (server_over_tls(&Ca::new(), Config::default()), Server::start(Config::default()));
     for server in [&tls, &plain] {

@@ -24,8 +24,8 @@ struct Proxy {
 #[derive(Clone, Copy)]
 enum Behavior {
     Connects,
-    /// Connects its first client, and refuses to connect the others.
-    ConnectsOnce,
+    /// Connects this many clients, and refuses to connect the others.
+    ConnectsTimes(usize),
     RequiresCredentials,
     /// Sends these bytes in reply to the greeting, and closes the connection.
     Greets(&'static [u8]),
@@ -86,7 +86,9 @@ fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -
             }
             client.write_all(&[1, 0])?;
         }
-        Behavior::Connects | Behavior::ConnectsOnce | Behavior::Replies(_) => client.write_all(&[5, 0])?,
+        Behavior::Connects | Behavior::ConnectsTimes(_) | Behavior::Replies(_) => {
+            client.write_all(&[5, 0])?
+        }
     }
     let [version, command, reserved, kind] = take(client)?;
     assert_eq!([version, command, reserved], [5, 1, 0]);
@@ -97,7 +99,7 @@ fn serve(mut client: &TcpStream, behavior: Behavior, log: &Mutex<Vec<String>>) -
     };
     let port = u16::from_be_bytes(take(client)?);
     log.lock().unwrap().push(request);
-    if matches!(behavior, Behavior::ConnectsOnce) && log.lock().unwrap().len() > 1 {
+    if matches!(behavior, Behavior::ConnectsTimes(times) if log.lock().unwrap().len() > times) {
         return client.write_all(b"\x05\x05\0\x01\0\0\0\0\0\0");
     }
     if let Behavior::Replies(reply) = behavior {
@@ -267,7 +269,7 @@ fn leaves_no_deletion_in_doubt_that_was_not_sent() {
     };
     for server in [server_over_tls(&ca, config()), Server::start(config())] {
         // The list was read over the first connection, and there is no second one.
-        let proxy = Proxy::start(Behavior::ConnectsOnce);
+        let proxy = Proxy::start(Behavior::ConnectsTimes(1));
         let program =
             connect_cache(&server).trusting(&ca).words("delete -l R -V 4.3.0 --json --retries 1 -s");
         let program = program.arg(named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
@@ -276,6 +278,22 @@ fn leaves_no_deletion_in_doubt_that_was_not_sent() {
         assert_eq!(ran.json()["status"], "not-started", "{ran:#?}");
         assert_eq!((proxy.requests().len(), endpoints(&server)), (3, vec![Endpoint::List]));
     }
+}
+
+#[test]
+fn reports_unknown_if_a_second_deletion_cannot_be_sent() {
+    let replies = Replies { close_connections: true, ..Replies::default() };
+    let server = Server::start(Config::default().replies(replies));
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
+    // The list, the DELETE and five dry runs get through.
+    let proxy = Proxy::start(Behavior::ConnectsTimes(7));
+    let program = connect_cache(&server).words("delete -l R -V 4.3.0 --json --retries 1 -s");
+    let program = program.arg(named(&server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
+    let ran = program.run().exits(6);
+    assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
+    assert_eq!((requests_to(&server, Endpoint::Delete).len(), server.requests().len()), (1, 7));
+    // Both the DELETE and the dry run after it were tried twice.
+    assert_eq!(proxy.requests().len(), 7 + 4, "{ran:#?}");
 }
 
 #[test]
