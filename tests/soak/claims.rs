@@ -146,7 +146,7 @@ impl Run<'_> {
         let is_disturbed = scenario.is_disturbed();
         let needs_doubt = claim.says.reply_lost || !["failed", "not-found"].contains(&claim.status);
         let Truth { presence, .. } = Truth::between(was_there, is_there);
-        let is_image = cache.image_name != "Local";
+        let is_row = scenario.is_purge() || cache.image_name == "Local";
         Truth {
             command: match scenario.command {
                 Command::Delete | Command::Purge => oracle::Command::Delete,
@@ -154,7 +154,8 @@ impl Run<'_> {
                 Command::NoWait => oracle::Command::NoWait,
             },
             ignores_missing: scenario.ignores_missing,
-            presence: Presence { missing_after_delete: !is_there, ..presence },
+            // Another process may have been faster than the list.
+            presence: Presence { listed: was_there && is_row && scenario.processes == 1, ..presence },
             deletion: Deletion {
                 sent: !deletes.is_empty(),
                 started: is_accepted || took_effect,
@@ -171,7 +172,7 @@ impl Run<'_> {
             },
             server: oracle::Server {
                 missing_succeeds: scenario.missing_cache.delete == MissingDelete::TaskSucceeds,
-                hides_cache: !scenario.is_purge() && is_image && !scenario.missing_cache.dry_run_tells(),
+                hides_cache: !is_row && !scenario.missing_cache.dry_run_tells(),
             },
         }
     }
