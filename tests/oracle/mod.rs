@@ -9,7 +9,7 @@
 //! | `would-delete` | the cache was there during the dry run |
 //! | `started` | a task started |
 //! | `absent` | the cache was not there, and that is fine: it is ignored, the cache existed before, or it is not known |
-//! | `not-found` | the cache was not there, and this run has not deleted it |
+//! | `not-found` | the cache was not there, this run has not deleted it, and no list had it |
 //! | `failed` | the run saw its task fail, and the cache is still there or that cannot be found out |
 //! | `refused`, `not-started` | no task started |
 //! | `running` | the run last saw its task running, and the time is over |
@@ -77,6 +77,8 @@ pub struct Presence {
     pub missing_after_delete: bool,
     /// At some moment since the run last asked whether it is there.
     pub lately: bool,
+    /// In a list that the run has read.
+    pub listed: bool,
 }
 
 /// What this run's DELETEs did.
@@ -140,6 +142,7 @@ impl Truth {
             missing: !before || !after,
             missing_after_delete: !after,
             lately: before || after,
+            listed: false,
         };
         let took_effect = before && !after;
         let deletion = Deletion { sent: true, started: took_effect, took_effect, ..Deletion::default() };
@@ -202,11 +205,13 @@ fn status(claim: &Claim<'_>, truth: &Truth) -> Result<(), String> {
             require(presence.missing, "the cache was always there")?;
             require(!ignores_missing, "a missing cache was to be ignored")?;
             require(!trouble.in_doubt, "a DELETE was in doubt")?;
+            require(!presence.listed || command == Command::DryRun, "a list had the cache")?;
             require(!deletion.took_effect || trouble.created, "this run deleted the cache")
         }
         "failed" => {
             require(command == Command::Delete && deletion.shown == Shown::Failed, "no task failed")?;
-            let not_known = trouble.unanswered || server.hides_cache;
+            // If the task has deleted a cache that hides, a namesake of it is missing from the list.
+            let not_known = trouble.unanswered || server.hides_cache && !deletion.took_effect;
             let may_leave_open = not_known && !trouble.in_doubt;
             require(claim.says.still_there || may_leave_open, "it is known whether the cache exists")
         }

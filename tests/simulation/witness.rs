@@ -19,6 +19,8 @@ pub(super) struct Witness {
     pub(super) connect_answered: bool,
     /// Whether the run knows that a dry run has started a deletion.
     dry_run_deletes: bool,
+    /// Whether the run knows that the key was refused for a DELETE.
+    key_refused: bool,
     /// The numbers of requests, and the rules that they broke.
     pub(super) broken: Vec<(usize, &'static str)>,
 }
@@ -28,12 +30,13 @@ struct Facts {
     presence: Presence,
     deletion: Deletion,
     trouble: Trouble,
+    /// Whether the run has sent a DELETE, or tried to.
+    has_begun: bool,
     /// Whether the run knows that a DELETE was accepted, or refused for good.
     is_settled: bool,
     /// Whether the last DELETE is in doubt, and no list or dry run has answered since.
     is_open: bool,
-    /// Whether a list has shown its row, and a namesake.
-    had_row: bool,
+    /// Whether a list has shown a namesake.
     had_namesake: bool,
 }
 
@@ -61,6 +64,7 @@ impl Witness {
             trouble: Trouble::default(),
             connect_answered: false,
             dry_run_deletes: false,
+            key_refused: false,
             broken: Vec::new(),
         }
     }
@@ -77,7 +81,7 @@ impl Witness {
     /// Keeps which rows a list has shown to the run.
     pub(super) fn listed(&mut self, rows: &[RuntimeCache], caches: &[RuntimeCache]) {
         for (facts, cache) in self.facts.iter_mut().zip(caches) {
-            facts.had_row |= rows.iter().any(|row| row.is_row_of(cache));
+            facts.presence.listed |= rows.iter().any(|row| row.is_row_of(cache));
             facts.had_namesake |= rows.iter().any(|row| row.is_namesake_of(cache));
         }
     }
@@ -130,6 +134,14 @@ impl Witness {
                 is_delete && facts.is_some_and(|facts| facts.is_open),
                 "a DELETE in doubt that is blindly repeated",
             ),
+            (
+                // The rows of a purge are deleted without a question before.
+                is_delete
+                    && self.key_refused
+                    && self.world.todo == Todo::Purge
+                    && facts.is_some_and(|facts| !facts.has_begun),
+                "a deletion that begins after the key was refused",
+            ),
             (is_delete && is_over, "a DELETE after the timeout"),
             (is_delete && self.world.todo == Todo::DryRun, "a DELETE in a dry run"),
         ] {
@@ -148,6 +160,7 @@ impl Witness {
     pub(super) fn deletes(&mut self, named: usize, is_sent: bool, caches: &[RuntimeCache]) {
         for (at, facts) in self.facts.iter_mut().enumerate() {
             if at == named {
+                facts.has_begun = true;
                 facts.deletion.sent |= is_sent;
             } else {
                 facts.deletion.of_namesake |= caches[at].has_version_of(&caches[named]);
@@ -199,7 +212,10 @@ impl Witness {
             let facts = &mut self.facts[named];
             match meaning {
                 Meaning::AskedAgain => {}
-                Meaning::Refused => facts.is_settled = true,
+                Meaning::Refused => {
+                    facts.is_settled = true;
+                    self.key_refused |= odd.denies() && !facts.trouble.in_doubt;
+                }
                 Meaning::InDoubt => (facts.trouble.in_doubt, facts.is_open) = (true, true),
             }
         }
@@ -207,7 +223,7 @@ impl Witness {
 
     /// Returns what is true now of a named cache.
     pub(super) fn truth(&self, named: usize, timed_out: bool) -> Truth {
-        let Facts { presence, deletion, trouble, had_row, had_namesake, .. } = self.facts[named];
+        let Facts { presence, deletion, trouble, had_namesake, .. } = self.facts[named];
         let all = self.trouble;
         Truth {
             command: match self.world.todo {
@@ -226,7 +242,7 @@ impl Witness {
             },
             server: Server {
                 missing_succeeds: self.world.kind.missing == Missing::TaskSucceeds,
-                hides_cache: !self.world.kind.tells && had_namesake && !had_row,
+                hides_cache: !self.world.kind.tells && had_namesake && !presence.listed,
             },
         }
     }

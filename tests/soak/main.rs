@@ -1,30 +1,34 @@
-//! Runs the program repeatedly against servers that fail at random, and compares each of its claims with the state of
-//! the server. `make soak SECONDS=60 SEED=1` runs it; a seed repeats the same choices.
+//! Runs the program repeatedly against servers with faulty connections, limits and restarts, interrupts it, and compares
+//! each of its claims with the state of the server. `make soak SECONDS=60 SEED=1` runs it; a seed repeats the same choices.
+//! The simulation covers what needs no sockets, signals and processes.
 
 // .clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod claims;
+#[path = "../oracle/mod.rs"]
+mod oracle;
+mod program;
 mod random;
 mod scenario;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use claims::Ran;
+use connect_test_server::{Cache, Request, Server};
+
+use claims::{Found, Run};
+use program::{Process, Ran, memory, resume};
 use random::Random;
 use scenario::Scenario;
 
 /// Most runs wait for a backoff or a task, so there are more of them than cores.
 const AT_ONCE: usize = 24;
-/// A run that takes longer hangs: its tasks take at most 1.2 s, its timeout for a request is 1 s.
-const LONGEST_RUN: Duration = Duration::from_secs(120);
 /// The limit for the program's peak memory, in KiB. A debug build needs less than half of it.
 const PEAK_MEMORY: u64 = 24 * 1024;
 /// The limit for the growth of the test servers' memory after the first half, in KiB.
@@ -37,7 +41,11 @@ struct Totals {
     restarts: usize,
     requests: usize,
     claims: usize,
-    statuses: Vec<(String, usize)>,
+    limits: usize,
+    words: usize,
+    interrupted: usize,
+    resumed: usize,
+    statuses: BTreeMap<String, usize>,
     peak_memory: u64,
     mismatches: Vec<String>,
     /// The memory and the open files of this process, which is the server, in the first half and after it.
@@ -79,90 +87,78 @@ fn run_scenario(seed: u64, number: u64, second_half: bool, totals: &Mutex<Totals
     let scenario = Scenario::random(&mut Random::new(seed, number));
     let server = scenario.start();
     let before = server.caches();
-    let (ran, peak, restarted) = run(&scenario, &server);
-    let found = claims::check(&scenario, &server, &before, &ran);
+    let (ended, restarted) = run(&scenario, &server);
+    let after = server.caches();
 
-    let mut totals = totals.lock().unwrap();
-    totals.runs += 1;
-    totals.faults += scenario.faults.len();
-    totals.restarts += usize::from(restarted);
-    totals.requests += server.requests().len();
-    totals.claims += found.claims;
-    totals.peak_memory = totals.peak_memory.max(peak);
-    for status in found.statuses {
-        match totals.statuses.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, count)) => *count += 1,
-            None => totals.statuses.push((status, 1)),
+    let mut mismatches = Vec::new();
+    let specified = |cache: &&Cache| scenario.targets.contains(cache) && !scenario.is_dry_run();
+    if let Some(gone) = before.iter().find(|cache| !after.contains(cache) && !specified(cache)) {
+        mismatches.push(format!("{gone} is gone, but must not be deleted"));
+    }
+    let check = |(ran, requests, _): &(Ran, Vec<Request>, u64)| {
+        Run { scenario: &scenario, before: &before, after: &after, requests, ran }.check()
+    };
+    let found: Vec<Found> = ended.iter().map(check).collect();
+    if let [one, other] = &found[..] {
+        mismatches.extend(claims::check_both(&scenario, [one, other]));
+    }
+    let interrupted = ended.iter().map(|(ran, ..)| ran).filter(|ran| ran.signal.is_some());
+    let mut resumed = 0;
+    for (name, task) in interrupted.flat_map(Ran::tasks) {
+        let is_named = |cache: &&Cache| scenario.named(cache).to_string() == name;
+        if let Some(cache) = scenario.targets.iter().find(is_named) {
+            mismatches.extend(claims::check_resumed(&scenario, &server, cache, &resume(&server, task)));
+            resumed += 1;
         }
     }
+    mismatches.extend(found.iter().flat_map(|found| found.mismatches.clone()));
+
+    let mut totals = totals.lock().unwrap();
+    totals.runs += ended.len();
+    totals.faults += scenario.faults.len();
+    totals.restarts += usize::from(restarted);
+    totals.limits += usize::from(scenario.is_limited);
+    totals.words += usize::from(scenario.word.is_some());
+    totals.interrupted += ended.iter().filter(|(ran, ..)| ran.signal.is_some()).count();
+    totals.resumed += resumed;
+    totals.requests += server.requests().len();
+    totals.claims += found.iter().map(|found| found.claims).sum::<usize>();
+    totals.peak_memory = ended.iter().map(|(.., peak)| *peak).fold(totals.peak_memory, u64::max);
+    for (_, status) in found.into_iter().flat_map(|found| found.statuses) {
+        *totals.statuses.entry(status).or_default() += 1;
+    }
     let here = &mut totals.server[usize::from(second_half)];
-    *here = (here.0.max(memory(&PathBuf::from("/proc/self"), "VmRSS:")), here.1.max(open_files()));
-    for mismatch in found.mismatches {
-        println!("MISMATCH in run {number}: {mismatch}\n{scenario:#?}\n{ran:#?}");
+    *here = (here.0.max(memory(Path::new("/proc/self"), "VmRSS:")), here.1.max(open_files()));
+    for mismatch in mismatches {
+        println!("MISMATCH in run {number}: {mismatch}\n{scenario:#?}\n{ended:#?}");
         totals.mismatches.push(format!("run {number}: {mismatch}"));
     }
 }
 
-/// Runs the program, and restarts a node if the scenario says so. Returns the output, the peak memory in KiB, and
-/// whether the node was restarted.
-fn run(scenario: &Scenario, server: &connect_test_server::Server) -> (Ran, u64, bool) {
-    let binary = std::env::var("CONNECT_CACHE_BIN");
-    let mut child = Command::new(binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_connect-cache").to_owned()))
-        .args(&scenario.words)
-        .env_clear()
-        .env("CONNECT_SERVER", server.url())
-        .env("CONNECT_API_KEY", scenario::KEY)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let started = Instant::now();
-    let (mut peak, mut restarted) = (0, false);
-    let (process, this) = (PathBuf::from(format!("/proc/{}", child.id())), std::env::current_exe().unwrap());
-    let status = loop {
-        // The memory of a process cannot be read once it has ended. Until it runs the program, it shares that of this one.
-        if fs::read_link(process.join("exe")).is_ok_and(|program| program != this) {
-            peak = peak.max(memory(&process, "VmHWM:"));
+/// Runs the processes of a scenario, and restarts a node if the scenario says so. Returns each with its requests and its
+/// peak memory in KiB, and whether the node was restarted.
+fn run(scenario: &Scenario, server: &Server) -> (Vec<(Ran, Vec<Request>, u64)>, bool) {
+    let mut processes: Vec<Process> =
+        (0..scenario.processes).map(|number| Process::start(scenario, server, number)).collect();
+    let mut restarted = false;
+    loop {
+        let requests = server.requests().len();
+        if let Some((node, _)) = scenario.restart.filter(|&(_, after)| !restarted && requests >= after) {
+            server.restart_node(node);
+            restarted = true;
         }
-        if let Some(status) = child.try_wait().unwrap() {
-            break status.code();
-        }
-        if let Some((node, after)) = scenario.restart.filter(|_| !restarted) {
-            if server.requests().len() >= after {
-                server.restart_node(node);
-                restarted = true;
-            }
-        }
-        if started.elapsed() > LONGEST_RUN {
-            end(&mut child);
-            break None;
+        let ended =
+            processes.iter_mut().filter_map(|process| process.has_ended(requests).then_some(())).count();
+        if ended == processes.len() {
+            break;
         }
         thread::sleep(Duration::from_millis(4));
+    }
+    let end = |process: Process| {
+        let (requests, peak) = (process.requests(server.requests()), process.peak);
+        (process.end(), requests, peak)
     };
-    (Ran { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), status }, peak, restarted)
-}
-
-fn end(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-/// Reads a stream to its end while the program runs, so that a full pipe does not stop it.
-fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = String::new();
-        stream.unwrap().read_to_string(&mut text).unwrap();
-        text
-    })
-}
-
-/// Returns a line of a process's status in KiB; 0 if the process has ended.
-fn memory(process: &std::path::Path, line: &str) -> u64 {
-    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-    let value = status.lines().find_map(|text| text.strip_prefix(line));
-    value.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    (processes.into_iter().map(end).collect(), restarted)
 }
 
 fn open_files() -> usize {
@@ -175,18 +171,21 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 fn report(totals: &mut Totals, seed: u64, open_files_at_end: usize, only_one: bool) {
-    totals.statuses.sort();
-    let statuses: Vec<String> =
-        totals.statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    let Totals { runs, faults, restarts, requests, claims, peak_memory, mismatches, server, .. } = totals;
+    let Totals { runs, requests, claims, peak_memory, mismatches, server, .. } = totals;
     println!(
-        "soak: {runs} runs, {faults} faults ordered, {restarts} restarts, {requests} requests, {claims} claims \
-         checked, {} mismatches, seed {seed}\n\
-         soak: {}\n\
+        "soak: {runs} runs, {requests} requests, {claims} claims checked, {} mismatches, seed {seed}\n\
+         soak: {} faults ordered, {} restarts, {} limits, {} words as headers, {} runs interrupted, {} tasks resumed\n\
+         soak: {:?}\n\
          soak: peak memory of the program {peak_memory} KiB; server {} KiB and {} open files in the first half, \
          {} KiB and {} in the second, {open_files_at_end} at the end",
         mismatches.len(),
-        statuses.join(", "),
+        totals.faults,
+        totals.restarts,
+        totals.limits,
+        totals.words,
+        totals.interrupted,
+        totals.resumed,
+        totals.statuses,
         server[0].0,
         server[0].1,
         server[1].0,
