@@ -127,7 +127,7 @@ fn claims_nothing_if_a_row_vanishes() {
     let server = config(MissingCache::TASK_FAILS).start();
     server.other_client(OtherClient::deletes(JAMMY).before(Delete));
     delete(&server, FOCAL, "absent", 0).says(
-        "R 4.3.0 ghcr.io/acme/r:focal is gone, but not by this run's task, which failed: Cache does not ",
+        "R 4.3.0 ghcr.io/acme/r:focal is not there, although this run's task failed: Cache does not ",
     );
     // With a task that succeeds, another client can make a cache look deleted, as the documentation says.
     let server = config(MissingCache::TASK_SUCCEEDS).start();
