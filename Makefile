@@ -56,8 +56,8 @@ size: static ## check its size against the limit, and compare it with the floor
 bench: ## compare with other clients in docs/bench.md (15 minutes, QUICK=1: 4; needs Debian, PyPI)
 	@packaging/bench/run $(if $(QUICK),quick)
 
-mutants: ## change src/ in small ways and count the changes that no test notices (a day; SHARD=0/40 for a part)
-	@tests/mutants.sh
+mutants: ## change src/ in small ways and count the changes that no test notices (hours; PART, SINCE)
+	@PART='$(PART)' SINCE='$(SINCE)' tests/mutants.sh
 
 fuzz: ## check the program with generated inputs (SECONDS for each TARGET, 600; needs crates.io and C++)
 	@FUZZ_SECONDS='$(SECONDS)' FUZZ_TARGET='$(TARGET)' tests/fuzz.sh
