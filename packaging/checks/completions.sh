@@ -55,14 +55,10 @@ check_fish() {
 
 check_man() {
     packaging/docs.sh
-    local page=dist/man/connect-cache.1 warnings rendered
-    warnings=$(MANROFFSEQ='' man --warnings --encoding=UTF-8 --local-file "$page" 2>&1 >/dev/null)
+    local page=dist/man/connect-cache.1 warnings
+    warnings=$(MANROFFSEQ='' man --warnings --encoding=UTF-8 --local-file "$page" 2>&1 >"$scratch/man/page")
     echo "$warnings"
     [ -z "$warnings" ]
     mandoc -T lint "$page"
-    rendered=$(MANWIDTH=100 man --local-file "$page")
-    for heading in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS ENVIRONMENT 'EXIT STATUS' FILES EXAMPLES 'SEE ALSO'; do
-        grep -qx "$heading" <<<"$rendered" || { echo "no $heading"; return 1; }
-    done
-    echo "man and mandoc report nothing; $(wc -l <<<"$rendered") lines"
+    echo "man and mandoc report nothing; $(wc -l <"$scratch/man/page") lines"
 }

@@ -10,19 +10,10 @@ python_tool() {
 }
 
 check_kubernetes() {
-    validate() { python_tool kubernetes-validate 1.37.0 kubernetes-validate --strict "$@"; }
     local file=packaging/kubernetes/cronjob.yaml
-    validate "$file"
-    # The tool has to reject an unknown field and a value of the wrong kind.
-    sed 's/concurrencyPolicy/concurrentPolicy/' "$file" >"$scratch/kubernetes/word.yaml"
-    sed 's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: "very"/' "$file" >"$scratch/kubernetes/kind.yaml"
-    local broken
-    for broken in "$scratch"/kubernetes/*.yaml; do
-        ! cmp "$broken" "$file" || return 1
-        ! validate "$broken" || return 1
-    done
+    python_tool kubernetes-validate 1.37.0 kubernetes-validate --strict "$file"
     "$tools/python-kubernetes-validate/bin/python" packaging/checks/cronjob.py "$file"
-    echo "a valid CronJob that holds its promises; broken copies are refused"
+    echo "a valid CronJob, with files that it mounts"
 }
 
 check_systemd() {
@@ -34,10 +25,6 @@ check_systemd() {
     said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=yes "$folder"/connect-cache{.service,.timer,-failure.service} 2>&1) || { echo "$said"; return 1; }
     echo "$said"
     [ -z "$said" ]
-    # The tool has to reject a broken service.
-    sed 's/^Type=oneshot/Type=sometimes/; s/^LoadCredential=/LoadCredentials=/' "$folder/connect-cache.service" >"$folder/broken.service"
-    said=$(systemd-analyze verify --man=no "$folder/broken.service" 2>&1) || true
-    grep -q LoadCredentials <<<"$said"
     # Run the command that reports a failure, with programs that print their arguments and input.
     mkdir "$folder/bin"
     printf '#!/bin/sh\necho "the journal of: $*"\n' >"$folder/bin/journalctl"
@@ -55,16 +42,12 @@ check_systemd() {
 
 # Checks the workflows by GitHub's schema, and for weaknesses.
 check_workflow() {
-    python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-    python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never .github/workflows
-    python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows packaging/examples/github-actions.yml
-    python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never packaging/examples/github-actions.yml
-    sed 's/timeout-minutes: 60/timeout-hours: 1/' .github/workflows/release.yml >"$scratch/workflow/broken.yml"
-    ! python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows "$scratch/workflow/broken.yml" || return 1
-    # make has to know the targets that the workflow uses.
-    local words targets
-    words=$(grep -oE 'make [a-z]+[a-z ]*' .github/workflows/release.yml | sed 's/^make //' | tr '\n' ' ')
-    read -ra targets <<<"$words"
-    make --dry-run "${targets[@]}"
+    local files=(.github/workflows/*.yml packaging/examples/github-actions.yml) words
+    python_tool check-jsonschema 0.39.0 check-jsonschema --builtin-schema vendor.github-workflows "${files[@]}"
+    python_tool zizmor 1.32.0 zizmor --offline --no-progress --color never "${files[@]}"
+    # make has to know the targets that they use.
+    words=$(grep -ohE 'make [a-z]+[a-z ]*' .github/workflows/*.yml | sed 's/^make //' | tr '\n' ' ')
+    # shellcheck disable=SC2086 # one word for each target
+    make --dry-run $words >/dev/null
     echo "valid by GitHub's schema, and zizmor finds nothing"
 }
