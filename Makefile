@@ -35,16 +35,16 @@ soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: on
 live: ## find out on a real server what no source says (CONNECT_SERVER, a key, LIVE_CACHE: a cache to delete)
 	@cargo run --quiet --example live
 
-lint: ## check format, clippy, imports, rustdoc, scripts, words, licenses (C++, shellcheck, codespell, cargo-deny)
+lint: ## check format, scripts, words, clippy, imports, rustdoc, licenses (C++, shellcheck, codespell, crates.io)
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	shellcheck --external-sources $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
+	tests/words.sh
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz/build --quiet -- -D warnings
 	cargo test --quiet --test modules
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
-	shellcheck $$(git ls-files | xargs grep -l -m1 '^#!.*\bbash')
-	tests/words.sh
-	cargo deny --log-level error check licenses bans sources
+	bash -c '. packaging/common.sh && tool cargo-deny && cargo deny --log-level error check licenses bans sources'
 
 static: ## build the static binary, man page and completions in dist (needs rustup for musl and rust-src)
 	@packaging/static.sh
