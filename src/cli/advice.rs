@@ -28,11 +28,11 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
     let checks = matches!(error.attempt, Attempt::GetServerSettings | Attempt::GetUser);
     let step = match &error.kind {
         ErrorKind::Name { .. } if resolves_for_proxy(config) => {
-            "check the server URL; if only the proxy can resolve the name, write socks5h:// for it"
+            "check the server URL; if only the proxy can resolve the name, use socks5h:// in the proxy's URL"
         }
         ErrorKind::Name { .. } => {
-            "check the server URL; use the full name, since no search domain is added to a name with a dot, or an \
-             entry in the hosts file, since a DNS server that fails for IPv6 addresses fails the whole lookup"
+            "check the server URL; use the full name, or an entry in the hosts file: no search domain is added to a name \
+             with a dot, and a DNS server that fails for IPv6 addresses fails the whole lookup"
         }
         ErrorKind::Connect { .. } => "check the server URL and port, and that the server is running",
         ErrorKind::ProxyAuthentication { basic: false, .. } => {

@@ -237,7 +237,7 @@ pub(crate) fn repeated(options: &Options) -> String {
 }
 
 /// Returns a word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&b);
     if !word.is_empty() && word.bytes().all(is_plain) {
         word.to_owned()

@@ -46,12 +46,20 @@ fn words(page: &str) -> String {
         };
     }
     text.push_str(&page[at..]);
+    let (title, text) = (without_entities(&title), without_entities(&text));
     match (title.trim(), text.trim()) {
         ("", text) => text.to_owned(),
         (title, "") => title.to_owned(),
         (title, text) if text.starts_with(title) => text.to_owned(),
         (title, text) => format!("{title}: {text}"),
     }
+}
+
+/// Replaces the entities that occur in the words of gateways' pages.
+fn without_entities(text: &str) -> String {
+    let entities =
+        [("&nbsp;", " "), ("&#39;", "'"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    entities.iter().fold(text.to_owned(), |text, (entity, meaning)| text.replace(entity, meaning))
 }
 
 #[cfg(test)]
@@ -72,6 +80,7 @@ mod tests {
                  <script>window.x=1<2;</script><h1>You cannot</h1><p>ID: <b>8f00</b>",
                 "You cannot ID: 8f00",
             ),
+            ("<p>We&#39;ll be&nbsp;back &amp; &lt;running&gt;", "We'll be back & <running>"),
             ("<title>a", "a"),
             ("<p>a < b", "a"),
             ("<script>a", ""),

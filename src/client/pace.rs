@@ -30,7 +30,9 @@ impl Pace {
             Some(error) => {
                 let overloads = self.overloads + 1;
                 let pause = match error.retry_after() {
-                    Some(pause) => pause.min(Error::MAX_RETRY_AFTER),
+                    // The request is not sent again, and others need not wait so long.
+                    Some(pause) if pause > Error::MAX_RETRY_AFTER => SPACING,
+                    Some(pause) => pause,
                     None => backoff(overloads, random()),
                 };
                 let pause_ends_at = now + pause.max(SPACING);
@@ -71,7 +73,7 @@ mod tests {
             assert_eq!(spaced.ready_at(), Some(later + SPACING));
         }
         let long = pace.after(Some(&refused(503, Some(3600))), now, now);
-        assert_eq!(long.ready_at(), Some(now + Error::MAX_RETRY_AFTER));
+        assert_eq!(long.ready_at(), Some(now + SPACING));
         let without = pace.after(Some(&refused(503, None)), now, now).ready_at().unwrap();
         assert!(without >= now + Duration::from_millis(500) && without <= now + Duration::from_millis(625));
     }

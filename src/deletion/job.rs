@@ -212,11 +212,15 @@ impl<'a> History<'a> {
             }
             Followed::TimedOut(_) => return self.end(Outcome::Running, run),
             Followed::Finished(Task { code, error, .. }) => {
-                Because::TaskFailed(TaskFailure { code, error: run.client.mask(&error) })
+                let failure = TaskFailure { code, error: run.client.mask(&error) };
+                run.report(Some(self.cache), Progress::TaskFailed(&failure));
+                Because::TaskFailed(failure)
             }
-            Followed::Lost(error) => Because::TaskLost { error, asked: 0 },
+            Followed::Lost(error) => {
+                run.report(Some(self.cache), Progress::TaskLost(&error));
+                Because::TaskLost { error, asked: 0 }
+            }
         };
-        run.report(Some(self.cache), Progress::Resolving);
         self.ask(Duration::ZERO, because, run)
     }
 

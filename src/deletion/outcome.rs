@@ -71,7 +71,7 @@ pub enum Outcome {
 pub enum Proof {
     /// The task succeeded.
     TaskSucceeded,
-    /// The cache is gone, although the reply to the DELETE was lost.
+    /// The cache is gone, although no usable reply to the DELETE arrived.
     GoneAfterLostReply,
     /// The cache is gone, although the task could not be followed until it finished.
     GoneAfterLostTask,
@@ -323,7 +323,7 @@ impl fmt::Display for Deletion {
         match outcome {
             Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache}"),
             Outcome::Deleted(Proof::GoneAfterLostReply) => {
-                write!(f, "deleted {cache}: a reply was lost, but the cache is gone")
+                write!(f, "deleted {cache}: no reply confirmed it, but the cache is gone")
             }
             Outcome::Deleted(Proof::GoneAfterLostTask) => {
                 write!(f, "deleted {cache}: its task could not be followed, but the cache is gone")
@@ -332,7 +332,7 @@ impl fmt::Display for Deletion {
             Outcome::Started => write!(f, "started the deletion of {cache}"),
             Outcome::Absent(Absence::Ignored(_)) => write!(f, "{cache} does not exist"),
             Outcome::Absent(Absence::Vanished(_)) => {
-                write!(f, "{cache} is already gone: another client deleted it")
+                write!(f, "{cache} is already gone: {}", outcome.error().unwrap_or_default())
             }
             Outcome::Absent(Absence::TaskFailed(failure)) => {
                 write!(f, "{cache} is not there, although this run's task failed: {failure}")
@@ -346,7 +346,7 @@ impl fmt::Display for Deletion {
                     f.write_str("; it is not known whether the cache exists")?;
                 }
                 if *after_doubt {
-                    f.write_str("; an earlier deletion, whose reply was lost, may still be running")?;
+                    f.write_str("; an earlier deletion, which no reply confirmed, may still be running")?;
                 }
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::TaskId;
-use crate::deletion::outcome::Deletion;
+use crate::deletion::outcome::{Deletion, TaskFailure};
 use crate::error::Error;
 
 /// An event while a task is followed or a cache is deleted. Secrets are masked in it.
@@ -28,8 +28,10 @@ pub enum Progress<'a> {
     InDoubt(&'a Error),
     /// The cache is still there, so the DELETE is sent again.
     SentAgain,
-    /// The task failed or could not be followed, so the next requests check whether the cache is still there.
-    Resolving,
+    /// The task failed, so the next requests check whether the cache is still there.
+    TaskFailed(&'a TaskFailure),
+    /// The task could not be followed to its end, so the next requests check whether the cache is still there.
+    TaskLost(&'a Error),
     /// A second has passed, or a poll has been answered.
     Waiting,
     /// The deletion of this cache, one of several, has ended.

@@ -175,8 +175,7 @@ static CERTIFICATE_PROBLEMS: [(&str, &str, &str); 18] = [
 const OTHER_NAME: &str =
     "use a host name in the certificate, or have it reissued with this one as subject alternative name";
 const NOT_YET: &str = "check this host's clock, and the start date of the certificate";
-const OTHER_KEY: &str =
-    "have it reissued with a key of RSA (2048 bits or more), P-256, P-384 or Ed25519, and a SHA-2 signature";
+const OTHER_KEY: &str = "have it and the certificates of its CAs reissued with keys of RSA (2048 bits or more; PKCS #1 signatures with SHA-2), P-256 (with SHA-256), P-384 (with SHA-384) or Ed25519";
 const SHORTER_CHAIN: &str =
     "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs";
 

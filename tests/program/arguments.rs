@@ -175,7 +175,9 @@ fn explains_arguments_that_a_command_does_not_take() {
 fn names_the_glob_for_a_version_of_two_parts() {
     let server = Server::start(Config::default());
     let says = "no runtime cache R 4.3 Local; versions have three parts; delete all of 4.3 with: connect-cache purge";
-    run(&server, "delete -l R -V 4.3").exits(4).says(&format!("{says} -l R -V '4.3.*'\n"));
+    run(&server, "delete -l R -V 4.3").exits(4).says(&format!("{says} -l R -V '4.3.*' -I Local\n"));
+    let ran = run(&server, "delete -l R -V 4.3.* -I content-*").exits(4);
+    ran.says("; delete takes no globs; use: connect-cache purge -l R -V '4.3.*' -I 'content-*'\n");
     run(&server, "purge -y -V 4.3").exits(0).says("versions have three parts; use a glob: -V '4.3.*'");
 }
 

@@ -71,7 +71,7 @@ fn reports_each_cache_of_two_purges_as_deleted_by_one() {
 #[test]
 fn reports_a_cache_that_another_client_deleted_before() {
     for (world, status, says) in [
-        (MissingCache::NOT_FOUND, "absent", "R 4.3.0 Local is already gone: another client deleted it\n"),
+        (MissingCache::NOT_FOUND, "absent", "R 4.3.0 Local is already gone: Cache does not exist\n"),
         (
             MissingCache::TASK_FAILS,
             "absent",

@@ -417,7 +417,7 @@ fn lets_no_refusal_of_a_second_delete_decide() {
                 let (server, ran) = delete_after_a_doubt(first().with_effect(), task, second, "--retries 1");
                 assert_eq!((&ran.json()["status"], ran.status), (&json!("deleted"), Some(0)), "{ran:#?}");
                 assert!(!server.has("R 4.3.0 Local"));
-                ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone\n");
+                ran.says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone\n");
             });
         }
     });
@@ -469,7 +469,7 @@ fn honors_retry_after_before_the_dry_run() {
     server.fault(Fault::new(Endpoint::Delete, busy).with_effect());
     run(&server, "delete -l R -V 4.3.0")
         .exits(0)
-        .says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone\n");
+        .says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone\n");
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
     let requests = server.requests();
     assert!(requests[2].at - requests[1].at >= Duration::from_secs(2));
@@ -500,7 +500,7 @@ fn succeeds_if_a_lost_task_deleted_the_cache_first() {
     server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).with_effect());
     let ran = run(&server, "delete --json -l R -V 4.3.0").exits(0);
     assert_eq!(ran.json()["status"], "deleted");
-    assert!(ran.stderr.contains("a reply was lost, but the cache is gone"), "{ran:#?}");
+    assert!(ran.stderr.contains("no reply confirmed it, but the cache is gone"), "{ran:#?}");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
@@ -520,7 +520,7 @@ fn reports_deleted_if_the_cache_disappears_after_a_dry_run() {
     let server = server_with_tasks_of(Duration::from_secs(2));
     server.fault(Fault::new(Endpoint::Delete, Action::CloseBeforeReply).with_effect());
     let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
-    ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone");
+    ran.says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
 }
 

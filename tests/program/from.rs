@@ -208,7 +208,7 @@ fn has_nothing_to_do_for_an_empty_file() {
         let server = server();
         for words in ["-y", "-d", "-y --json"] {
             let ran = purge(&server, words, input).exits(0).prints("");
-            assert_eq!(ran.stderr, "nothing to do: - names no caches\n", "{input:?}");
+            assert_eq!(ran.stderr, "nothing to do: standard input names no caches\n", "{input:?}");
         }
         purge(&server, "-y -q", input).exits(0).prints("").says_nothing();
         assert!(server.requests().is_empty());

@@ -133,7 +133,8 @@ fn resolves_a_malformed_task_with_a_dry_run() {
         // The cache is gone, although the task is malformed.
         let server = reporting_task_a(Plan::default(), body);
         let ran = run(&server, &format!("{DELETE} --json --retries 0")).exits(0).says("the cache is gone");
-        ran.says("\nR 4.3.0 Local: checking whether the cache is still there\n");
+        ran.says("\nR 4.3.0 Local: cannot poll the task on ")
+            .says("; checking whether the cache is still there\n");
         use Endpoint::{Delete, DryRun, List, Task};
         assert_eq!(endpoints(&server), [List, Delete, Task, DryRun], "{body}");
         assert_eq!(caches(&server), ["Python 3.7.6 Local"]);

@@ -245,7 +245,7 @@ fn leaves_a_deletion_in_doubt_if_its_reply_is_lost() {
             let program = connect_cache(server).trusting(&ca).words("delete -l R -V 4.3.0 -s");
             let program = program.arg(named(server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
             let ran = program.run().exits(0).says("; the deletion may have started; checking whether");
-            ran.says("deleted R 4.3.0 Local: a reply was lost, but the cache is gone\n");
+            ran.says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone\n");
             // The DELETE is not sent again: the dry run shows that it has worked.
             assert_eq!(endpoints(server), [List, Delete, DryRun], "{action:?}");
         }

@@ -14,8 +14,7 @@ use crate::support::{Ran, caches, connect_cache, endpoints, requests_to, run, se
 /// Time limit for each output to appear. It is far longer than any output takes on a loaded machine.
 const TIMEOUT_MS: u64 = 60_000;
 /// The note at the start of a purge.
-const NOTE_ON_INTERRUPTS: &str =
-    "Ctrl-C starts no further deletion, and running tasks continue; then run: connect-cache list";
+const NOTE_ON_INTERRUPTS: &str = "after Ctrl-C, no further deletion starts, and running tasks continue; see what is left with: connect-cache list";
 const TABLE: &str = "Python  3.7.6  Local\r\nR       4.3.0  Local\r\n";
 
 /// A run with a terminal as standard input and standard error, and a file as standard output.
@@ -274,7 +273,10 @@ fn prints_one_line_per_cache_of_a_purge_on_a_terminal() {
         let begin = format!("R 4.{n}.0 Local: task ");
         assert!(body.iter().any(|line| line.starts_with(&begin) && line.ends_with(" started")), "{shown:#?}");
     }
-    assert!(body.contains(&"R 4.14.0 Local: checking whether the cache is still there"), "{shown:#?}");
+    assert!(
+        body.contains(&"R 4.14.0 Local: the task failed; checking whether the cache is still there"),
+        "{shown:#?}"
+    );
     let failed = body.iter().position(|line| line.starts_with("error: ")).unwrap();
     assert_eq!(body[failed - 2], "R 4.14.0 Local: Deleting runtime cache...");
     assert!(body[failed].contains("R 4.14.0 Local failed: disk on fire (task "), "{shown:#?}");

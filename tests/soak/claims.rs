@@ -190,7 +190,7 @@ fn says(sentence: &str) -> Says {
         sentence.contains(" failed: ") && !sentence.contains("it is not known whether the cache exists");
     Says {
         still_there: failed || sentence.contains("which still exists"),
-        reply_lost: sentence.contains("reply was lost"),
+        reply_lost: sentence.contains("no reply confirmed it"),
         nothing_started: sentence.contains("was not started"),
     }
 }

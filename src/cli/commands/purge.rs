@@ -75,7 +75,8 @@ fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Res
     let caches = Filters::default().select(named);
     let mut listed = Vec::new();
     if caches.is_empty() {
-        session.note(&format!("nothing to do: {file} names no caches"));
+        let source = if file == "-" { "standard input" } else { file };
+        session.note(&format!("nothing to do: {source} names no caches"));
     } else {
         listed = session.client.runtime_caches().map_err(|error| session.fail(&error))?;
     }
@@ -135,7 +136,7 @@ fn announce(options: &options::Purge, number: usize, session: &Session) {
     if session.output.interactive() && !options.dry_run {
         let list = session.command("list");
         session.note(&format!(
-            "Ctrl-C starts no further deletion, and running tasks continue; then run: {list}"
+            "after Ctrl-C, no further deletion starts, and running tasks continue; see what is left with: {list}"
         ));
     }
 }

@@ -4,6 +4,7 @@ use connect_cache::{Cause, Deletion, Outcome, Progress, Proof, RuntimeCache, Sta
 
 use crate::cli::output::in_words;
 use crate::cli::session::Session;
+use crate::cli::settings::quoted;
 use crate::cli::values::glob_of_short_version;
 
 /// Returns the command that resumes a task.
@@ -40,14 +41,22 @@ fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
     match &deletion.outcome {
         Outcome::Failed { .. } => Some("see the server log".to_owned()),
         Outcome::Running => resume,
-        Outcome::NotFound(_) => Some(match glob_of_short_version(&deletion.cache.version) {
-            Some(glob) => format!(
-                "versions have three parts; delete all of {} with: {}",
-                deletion.cache.version,
-                session.command(&format!("purge -l {} -V '{glob}'", deletion.cache.language))
-            ),
-            None => format!("see '{}'", session.command("list")),
-        }),
+        Outcome::NotFound(_) => {
+            let RuntimeCache { language, version, image_name, .. } = &deletion.cache;
+            let purge = |glob: &str| {
+                let filters = format!("-l {language} -V {} -I {}", quoted(glob), quoted(image_name));
+                session.command(&format!("purge {filters}"))
+            };
+            Some(match glob_of_short_version(version) {
+                Some(glob) => {
+                    format!("versions have three parts; delete all of {version} with: {}", purge(&glob))
+                }
+                None if version.contains(['*', '?']) || image_name.contains(['*', '?']) => {
+                    format!("delete takes no globs; use: {}", purge(version))
+                }
+                None => format!("see '{}'", session.command("list")),
+            })
+        }
         Outcome::Unknown { cause: Cause::Namesake, .. } => Some(format!("see '{}'", session.command("list"))),
         Outcome::Unknown { cause, may_have_started, .. } => {
             let advice = match cause {
@@ -77,7 +86,8 @@ pub(crate) fn progress(cache: &RuntimeCache, progress: &Progress<'_>, session: &
             format!("{error}; the deletion may have started; checking whether the cache is still there")
         }
         Progress::SentAgain => "the cache is still there; deleting it again".to_owned(),
-        Progress::Resolving => "checking whether the cache is still there".to_owned(),
+        Progress::TaskFailed(_) => "the task failed; checking whether the cache is still there".to_owned(),
+        Progress::TaskLost(error) => format!("{error}; checking whether the cache is still there"),
         _ => return,
     };
     session.note(&format!("{cache}: {what}"));
