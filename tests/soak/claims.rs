@@ -186,8 +186,9 @@ fn names(object: &Value, cache: &Cache) -> bool {
 
 /// Returns what a sentence of the program says. A failed deletion leaves the cache there, unless it says otherwise.
 fn says(sentence: &str) -> Says {
-    let failed =
-        sentence.contains(" failed: ") && !sentence.contains("it is not known whether the cache exists");
+    let failed = sentence.starts_with("deletion of ")
+        && sentence.contains(" failed: ")
+        && !sentence.contains("it is not known whether the cache exists");
     Says {
         still_there: failed || sentence.contains("which still exists"),
         reply_lost: sentence.contains("no reply confirmed it"),
