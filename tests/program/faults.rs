@@ -80,7 +80,8 @@ fn points() -> Vec<Point> {
     vec![
         Point { dry_run: true, once: "would-delete", ..dry_run },
         list,
-        // Each of these faults but 429 leaves the DELETE in doubt. The cache is still there, so the DELETE is sent again.
+        // Each of these faults but 429 leaves the DELETE in doubt. The cache is still there, so the DELETE is sent
+        // again.
         delete,
         Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ["deleted"; 3]) },
         // The task ends long after the timeout of the DELETE, and long before the program would send it again.
