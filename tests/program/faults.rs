@@ -38,10 +38,6 @@ fn faults() -> Vec<(&'static str, Action)> {
 /// The faults that also occur at every request from some point on.
 const LASTING: [&str; 5] = ["reset before the reply", "429", "503", "timeout", "HTML with 200"];
 
-/// The kinds of servers: versions of Connect differ in their replies about a missing cache.
-const SERVERS: [MissingCache; 3] =
-    [MissingCache::NOT_FOUND, MissingCache::TASK_FAILS, MissingCache::TASK_SUCCEEDS];
-
 /// A point at which a fault occurs, and the status of the cache after it.
 struct Point {
     name: &'static str,
@@ -57,8 +53,9 @@ struct Point {
     request_timeout: &'static str,
     /// The status if the fault occurs at one request.
     once: &'static str,
-    /// The statuses if it occurs at all of them and none is retried, one for each of [`SERVERS`].
-    lasting: [&'static str; 3],
+    /// The status if it occurs at all of them and none is retried: where dry runs tell whether a cache exists, and
+    /// where they do not.
+    lasting: [&'static str; 2],
 }
 
 fn points() -> Vec<Point> {
@@ -74,37 +71,38 @@ fn points() -> Vec<Point> {
         once: "deleted",
         lasting,
     };
-    let list = point("list", Endpoint::List, 0, ["not-started"; 3]);
-    let delete = point("delete without effect", Endpoint::Delete, 0, ["unknown"; 3]);
-    let dry_run = point("dry run", Endpoint::DryRun, 0, ["unknown"; 3]);
+    let list = point("list", Endpoint::List, 0, ["not-started"; 2]);
+    let delete = point("delete without effect", Endpoint::Delete, 0, ["unknown"; 2]);
+    let dry_run = point("dry run", Endpoint::DryRun, 0, ["unknown"; 2]);
     vec![
         Point { dry_run: true, once: "would-delete", ..dry_run },
         list,
-        // Each of these faults but 429 leaves the DELETE in doubt. The cache is still there, so the DELETE is sent again.
+        // Each of these faults but 429 leaves the DELETE in doubt. The cache is still there, so the DELETE is sent
+        // again.
         delete,
-        Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ["deleted"; 3]) },
+        Point { in_effect: true, ..point("delete with effect at once", Endpoint::Delete, 0, ["deleted"; 2]) },
         // The task ends long after the timeout of the DELETE, and long before the program would send it again.
         Point {
             in_effect: true,
             request_timeout: "2",
-            ..point("delete with effect later", Endpoint::Delete, 3500, ["deleted"; 3])
+            ..point("delete with effect later", Endpoint::Delete, 3500, ["deleted"; 2])
         },
-        Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ["unknown"; 3]) },
+        Point { in_doubt: true, ..point("dry run in doubt", Endpoint::DryRun, 0, ["unknown"; 2]) },
         // If dry runs tell whether a cache exists, there is no second list and no calibration.
         Point {
             in_doubt: true,
             skip: 1,
-            ..point("list in doubt", Endpoint::List, 0, ["deleted", "unknown", "unknown"])
+            ..point("list in doubt", Endpoint::List, 0, ["deleted", "unknown"])
         },
         Point {
             in_doubt: true,
             skip: 1,
-            ..point("calibration in doubt", Endpoint::DryRun, 0, ["deleted", "unknown", "unknown"])
+            ..point("calibration in doubt", Endpoint::DryRun, 0, ["deleted", "unknown"])
         },
         // The task of a lost poll ends while the program waits for the cache to disappear.
-        point("first poll", Endpoint::Task, 5000, ["deleted"; 3]),
-        Point { skip: 1, ..point("later poll", Endpoint::Task, 7000, ["deleted"; 3]) },
-        point("last poll", Endpoint::Task, 0, ["deleted"; 3]),
+        point("first poll", Endpoint::Task, 5000, ["deleted"; 2]),
+        Point { skip: 1, ..point("later poll", Endpoint::Task, 7000, ["deleted"; 2]) },
+        point("last poll", Endpoint::Task, 0, ["deleted"; 2]),
     ]
 }
 
@@ -115,8 +113,7 @@ struct Run {
     action: Action,
     /// Whether the fault occurs at all requests of its point.
     lasts: bool,
-    /// The index in [`SERVERS`].
-    kind: usize,
+    world: MissingCache,
     command: &'static str,
 }
 
@@ -133,10 +130,10 @@ impl Point {
                 if lasts && !LASTING.contains(&fault) {
                     continue;
                 }
-                for (kind, command) in
-                    (0..SERVERS.len()).flat_map(|kind| [(kind, "delete"), (kind, "purge -y")])
-                {
-                    runs.push(Run { fault, action: action.clone(), lasts, kind, command });
+                for world in MissingCache::ALL {
+                    for command in ["delete", "purge -y"] {
+                        runs.push(Run { fault, action: action.clone(), lasts, world, command });
+                    }
                 }
             }
         }
@@ -149,12 +146,10 @@ impl Point {
             // One odd reply does not decide a run, unless it is the first one.
             "list" if is_odd => "not-started",
             // Without its whole error object, a 404 is not Connect's, and a refusal is not sent again.
-            "dry run in doubt" if run.fault == "cut-off JSON" && SERVERS[run.kind].dry_run_tells() => {
-                "unknown"
-            }
+            "dry run in doubt" if run.fault == "cut-off JSON" && run.world.dry_run_tells() => "unknown",
             _ if !run.lasts => self.once,
             "list" | "dry run" | "delete without effect" if run.fault == "429" => "refused",
-            _ => self.lasting[run.kind],
+            _ => self.lasting[usize::from(!run.world.dry_run_tells())],
         }
     }
 }
@@ -227,8 +222,8 @@ fn survives_each_fault_at_the_last_poll() {
 
 fn test_fault(point: &Point, with: Run) {
     let expected = point.expected(&with);
-    let Run { fault, action, lasts, kind, command } = with;
-    let server = Server::builder().missing_cache(SERVERS[kind]).plan(Plan::lasting(point.task)).start();
+    let Run { fault, action, lasts, world, command } = with;
+    let server = Server::builder().missing_cache(world).plan(Plan::lasting(point.task)).start();
     if point.in_doubt {
         server.fault(Fault::new(Endpoint::Delete, Action::html(502)).with_effect());
     }
@@ -244,7 +239,7 @@ fn test_fault(point: &Point, with: Run) {
     let ran = run(&server, &format!("{command} --json -l R -V 4.3.0{dry_run}{retries}{limit}"));
 
     let lasting = if lasts { "lasting " } else { "" };
-    let context = format!("{lasting}{fault} at {} on {:?}: {ran:#?}", point.name, SERVERS[kind]);
+    let context = format!("{lasting}{fault} at {} on {:?}: {ran:#?}", point.name, world);
     let is_purge = command.starts_with("purge");
     // The status must be true of the server.
     let there = server.has("R 4.3.0 Local");

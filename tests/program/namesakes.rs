@@ -1,5 +1,5 @@
-//! Images whose names a list spells in another way than the command, on servers that accept the dry run of any cache: the
-//! rows of other images of the same version may be the cache itself.
+//! Images whose names a list spells in another way than the command, on servers that accept the dry run of any cache:
+//! the rows of other images of the same version may be the cache itself.
 
 use connect_test_server::Endpoint::{Delete, DryRun, List, Task};
 use connect_test_server::{

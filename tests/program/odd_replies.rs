@@ -73,7 +73,7 @@ fn asks_again_once_if_an_accepted_key_is_refused() {
     run(&server, "delete -l R -V 4.3.0 --retries 0").exits(0).says("its task could not be followed");
     assert_eq!(requests_to(&server, Task).len(), 1);
     let server = self::server([Fault::new(Delete, Action::wrong_key())]);
-    run(&server, "delete -l R -V 4.3.0").exits(3).says("; check the API key\n");
+    run(&server, "delete -l R -V 4.3.0").exits(3).says("code 30)").says("; check the API key\n");
     assert_eq!(endpoints(&server), [List, Delete]);
 }
 
