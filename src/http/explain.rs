@@ -83,7 +83,7 @@ impl Http {
         let sent = self.wire.sent();
         let socks = self.proxy.as_ref().filter(|proxy| proxy.is_socks());
         match socks {
-            Some(proxy) if !self.wire.connected() => return socks_problem(proxy, error),
+            Some(proxy) if !sent && !self.wire.connected() => return socks_problem(proxy, error),
             _ => {}
         }
         // rustls' errors come wrapped in an I/O error of this kind, in each phase.
