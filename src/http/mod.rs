@@ -102,9 +102,10 @@ impl Reply {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reports whether the head stated the length of the body, so that its end cannot have been lost.
+    /// Reports whether the head stated the length of the body, so that its end cannot have been lost. A 204 has no body.
     pub(crate) fn is_framed(&self) -> bool {
-        ["content-length", "transfer-encoding"].iter().any(|name| self.header(name).is_some())
+        let is_stated = |name: &&str| self.header(name).is_some();
+        self.status == 204 || ["content-length", "transfer-encoding"].iter().any(is_stated)
     }
 }
 
