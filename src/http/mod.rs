@@ -238,10 +238,10 @@ impl Http {
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
-        let mut own_cookies = None;
+        let mut own_cookies = Vec::new();
         for Header { name, value } in &self.headers {
             if name == header::COOKIE {
-                own_cookies = value.to_str().ok();
+                own_cookies.extend(value.to_str());
             } else {
                 headers.append(name.clone(), value.clone());
             }
@@ -249,7 +249,7 @@ impl Http {
         if let Some(authorization) = outgoing.authorization {
             headers.append(self.key_header.clone(), authorization.clone());
         }
-        let cookies = outgoing.cookies.header(own_cookies);
+        let cookies = outgoing.cookies.header(&own_cookies.join("; "));
         if let Some(Ok(mut cookies)) = cookies.map(HeaderValue::try_from) {
             cookies.set_sensitive(true);
             headers.append(header::COOKIE, cookies);
