@@ -30,6 +30,7 @@ use crate::http::transport::{ConnectedConnector, Wire, WireConnector};
 
 pub(crate) use cookies::Jar;
 pub(crate) use explain::credentials_refused;
+pub(crate) use head::REQUEST_IDS;
 
 /// Limit for a body, unless it is read as it arrives: Connect sends no longer one.
 const MAX_BODY: u64 = 32 << 20;
