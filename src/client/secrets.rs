@@ -4,6 +4,7 @@
 //! after decoding, raw text before it is cut.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use crate::config::{ApiKey, Config};
 
@@ -42,6 +43,8 @@ impl Secrets {
 
     fn new(mut secrets: Vec<String>) -> Self {
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
+        // If one starts with another, masking the shorter one first would leave the rest of the longer one.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self(secrets)
     }
 
@@ -152,6 +155,12 @@ mod tests {
         assert_eq!(secrets("secret-key").mask(""), "");
         let config = Config::new("http://host".parse().unwrap(), "secret-key".parse().unwrap());
         assert_eq!(Secrets::of_key(config.key.as_ref()).mask("secret-key g4te-secret."), "*** g4te-secret.");
+    }
+
+    #[test]
+    fn masks_all_of_a_secret_that_starts_with_another() {
+        let secrets = Secrets::new(["secret", "secret-key", "secret-key-2"].map(str::to_owned).into());
+        assert_eq!(secrets.mask("secret-key secret-key-2 secret"), "*** *** ***");
     }
 
     #[test]
