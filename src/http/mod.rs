@@ -40,7 +40,8 @@ const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
 /// Holds the whole head of a request, except for the configured headers. Initializing a larger buffer would take 1 % of
 /// the time of every run.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
+/// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either side. A
+/// DELETE sent into one would be in doubt.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
 const USER_AGENT: &str = concat!("connect-cache/", env!("CARGO_PKG_VERSION"));
