@@ -12,6 +12,7 @@ mod transport;
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ureq::Agent;
@@ -234,7 +235,7 @@ impl Http {
                 headers: headers.collect(),
                 body: kept,
                 length,
-                refuses_basic: self.wire.refuses_basic(),
+                refuses_basic: self.wire.refuses_basic.load(Relaxed),
             }),
         }
     }
@@ -269,10 +270,10 @@ impl Http {
 
 impl Exchange for Http {
     fn exchange(&self, outgoing: &Outgoing<'_>, receive: Option<Receive<'_>>) -> Result<Reply, Broken> {
-        let connections = self.wire.connections();
         self.wire.start_request();
         self.send(outgoing, receive).map_err(|error| {
-            let (sent, reused) = (self.wire.sent(), self.wire.connections() == connections);
+            let sent = self.wire.sent.load(Relaxed);
+            let reused = sent && !self.wire.connected.load(Relaxed);
             let (kind, source) = self.explain(error, outgoing.limits);
             Broken { kind, sent, reused, source }
         })
