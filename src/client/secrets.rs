@@ -21,10 +21,9 @@ impl Secrets {
     pub(crate) fn of(config: &Config) -> Self {
         let mut secrets = Self::of_key(config.key.as_ref()).0;
         if let Some(proxy) = &config.proxy {
-            if let (Some((_, password)), Some(basic)) = (proxy.credentials(), proxy.authorization()) {
-                secrets.push(password.to_owned());
-                secrets.push(basic.replace("Basic ", ""));
-            }
+            let password = proxy.credentials().map(|(_, password)| password);
+            let basic = proxy.authorization().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+            secrets.extend(password.into_iter().chain(basic).map(str::to_owned));
         }
         for value in config.headers.iter().filter_map(|header| header.value.to_str().ok()) {
             secrets.push(value.to_owned());

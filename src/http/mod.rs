@@ -130,8 +130,6 @@ pub(crate) struct Http {
     wire: Arc<Wire>,
     server: ServerUrl,
     proxy: Option<Proxy>,
-    /// For a proxy that takes requests in absolute form.
-    proxy_authorization: Option<HeaderValue>,
     headers: Vec<Header>,
     /// The header that carries the key. If a gateway uses `Authorization`, it is the other one that Connect reads
     /// (connectapi, rsconnect and Posit's vip do the same).
@@ -159,7 +157,6 @@ impl Http {
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();
-        let mut proxy_authorization = None;
         if let Some(proxy) = &config.proxy {
             if config.server.is_https() || proxy.is_socks() {
                 agent = agent.proxy(Some(proxy.for_ureq()));
@@ -167,11 +164,6 @@ impl Http {
             } else {
                 resolver.proxy = Some((proxy.host().to_owned(), proxy.port()));
                 wire.origin = Some(config.server.origin());
-                proxy_authorization = proxy.authorization().and_then(|value| {
-                    let mut value = HeaderValue::try_from(value).ok()?;
-                    value.set_sensitive(true);
-                    Some(value)
-                });
             }
         }
         let wire = Arc::new(wire);
@@ -187,7 +179,6 @@ impl Http {
             wire,
             server: config.server.clone(),
             proxy: config.proxy.clone(),
-            proxy_authorization,
             key_header: if config.has_authorization() {
                 HeaderName::from_static("x-rsc-authorization")
             } else {
@@ -257,7 +248,9 @@ impl Http {
             cookies.set_sensitive(true);
             headers.append(header::COOKIE, cookies);
         }
-        if let Some(authorization) = &self.proxy_authorization {
+        // ureq itself sends the credentials to a proxy that it connects through.
+        let proxy = self.proxy.as_ref().filter(|_| self.wire.origin.is_some());
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
             headers.append(header::PROXY_AUTHORIZATION, authorization.clone());
         }
         if outgoing.body.is_some() {
