@@ -16,8 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::http::uri::InvalidUri;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector,
@@ -189,9 +188,7 @@ impl Http {
     }
 
     fn send(&self, outgoing: &Outgoing<'_>, receive: Option<Receive<'_>>) -> Result<Reply, ureq::Error> {
-        let mut request = Request::new(());
-        *request.uri_mut() =
-            outgoing.url.parse().map_err(|e| ureq::Error::Other(Box::<InvalidUri>::new(e)))?;
+        let mut request = Request::builder().method(outgoing.method()).uri(outgoing.url).body(())?;
         self.add_headers(request.headers_mut(), outgoing);
         let Limits { whole, connect, part } = outgoing.limits;
         let mut config = (self.agent.configure_request(request))
@@ -201,13 +198,10 @@ impl Http {
         if outgoing.fresh_connection {
             config = config.max_idle_age(Duration::ZERO);
         }
-        let mut request = config.build();
+        let request = config.build();
         let response = match outgoing.body {
             None => self.agent.run(request),
-            Some(body) => {
-                *request.method_mut() = Method::DELETE;
-                self.agent.run(request.map(|()| body))
-            }
+            Some(body) => self.agent.run(request.map(|()| body)),
         }?;
         let (head, mut body) = response.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
