@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector,
 };
+use ureq::{Agent, BodyReader};
 
 use crate::config::{Config, Header, Proxy, ServerUrl, Trust};
 use crate::error::ErrorKind;
@@ -37,8 +37,7 @@ const MAX_BODY: u64 = 32 << 20;
 /// How much is kept of a body that is read as it arrives.
 const KEPT: usize = 32 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
-/// Holds the whole head of a request, except for the configured headers. Initializing a larger buffer would take 1 % of
-/// the time of every run.
+/// Holds the whole head of a request, except for the configured headers.
 const OUTPUT_BUFFER: usize = 11 << 10;
 /// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either side. A
 /// DELETE sent into one would be in doubt.
@@ -206,7 +205,7 @@ impl Http {
         let (head, mut body) = response.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
-        let mut incoming = Incoming::new(body.as_reader());
+        let mut incoming = Incoming { body: body.as_reader(), kept: Vec::new(), length: 0, failure: None };
         match receive.filter(|_| head.status.is_success()) {
             Some(receive) => receive(&mut incoming),
             None => incoming.read_all()?,
@@ -268,19 +267,15 @@ impl Exchange for Http {
 }
 
 /// A body as it arrives.
-struct Incoming<R> {
-    body: R,
+struct Incoming<'a> {
+    body: BodyReader<'a>,
     /// The part that is kept.
     kept: Vec<u8>,
     length: u64,
     failure: Option<io::Error>,
 }
 
-impl<R: Read> Incoming<R> {
-    fn new(body: R) -> Self {
-        Self { body, kept: Vec::new(), length: 0, failure: None }
-    }
-
+impl Incoming<'_> {
     /// Reads all of the body, and keeps it.
     fn read_all(&mut self) -> Result<(), ureq::Error> {
         self.body.by_ref().take(MAX_BODY + 1).read_to_end(&mut self.kept)?;
@@ -292,7 +287,7 @@ impl<R: Read> Incoming<R> {
     }
 }
 
-impl<R: Read> Read for Incoming<R> {
+impl Read for Incoming<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.body.read(buffer) {
             Ok(length) => {
