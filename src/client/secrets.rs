@@ -58,11 +58,6 @@ impl Secrets {
         }
         masked
     }
-
-    /// Masks bytes as they came, and returns them as text.
-    pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> String {
-        self.mask(&String::from_utf8_lossy(bytes)).into_owned()
-    }
 }
 
 /// Returns a copy of `text` in which `***` replaces the secret; `None` if it does not occur.
