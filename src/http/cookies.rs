@@ -2,7 +2,8 @@
 //!
 //! A load balancer in front of a Connect cluster marks with a cookie which node answered, and only
 //! that node knows the tasks it runs, so the cookie goes back with every later request. The client
-//! talks to one host for some minutes, so domain, path and expiry date make no difference.
+//! talks to one host for some minutes, so domain and path make no difference, and an expiry date only
+//! removes a cookie if it is past.
 
 /// More than any load balancer sets, but short enough for the header to fit the output buffer.
 const MAX_BYTES: usize = 4096;
