@@ -60,8 +60,8 @@ impl Jar {
     }
 
     /// Returns the value of the only `Cookie` header of a request (RFC 6265, section 5.4); `None` if there are no
-    /// cookies. `own` holds those of the configuration: a cookie of the server replaces one of the same name, and nothing
-    /// else of it changes.
+    /// cookies. `own` holds those of the configuration: a cookie of the server replaces one of the same name, and
+    /// nothing else of it changes.
     pub(crate) fn header(&self, own: &str) -> Option<String> {
         if self.0.is_empty() {
             return (!own.is_empty()).then(|| own.to_owned());

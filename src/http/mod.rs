@@ -39,8 +39,8 @@ const KEPT: usize = 32 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
 /// Holds the whole head of a request, except for the configured headers.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either side. A
-/// DELETE sent into one would be in doubt.
+/// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either
+/// side. A DELETE sent into one would be in doubt.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
 const USER_AGENT: &str = concat!("connect-cache/", env!("CARGO_PKG_VERSION"));
@@ -103,7 +103,8 @@ impl Reply {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reports whether the head stated the length of the body, so that its end cannot have been lost. A 204 has no body.
+    /// Reports whether the head stated the length of the body, so that its end cannot have been lost. A 204 has no
+    /// body.
     pub(crate) fn is_framed(&self) -> bool {
         let is_stated = |name: &&str| self.header(name).is_some();
         self.status == 204 || ["content-length", "transfer-encoding"].iter().any(is_stated)

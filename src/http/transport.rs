@@ -23,8 +23,8 @@ pub(crate) struct Wire {
     at_head: AtomicBool,
     /// Whether the proxy has asked for credentials (407), but not for Basic.
     pub(crate) refuses_basic: AtomicBool,
-    /// Whether a connection to the server, or to the proxy in front of it, was made for the current request. If not, the
-    /// request was not sent, or was sent on a kept connection.
+    /// Whether a connection to the server, or to the proxy in front of it, was made for the current request. If not,
+    /// the request was not sent, or was sent on a kept connection.
     pub(crate) connected: AtomicBool,
     /// Whether ureq connects through a proxy, by CONNECT or SOCKS.
     pub(crate) proxied: bool,
