@@ -67,11 +67,6 @@ impl Error {
         self.class
     }
 
-    /// Reports whether sending the request twice does no more than sending it once.
-    pub(crate) fn is_repeatable(&self) -> bool {
-        self.attempt.is_repeatable()
-    }
-
     /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
     pub(crate) fn is_no_such_cache(&self) -> bool {
         self.class.verdict == Verdict::NotFound && self.attempt != Attempt::PollTask
@@ -143,12 +138,13 @@ pub(crate) struct Class {
 impl Class {
     fn of(attempt: Attempt, kind: &ErrorKind, sent: bool) -> Self {
         let status = kind.status();
+        let is_lost = matches!(kind, ErrorKind::Lost(_) | ErrorKind::TimedOut(_));
         let (verdict, retry) = if sent { Self::sent(attempt, kind) } else { Self::not_sent(kind) };
         Self {
             verdict,
             retry,
             overloaded: matches!(status, Some(429 | 503)),
-            lost_while_held: sent && (kind.is_lost() || matches!(status, Some(502 | 504))),
+            lost_while_held: sent && (is_lost || matches!(status, Some(502 | 504))),
         }
     }
 
@@ -221,7 +217,7 @@ pub enum Attempt {
 
 impl Attempt {
     /// Reports whether sending the request twice does no more than sending it once.
-    fn is_repeatable(self) -> bool {
+    pub(crate) fn is_repeatable(self) -> bool {
         self != Self::DeleteRuntimeCache
     }
 
@@ -393,11 +389,6 @@ impl ErrorKind {
             Self::ProxyAuthentication { .. } => Some(407),
             _ => None,
         }
-    }
-
-    /// Reports whether the reply did not arrive whole.
-    pub(crate) fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::TimedOut(_))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::api::object::{Object, Unreadable};
 use crate::api::runtime_cache::RuntimeCache;
@@ -98,21 +98,13 @@ pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<Co
         body.consume(MARK.len());
     }
     let mut json = serde_json::Deserializer::from_reader(body);
-    let usage = Items(progress).deserialize(&mut json)?;
+    let usage = json.deserialize_seq(Items(progress))?;
     json.end()?;
     Ok(usage)
 }
 
 /// Counts items, and reports their number so far.
 struct Items<'a>(&'a mut dyn FnMut(u64));
-
-impl<'de> DeserializeSeed<'de> for Items<'_> {
-    type Value = ContentUsage;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ContentUsage, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Items<'_> {
     type Value = ContentUsage;

@@ -144,7 +144,8 @@ impl DeletionReply {
         self.task_id.flatten().ok_or_else(|| unexpected("no task_id"))
     }
 
-    /// Checks that this is the reply to a dry run for `cache`: it says that there is no task, or names all of the cache.
+    /// Checks that this is the reply to a dry run for `cache`: it says that there is no task, or names all of the
+    /// cache.
     pub(crate) fn into_dry_run(self, cache: &RuntimeCache) -> Result<(), Unreadable> {
         self.reject_other_cache(cache)?;
         let names_cache = [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some());

@@ -102,7 +102,7 @@ impl Client {
     /// Returns the user that the key belongs to (`GET v1/user`).
     ///
     /// # Errors
-    /// Code 24 if the key is not known.
+    /// Code 30 for a wrong key, 29 for one that has expired.
     ///
     /// ```
     /// # let server = connect_test_server::Server::start(Default::default());

@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind};
 
 /// An event that a [`Client`](crate::Client) reports to its observer.
 ///
-/// The API key, the proxy's credentials and the values of configured headers are masked. The headers of a reply may contain cookies, which give
-/// access to a session.
+/// In what a reply says, the API key, the proxy's credentials and the values of configured headers are masked. Its
+/// headers may contain cookies, which give access to a session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -17,7 +17,7 @@ pub enum Event<'a> {
         method: &'a str,
         /// The URL with its query.
         url: &'a str,
-        /// The body of a `DELETE`, which shows whether it is a dry run.
+        /// The body of a `DELETE`, which shows whether it is a dry run. Only the API key is masked in it.
         body: Option<&'a str>,
     },
     /// A complete reply has arrived.

@@ -11,7 +11,8 @@ const MASKED: usize = 32 << 10;
 
 /// Returns the part of a body that a trace may show.
 pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
-    secrets.mask_bytes(&body[..body.len().min(MASKED)]).chars().take(SHOWN).collect()
+    let text = String::from_utf8_lossy(&body[..body.len().min(MASKED)]);
+    secrets.mask(&text).chars().take(SHOWN).collect()
 }
 
 /// Returns the part of a body that an error shows, on one line.

@@ -7,7 +7,7 @@ use crate::client::excerpt::excerpt;
 use crate::client::secrets::Secrets;
 use crate::config::ServerUrl;
 use crate::error::ErrorKind;
-use crate::http::Reply;
+use crate::http::{REQUEST_IDS, Reply};
 
 /// Explains how a reply without its end was lost.
 const CUT: &str = "it ended early";
@@ -63,12 +63,11 @@ fn encoded(reply: &Reply, secrets: &Secrets) -> Option<ErrorKind> {
     is_encoded.then_some(ErrorKind::Encoded { status: reply.status, encoding })
 }
 
-/// Returns the name and the value of the header that leads to this request in the log of Connect, or of the gateway that
-/// replied.
+/// Returns the name and the value of the header that leads to this request in the log of Connect, or of the gateway
+/// that replied.
 pub(crate) fn request_id(reply: &Reply, secrets: &Secrets) -> Option<String> {
-    let names = ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"];
     let value = |name: &str| reply.header(&name.to_ascii_lowercase());
-    let (name, value) = names.into_iter().find_map(|name| Some((name, value(name)?)))?;
+    let (name, value) = REQUEST_IDS.into_iter().find_map(|name| Some((name, value(name)?)))?;
     Some(format!("{name}: {}", secrets.mask(value).chars().take(100).collect::<String>()))
 }
 

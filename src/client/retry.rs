@@ -102,7 +102,7 @@ impl RetryPolicy {
             None => {
                 let delay = backoff(failures.count, random());
                 // At the deadline, a task is polled one last time, but no deletion starts.
-                let at_deadline = error.is_repeatable() && !self.time_left.is_zero();
+                let at_deadline = error.attempt.is_repeatable() && !self.time_left.is_zero();
                 if at_deadline {
                     Some(delay.min(self.time_left))
                 } else {

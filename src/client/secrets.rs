@@ -4,6 +4,7 @@
 //! after decoding, raw text before it is cut.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use crate::config::{ApiKey, Config};
 
@@ -20,10 +21,9 @@ impl Secrets {
     pub(crate) fn of(config: &Config) -> Self {
         let mut secrets = Self::of_key(config.key.as_ref()).0;
         if let Some(proxy) = &config.proxy {
-            if let (Some((_, password)), Some(basic)) = (proxy.credentials(), proxy.authorization()) {
-                secrets.push(password.to_owned());
-                secrets.push(basic.replace("Basic ", ""));
-            }
+            let password = proxy.credentials().map(|(_, password)| password);
+            let basic = proxy.authorization().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+            secrets.extend(password.into_iter().chain(basic).map(str::to_owned));
         }
         for value in config.headers.iter().filter_map(|header| header.value.to_str().ok()) {
             secrets.push(value.to_owned());
@@ -42,6 +42,8 @@ impl Secrets {
 
     fn new(mut secrets: Vec<String>) -> Self {
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
+        // If one starts with another, masking the shorter one first would leave the rest of the longer one.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self(secrets)
     }
 
@@ -55,11 +57,6 @@ impl Secrets {
             }
         }
         masked
-    }
-
-    /// Masks bytes as they came, and returns them as text.
-    pub(crate) fn mask_bytes(&self, bytes: &[u8]) -> String {
-        self.mask(&String::from_utf8_lossy(bytes)).into_owned()
     }
 }
 
@@ -152,6 +149,12 @@ mod tests {
         assert_eq!(secrets("secret-key").mask(""), "");
         let config = Config::new("http://host".parse().unwrap(), "secret-key".parse().unwrap());
         assert_eq!(Secrets::of_key(config.key.as_ref()).mask("secret-key g4te-secret."), "*** g4te-secret.");
+    }
+
+    #[test]
+    fn masks_all_of_a_secret_that_starts_with_another() {
+        let secrets = Secrets::new(["secret", "secret-key", "secret-key-2"].map(str::to_owned).into());
+        assert_eq!(secrets.mask("secret-key secret-key-2 secret"), "*** *** ***");
     }
 
     #[test]

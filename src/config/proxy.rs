@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use ureq::ProxyProtocol;
+use ureq::http::HeaderValue;
 
 use crate::config::invalid::InvalidConfig;
 use crate::config::no_proxy::is_excepted;
@@ -27,7 +28,11 @@ const SOCKS_LENGTHS: RangeInclusive<usize> = 1..=255;
 /// # Ok::<(), connect_cache::InvalidConfig>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Proxy(ureq::Proxy);
+pub struct Proxy {
+    ureq: ureq::Proxy,
+    /// The value of the `Proxy-Authorization` header, if there are credentials.
+    authorization: Option<HeaderValue>,
+}
 
 impl Proxy {
     /// Returns the proxy that the environment names for `server`, if any.
@@ -84,44 +89,45 @@ impl Proxy {
         let address = host_and_port(address.trim_end_matches('/')).map_err(|_| INVALID)?;
         let (host, default_port) = (address.host(), if scheme.starts_with("socks") { 1080 } else { 80 });
         let port = address.port_u16().unwrap_or(default_port);
-        let proxy = ureq::Proxy::new(&format!("{scheme}://{user_info}{host}:{port}"));
-        let proxy = Self(proxy.map_err(|_| INVALID)?);
+        let ureq = ureq::Proxy::new(&format!("{scheme}://{user_info}{host}:{port}"));
+        let mut proxy = Self { ureq: ureq.map_err(|_| INVALID)?, authorization: None };
         let is_sendable = |text: &str| !proxy.is_socks() || SOCKS_LENGTHS.contains(&text.len());
-        match proxy.credentials() {
+        proxy.authorization = match proxy.credentials() {
             // A proxy would refuse it, and refused credentials lock accounts.
-            Some((_, "")) => Err("has no password"),
-            Some((user, password)) if !is_sendable(user) || !is_sendable(password) => Err(INVALID),
-            _ => Ok(proxy),
-        }
+            Some((_, "")) => return Err("has no password"),
+            Some((user, password)) if !is_sendable(user) || !is_sendable(password) => return Err(INVALID),
+            Some((user, password)) => Some(basic(user, password).ok_or(INVALID)?),
+            None => None,
+        };
+        Ok(proxy)
     }
 
     /// Returns the proxy as ureq takes it.
     pub(crate) fn for_ureq(&self) -> ureq::Proxy {
-        self.0.clone()
+        self.ureq.clone()
     }
 
     pub(crate) fn is_socks(&self) -> bool {
-        self.0.protocol() != ProxyProtocol::Http
+        self.ureq.protocol() != ProxyProtocol::Http
     }
 
     /// Returns the host's name or address, an IPv6 address without its brackets.
     pub(crate) fn host(&self) -> &str {
-        self.0.host().trim_matches(['[', ']'])
+        self.ureq.host().trim_matches(['[', ']'])
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.0.port()
+        self.ureq.port()
     }
 
     /// Returns the user name and the password.
     pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
-        self.0.username().map(|user| (user, self.0.password().unwrap_or_default()))
+        self.ureq.username().map(|user| (user, self.ureq.password().unwrap_or_default()))
     }
 
     /// Returns the value of the `Proxy-Authorization` header, if there are credentials.
-    pub(crate) fn authorization(&self) -> Option<String> {
-        let (user, password) = self.credentials()?;
-        Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 }
 
@@ -138,9 +144,9 @@ impl FromStr for Proxy {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.0.protocol().to_string().to_ascii_lowercase();
+        let scheme = self.ureq.protocol().to_string().to_ascii_lowercase();
         let masked = if self.credentials().is_some() { "***@" } else { "" };
-        write!(f, "{scheme}://{masked}{}:{}", self.0.host(), self.port())
+        write!(f, "{scheme}://{masked}{}:{}", self.ureq.host(), self.port())
     }
 }
 
@@ -161,6 +167,14 @@ fn percent_encoded(user_info: &str) -> Option<String> {
     let is_hex = |digits: &str| u8::from_str_radix(digits, 16).is_ok();
     let is_valid = encoded.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(is_hex));
     is_valid.then_some(encoded)
+}
+
+/// Returns credentials as a header sends them.
+fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    let basic = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
+    let mut value = HeaderValue::try_from(basic).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -259,12 +273,14 @@ mod tests {
 
     #[test]
     fn sends_decoded_credentials_as_basic() {
-        let sent = |url: &str| url.parse::<Proxy>().unwrap().authorization();
+        let value = |url: &str| url.parse::<Proxy>().unwrap().authorization().cloned();
+        let sent = |url: &str| value(url).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(
             sent("http://Aladdin:open%20sesame@p").as_deref(),
             Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
         );
         assert_eq!(sent("http://p"), None);
+        assert!(value("http://u:secret@p").unwrap().is_sensitive());
         assert_eq!(sent("http://u:a%2fb@p"), sent("http://u:a/b@p"));
         assert_eq!(sent("http://u:a@b#c?d\u{e9}@p"), sent("http://u:a%40b%23c%3Fd%c3%A9@p/"));
         for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]

@@ -2,7 +2,8 @@
 //!
 //! A load balancer in front of a Connect cluster marks with a cookie which node answered, and only
 //! that node knows the tasks it runs, so the cookie goes back with every later request. The client
-//! talks to one host for some minutes, so domain, path and expiry date make no difference.
+//! talks to one host for some minutes, so domain and path make no difference, and an expiry date only
+//! removes a cookie if it is past.
 
 /// More than any load balancer sets, but short enough for the header to fit the output buffer.
 const MAX_BYTES: usize = 4096;
@@ -59,18 +60,18 @@ impl Jar {
     }
 
     /// Returns the value of the only `Cookie` header of a request (RFC 6265, section 5.4); `None` if there are no
-    /// cookies. `own` is the value of a configured header: a cookie of the server replaces one of the same name, and
+    /// cookies. `own` holds those of the configuration: a cookie of the server replaces one of the same name, and
     /// nothing else of it changes.
-    pub(crate) fn header(&self, own: Option<&str>) -> Option<String> {
+    pub(crate) fn header(&self, own: &str) -> Option<String> {
         if self.0.is_empty() {
-            return own.map(str::to_owned);
+            return (!own.is_empty()).then(|| own.to_owned());
         }
         let mut pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let is_replaced = |pair: &str| {
             let name = pair.split('=').next().unwrap_or_default().trim();
             self.0.iter().any(|(known, _)| known == name)
         };
-        let own = own.into_iter().flat_map(|own| own.split(';')).map(str::trim);
+        let own = own.split(';').map(str::trim);
         pairs.splice(0..0, own.filter(|pair| !pair.is_empty() && !is_replaced(pair)).map(str::to_owned));
         Some(pairs.join("; "))
     }
@@ -88,7 +89,7 @@ mod tests {
     fn sent_after(set: &[&str]) -> Option<String> {
         let mut jar = Jar::default();
         set.iter().for_each(|s| jar.store(s));
-        jar.header(None)
+        jar.header("")
     }
 
     #[test]
@@ -116,10 +117,10 @@ mod tests {
     #[test]
     fn joins_configured_cookies_with_those_of_the_server() {
         let mut jar = Jar::default();
-        assert_eq!(jar.header(Some("a=1;b = \"x y\" ;; c")).as_deref(), Some("a=1;b = \"x y\" ;; c"));
+        assert_eq!(jar.header("a=1;b = \"x y\" ;; c").as_deref(), Some("a=1;b = \"x y\" ;; c"));
         jar.store("b=2");
         jar.store("d=4");
-        assert_eq!(jar.header(Some("a=1; b=x; bb=3; c")).as_deref(), Some("a=1; bb=3; c; b=2; d=4"));
+        assert_eq!(jar.header("a=1; b=x; bb=3; c").as_deref(), Some("a=1; bb=3; c; b=2; d=4"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 
 use ureq::Timeout;
 
@@ -17,7 +18,7 @@ impl Http {
     /// Explains an error of ureq. Whether the request was sent is not inferred from the error, since the
     /// same errors occur in every phase.
     pub(super) fn explain(&self, error: ureq::Error, limits: Limits) -> (ErrorKind, Source) {
-        let sent = self.wire.sent();
+        let sent = self.wire.sent.load(Relaxed);
         let kind = match error {
             ureq::Error::Other(other) => return (self.explain_ours(other.as_ref()), None),
             ureq::Error::Io(error) => {
@@ -27,7 +28,7 @@ impl Http {
             // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
             ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
                 Some(proxy) if problem.contains("407") => {
-                    credentials_refused(proxy, "HTTP 407", !self.wire.refuses_basic())
+                    credentials_refused(proxy, "HTTP 407", !self.wire.refuses_basic.load(Relaxed))
                 }
                 _ => self.connect_failed(problem),
             },
@@ -63,7 +64,7 @@ impl Http {
                 _ => ErrorKind::Name { host: self.server.host().to_owned(), problem: error.to_string() },
             };
         }
-        let sent = self.wire.sent();
+        let sent = self.wire.sent.load(Relaxed);
         match error.downcast_ref::<BadHead>() {
             // A proxy has replied so to CONNECT.
             Some(bad_head) if !sent => self.connect_failed(bad_head.to_string()),
@@ -80,10 +81,10 @@ impl Http {
     }
 
     fn explain_io(&self, error: &io::Error) -> ErrorKind {
-        let sent = self.wire.sent();
+        let sent = self.wire.sent.load(Relaxed);
         let socks = self.proxy.as_ref().filter(|proxy| proxy.is_socks());
         match socks {
-            Some(proxy) if !self.wire.connected() => return socks_problem(proxy, error),
+            Some(proxy) if !sent && !self.wire.connected.load(Relaxed) => return socks_problem(proxy, error),
             _ => {}
         }
         // rustls' errors come wrapped in an I/O error of this kind, in each phase.

@@ -13,7 +13,10 @@ use ureq::http::HeaderName;
 /// connection.
 pub(crate) const MAX_HEAD: usize = 30 << 10;
 
-/// The headers that ureq or this library reads. Others are dropped if there are too many.
+/// The headers that lead to a request in the log of Connect, or of a gateway.
+pub(crate) const REQUEST_IDS: [&str; 4] = ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"];
+
+/// The other headers that ureq or this library reads. The rest is dropped if there are too many.
 const READ: &[&str] = &[
     "connection",
     "content-encoding",
@@ -104,7 +107,8 @@ pub(crate) fn read(input: &[u8], max_headers: usize) -> Result<Head, BadHead> {
         // RFC 9112, section 5.1.
         let name = line[..colon].trim_ascii_end();
         if HeaderName::from_bytes(name).is_ok() {
-            let is_read = READ.iter().any(|read| name.eq_ignore_ascii_case(read.as_bytes()));
+            let mut all_read = REQUEST_IDS.iter().chain(READ);
+            let is_read = all_read.any(|read| name.eq_ignore_ascii_case(read.as_bytes()));
             headers.push((name, line[colon + 1..].trim_ascii(), is_read));
         }
     }

@@ -12,15 +12,15 @@ mod transport;
 use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::http::uri::InvalidUri;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector,
 };
+use ureq::{Agent, BodyReader};
 
 use crate::config::{Config, Header, Proxy, ServerUrl, Trust};
 use crate::error::ErrorKind;
@@ -30,16 +30,17 @@ use crate::http::transport::{ConnectedConnector, Wire, WireConnector};
 
 pub(crate) use cookies::Jar;
 pub(crate) use explain::credentials_refused;
+pub(crate) use head::REQUEST_IDS;
 
 /// Limit for a body, unless it is read as it arrives: Connect sends no longer one.
 const MAX_BODY: u64 = 32 << 20;
 /// How much is kept of a body that is read as it arrives.
 const KEPT: usize = 32 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
-/// Holds the whole head of a request, except for the configured headers. Initializing a larger buffer would take 1 % of
-/// the time of every run.
+/// Holds the whole head of a request, except for the configured headers.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// Longer than the longest pause between two requests, which is a `Retry-After` of 60 s.
+/// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either
+/// side. A DELETE sent into one would be in doubt.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
 const USER_AGENT: &str = concat!("connect-cache/", env!("CARGO_PKG_VERSION"));
@@ -102,9 +103,11 @@ impl Reply {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reports whether the head stated the length of the body, so that its end cannot have been lost.
+    /// Reports whether the head stated the length of the body, so that its end cannot have been lost. A 204 has no
+    /// body.
     pub(crate) fn is_framed(&self) -> bool {
-        ["content-length", "transfer-encoding"].iter().any(|name| self.header(name).is_some())
+        let is_stated = |name: &&str| self.header(name).is_some();
+        self.status == 204 || ["content-length", "transfer-encoding"].iter().any(is_stated)
     }
 }
 
@@ -126,8 +129,6 @@ pub(crate) struct Http {
     wire: Arc<Wire>,
     server: ServerUrl,
     proxy: Option<Proxy>,
-    /// For a proxy that takes requests in absolute form.
-    proxy_authorization: Option<HeaderValue>,
     headers: Vec<Header>,
     /// The header that carries the key. If a gateway uses `Authorization`, it is the other one that Connect reads
     /// (connectapi, rsconnect and Posit's vip do the same).
@@ -155,7 +156,6 @@ impl Http {
         }
         let mut wire = Wire::default();
         let mut resolver = CallingThreadResolver::default();
-        let mut proxy_authorization = None;
         if let Some(proxy) = &config.proxy {
             if config.server.is_https() || proxy.is_socks() {
                 agent = agent.proxy(Some(proxy.for_ureq()));
@@ -163,11 +163,6 @@ impl Http {
             } else {
                 resolver.proxy = Some((proxy.host().to_owned(), proxy.port()));
                 wire.origin = Some(config.server.origin());
-                proxy_authorization = proxy.authorization().and_then(|value| {
-                    let mut value = HeaderValue::try_from(value).ok()?;
-                    value.set_sensitive(true);
-                    Some(value)
-                });
             }
         }
         let wire = Arc::new(wire);
@@ -183,7 +178,6 @@ impl Http {
             wire,
             server: config.server.clone(),
             proxy: config.proxy.clone(),
-            proxy_authorization,
             key_header: if config.has_authorization() {
                 HeaderName::from_static("x-rsc-authorization")
             } else {
@@ -194,9 +188,7 @@ impl Http {
     }
 
     fn send(&self, outgoing: &Outgoing<'_>, receive: Option<Receive<'_>>) -> Result<Reply, ureq::Error> {
-        let mut request = Request::new(());
-        *request.uri_mut() =
-            outgoing.url.parse().map_err(|e| ureq::Error::Other(Box::<InvalidUri>::new(e)))?;
+        let mut request = Request::builder().method(outgoing.method()).uri(outgoing.url).body(())?;
         self.add_headers(request.headers_mut(), outgoing);
         let Limits { whole, connect, part } = outgoing.limits;
         let mut config = (self.agent.configure_request(request))
@@ -206,18 +198,15 @@ impl Http {
         if outgoing.fresh_connection {
             config = config.max_idle_age(Duration::ZERO);
         }
-        let mut request = config.build();
+        let request = config.build();
         let response = match outgoing.body {
             None => self.agent.run(request),
-            Some(body) => {
-                *request.method_mut() = Method::DELETE;
-                self.agent.run(request.map(|()| body))
-            }
+            Some(body) => self.agent.run(request.map(|()| body)),
         }?;
         let (head, mut body) = response.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
-        let mut incoming = Incoming::new(body.as_reader());
+        let mut incoming = Incoming { body: body.as_reader(), kept: Vec::new(), length: 0, failure: None };
         match receive.filter(|_| head.status.is_success()) {
             Some(receive) => receive(&mut incoming),
             None => incoming.read_all()?,
@@ -231,7 +220,7 @@ impl Http {
                 headers: headers.collect(),
                 body: kept,
                 length,
-                refuses_basic: self.wire.refuses_basic(),
+                refuses_basic: self.wire.refuses_basic.load(Relaxed),
             }),
         }
     }
@@ -248,13 +237,14 @@ impl Http {
         if let Some(authorization) = outgoing.authorization {
             headers.append(self.key_header.clone(), authorization.clone());
         }
-        let own_cookies = (!own_cookies.is_empty()).then(|| own_cookies.join("; "));
-        let cookies = outgoing.cookies.header(own_cookies.as_deref());
+        let cookies = outgoing.cookies.header(&own_cookies.join("; "));
         if let Some(Ok(mut cookies)) = cookies.map(HeaderValue::try_from) {
             cookies.set_sensitive(true);
             headers.append(header::COOKIE, cookies);
         }
-        if let Some(authorization) = &self.proxy_authorization {
+        // ureq itself sends the credentials to a proxy that it connects through.
+        let proxy = self.proxy.as_ref().filter(|_| self.wire.origin.is_some());
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
             headers.append(header::PROXY_AUTHORIZATION, authorization.clone());
         }
         if outgoing.body.is_some() {
@@ -267,10 +257,10 @@ impl Http {
 
 impl Exchange for Http {
     fn exchange(&self, outgoing: &Outgoing<'_>, receive: Option<Receive<'_>>) -> Result<Reply, Broken> {
-        let connections = self.wire.connections();
         self.wire.start_request();
         self.send(outgoing, receive).map_err(|error| {
-            let (sent, reused) = (self.wire.sent(), self.wire.connections() == connections);
+            let sent = self.wire.sent.load(Relaxed);
+            let reused = sent && !self.wire.connected.load(Relaxed);
             let (kind, source) = self.explain(error, outgoing.limits);
             Broken { kind, sent, reused, source }
         })
@@ -278,19 +268,15 @@ impl Exchange for Http {
 }
 
 /// A body as it arrives.
-struct Incoming<R> {
-    body: R,
+struct Incoming<'a> {
+    body: BodyReader<'a>,
     /// The part that is kept.
     kept: Vec<u8>,
     length: u64,
     failure: Option<io::Error>,
 }
 
-impl<R: Read> Incoming<R> {
-    fn new(body: R) -> Self {
-        Self { body, kept: Vec::new(), length: 0, failure: None }
-    }
-
+impl Incoming<'_> {
     /// Reads all of the body, and keeps it.
     fn read_all(&mut self) -> Result<(), ureq::Error> {
         self.body.by_ref().take(MAX_BODY + 1).read_to_end(&mut self.kept)?;
@@ -302,7 +288,7 @@ impl<R: Read> Incoming<R> {
     }
 }
 
-impl<R: Read> Read for Incoming<R> {
+impl Read for Incoming<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.body.read(buffer) {
             Ok(length) => {

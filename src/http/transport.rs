@@ -2,7 +2,7 @@
 //! heads of replies readable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use ureq::unversioned::transport::time::Duration;
@@ -18,16 +18,14 @@ const MAX_CONNECT_HEADERS: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     /// Whether any of the current request was handed to the connection.
-    sent: AtomicBool,
+    pub(crate) sent: AtomicBool,
     /// Whether the next output is the start of a request.
     at_head: AtomicBool,
-    /// The number of connections made so far; one through a tunnel counts twice.
-    connections: AtomicU32,
-    /// Whether the proxy has asked for credentials, but not for Basic.
-    refuses_basic: AtomicBool,
-    /// Whether a connection to the server, or to the proxy in front of it, was made for the current request. Until then,
-    /// an error is one of connecting.
-    connected: AtomicBool,
+    /// Whether the proxy has asked for credentials (407), but not for Basic.
+    pub(crate) refuses_basic: AtomicBool,
+    /// Whether a connection to the server, or to the proxy in front of it, was made for the current request. If not,
+    /// the request was not sent, or was sent on a kept connection.
+    pub(crate) connected: AtomicBool,
     /// Whether ureq connects through a proxy, by CONNECT or SOCKS.
     pub(crate) proxied: bool,
     /// The start of each target, for a proxy that takes requests in absolute form.
@@ -40,25 +38,6 @@ impl Wire {
         self.sent.store(false, Relaxed);
         self.connected.store(false, Relaxed);
         self.at_head.store(true, Relaxed);
-    }
-
-    /// Reports whether any of the current request was sent.
-    pub(crate) fn sent(&self) -> bool {
-        self.sent.load(Relaxed)
-    }
-
-    /// Reports whether the proxy has asked for credentials (407), but not for Basic.
-    pub(crate) fn refuses_basic(&self) -> bool {
-        self.refuses_basic.load(Relaxed)
-    }
-
-    /// Reports whether a connection was made for the current request.
-    pub(crate) fn connected(&self) -> bool {
-        self.connected.load(Relaxed)
-    }
-
-    pub(crate) fn connections(&self) -> u32 {
-        self.connections.load(Relaxed)
     }
 }
 
@@ -90,7 +69,6 @@ impl<In: Transport> Connector<In> for WireConnector {
         // The connection to a proxy, which carries only CONNECT, is made through this chain too, with a
         // configuration that names no proxy.
         let carries_requests = details.config.proxy().is_some() == self.0.proxied;
-        self.0.connections.fetch_add(1, Relaxed);
         let wire = self.0.clone();
         Ok(chained.map(|inner| WireTransport { inner, wire, carries_requests, at_reply: true }))
     }

@@ -96,6 +96,21 @@ fn replaces_its_own_headers_of_the_same_name() {
 }
 
 #[test]
+fn joins_cookie_headers_into_one() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::html(429).with_header("Set-Cookie", "b=node1")));
+    let program = connect_cache(&server).words("delete -l R -V 4.3.0 -H").arg("Cookie: a=1; b=2");
+    program.words("-H").arg("cookie: c=3").run().exits(0);
+    let sent = |request: &Request| -> Vec<String> {
+        let headers = request.headers.iter().filter(|(name, _)| name == "cookie");
+        headers.map(|(_, value)| value.clone()).collect()
+    };
+    let requests = server.requests();
+    assert_eq!(sent(&requests[0]), ["a=1; b=2; c=3"]);
+    assert_eq!(sent(requests.last().unwrap()), ["a=1; c=3; b=node1"]);
+}
+
+#[test]
 fn rejects_headers_that_break_the_exchange() {
     let server = Server::start(Config::default());
     for name in ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Accept-Encoding", "Expect"] {

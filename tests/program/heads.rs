@@ -81,6 +81,16 @@ fn shows_unfolded_headers() {
 }
 
 #[test]
+fn keeps_the_id_of_a_request_among_many_headers() {
+    let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
+    for name in ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"] {
+        let head = format!("HTTP/1.1 403 No\r\n{many}{name}: 8f00-FRA\r\nContent-Length: 0\r\n\r\n");
+        let server = always(Endpoint::List, head.into_bytes());
+        run(&server, "list").exits(3).fails_with(&format!("({name}: 8f00-FRA)"));
+    }
+}
+
+#[test]
 fn skips_interim_replies() {
     let head = format!("Content-Length : {}\r\n", LIST.len());
     for interim in [

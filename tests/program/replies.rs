@@ -85,6 +85,16 @@ fn reports_the_expected_and_the_received_list() {
 }
 
 #[test]
+fn takes_a_204_for_a_whole_reply() {
+    let empty = || Action::Raw(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+    let server = answering(Endpoint::List, empty());
+    run(&server, "list").exits(6).fails_with("but got no JSON; the reply is empty").never_says("was lost");
+    assert_eq!(server.requests().len(), 1);
+    let server = answering(Endpoint::Delete, empty());
+    run(&server, DELETE).exits(6).says("but got no JSON; the reply is empty").never_says("it ended early");
+}
+
+#[test]
 fn shows_the_escaped_start_of_a_wrong_reply() {
     let server = answering(Endpoint::List, with_body(&format!("\x1b[2J\u{202e}\nx{}", "y".repeat(5000))));
     let ran = run(&server, "list").exits(6).fails_with("\\u{1b}[2J\\u{202e} xyyy");

@@ -245,6 +245,7 @@ fn leaves_a_deletion_in_doubt_if_its_reply_is_lost() {
             let program = connect_cache(server).trusting(&ca).words("delete -l R -V 4.3.0 -s");
             let program = program.arg(named(server)).env("ALL_PROXY", format!("socks5h://{}", proxy.address));
             let ran = program.run().exits(0).says("; the deletion may have started; checking whether");
+            let ran = ran.never_says("connection through proxy");
             ran.says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone\n");
             // The DELETE is not sent again: the dry run shows that it has worked.
             assert_eq!(endpoints(server), [List, Delete, DryRun], "{action:?}");
@@ -258,6 +259,21 @@ fn leaves_a_deletion_in_doubt_if_its_reply_is_lost() {
     let ran = program.env("ALL_PROXY", format!("socks5h://{}", proxy.address)).run().exits(6);
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
     assert_eq!(requests_to(&server, Delete).len(), 1);
+}
+
+#[test]
+fn repeats_a_poll_whose_reply_is_lost_on_a_kept_connection() {
+    use Endpoint::{Delete, List, Task};
+    for action in [Action::ResetBeforeReply, Action::CloseBeforeReply] {
+        let server = Server::start(Config::default());
+        server.fault(Fault::new(Task, action.clone()));
+        let proxy = Proxy::start(Behavior::Connects);
+        let program = connect_cache(&server).words("delete -l R -V 4.3.0 -s").arg(named(&server));
+        let ran = program.env("ALL_PROXY", format!("socks5h://{}", proxy.address)).run().exits(0);
+        ran.says("deleted R 4.3.0 Local in ").never_says("connection through proxy");
+        assert_eq!(endpoints(&server), [List, Delete, Task, Task], "{action:?}");
+        assert_eq!(proxy.requests().len(), 2, "{action:?}");
+    }
 }
 
 #[test]

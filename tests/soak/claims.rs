@@ -186,7 +186,7 @@ fn names(object: &Value, cache: &Cache) -> bool {
 
 /// Returns what a sentence of the program says. A failed deletion leaves the cache there, unless it says otherwise.
 fn says(sentence: &str) -> Says {
-    let failed = sentence.starts_with("deletion of ")
+    let failed = sentence.contains("deletion of ")
         && sentence.contains(" failed: ")
         && !sentence.contains("it is not known whether the cache exists");
     Says {
