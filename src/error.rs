@@ -462,6 +462,7 @@ impl fmt::Display for ErrorKind {
             Self::Encoded { status, encoding } => {
                 write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
+            Self::Malformed { excerpt, .. } if excerpt.is_page => write!(f, "expected JSON{excerpt}"),
             Self::Malformed { expected, problem, excerpt, .. } => {
                 write!(f, "expected {expected}, but {problem}{excerpt}")
             }
@@ -477,7 +478,9 @@ impl fmt::Display for ErrorKind {
 pub struct Excerpt {
     /// Whether the reply is a page (HTML).
     pub is_page: bool,
-    /// At most 200 characters on one line.
+    /// The title of a page, which may be empty.
+    pub title: String,
+    /// At most 200 characters on one line, the title included.
     pub text: String,
 }
 

@@ -9,8 +9,8 @@ const WAIT: &str = "wait a while, and run it again";
 pub(crate) const DISABLED: &str = "an administrator of the server can set Server.AllowRuntimeCacheManagement, or the \
                                    variable CONNECT_SERVER_ALLOWRUNTIMECACHEMANAGEMENT=true";
 
-/// Returns the next step after an error, if one is known. `command` completes the words of a command to print.
-pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -> String) -> Option<String> {
+/// Returns the next step after an error, if one is known. `check` is the command that tests the server, unless that runs.
+pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> Option<String> {
     let server = &config.server;
     if let Some(pause) = error.retry_after().filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
         return Some(format!("the server asks to retry in {} s", pause.as_secs()));
@@ -24,8 +24,6 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
         return Some(format!("/connect is the dashboard; use {address} as the server"));
     }
     let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
-    // Only the command `check` sends these.
-    let checks = matches!(error.attempt, Attempt::GetServerSettings | Attempt::GetUser);
     let step = match &error.kind {
         ErrorKind::Name { .. } if resolves_for_proxy(config) => {
             "check the server URL; if only the proxy can resolve the name, use socks5h:// in the proxy's URL"
@@ -103,14 +101,12 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
         ErrorKind::Foreign { status: 500.., .. } => {
             "check that Connect is running, and the gateway in front of it"
         }
+        ErrorKind::Malformed { is_json: false, .. } if check.is_some() => {
+            let url = if deletes { "" } else { "check the server URL, including any path prefix; " };
+            return Some(format!("{url}test it with: {}", check?));
+        }
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
             "something in front of Connect replies to DELETE requests itself; have it pass them on"
-        }
-        ErrorKind::Malformed { is_json: false, .. } if !checks => {
-            return Some(format!(
-                "check the server URL, including any path prefix; test it with: {}",
-                command("check")
-            ));
         }
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
             "check the server URL, including any path prefix"

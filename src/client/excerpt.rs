@@ -19,13 +19,16 @@ pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
 pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
     let text = shown(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body), secrets);
     let is_page = text.trim_start().starts_with('<');
-    let text = if is_page { words(&text) } else { text };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    Excerpt { is_page, text: words.join(" ").chars().take(EXCERPT).collect() }
+    let [title, text] = if is_page { words(&text) } else { [String::new(), text] };
+    let [title, text] = [title, text].map(|text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ").chars().take(EXCERPT).collect()
+    });
+    Excerpt { is_page, title, text }
 }
 
-/// Returns the title of an HTML page and its words, without the markup.
-fn words(page: &str) -> String {
+/// Returns the title of an HTML page, and the title with the words of the page, both without the markup.
+fn words(page: &str) -> [String; 2] {
     let (mut title, mut text) = (String::new(), String::new());
     // It has the same length, so that positions in it are positions in the page.
     let lower = page.to_ascii_lowercase();
@@ -40,7 +43,7 @@ fn words(page: &str) -> String {
             tag if tag.starts_with("<script") => end("</script>"),
             tag if tag.starts_with("<style") => end("</style>"),
             tag if tag.starts_with("<title") => {
-                title = words(&page[end(">")..end("</title>").max(end(">"))]);
+                [_, title] = words(&page[end(">")..end("</title>").max(end(">"))]);
                 end("</title>")
             }
             _ => end(">"),
@@ -48,12 +51,13 @@ fn words(page: &str) -> String {
     }
     text.push_str(&page[at..]);
     let (title, text) = (without_entities(&title), without_entities(&text));
-    match (title.trim(), text.trim()) {
+    let all = match (title.trim(), text.trim()) {
         ("", text) => text.to_owned(),
         (title, "") => title.to_owned(),
         (title, text) if text.starts_with(title) => text.to_owned(),
         (title, text) => format!("{title}: {text}"),
-    }
+    };
+    [title, all]
 }
 
 /// Replaces the entities that occur in the words of gateways' pages.
@@ -88,6 +92,7 @@ mod tests {
         ] {
             let excerpt = excerpt(page.as_bytes(), &Secrets::default());
             assert_eq!((excerpt.is_page, excerpt.text.as_str()), (true, text), "{page}");
+            assert!(text.starts_with(&excerpt.title), "{page}: {}", excerpt.title);
         }
     }
 

@@ -330,7 +330,7 @@ impl Client {
         let (status, excerpt) = match &error.kind {
             ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
             ErrorKind::Encoded { status, encoding } => {
-                (*status, Excerpt { is_page: false, text: format!("(encoded as {encoding})") })
+                (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
             }
             _ => return error,
         };

@@ -50,7 +50,11 @@ pub(crate) fn unreadable(
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };
-    let excerpt = excerpt(&reply.body, secrets);
+    let mut excerpt = excerpt(&reply.body, secrets);
+    // This is no refusal, but a login page or the like, whose title says enough.
+    if !excerpt.title.is_empty() {
+        excerpt.text.clone_from(&excerpt.title);
+    }
     let malformed = ErrorKind::Malformed { expected, is_json, problem, excerpt };
     encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
 }

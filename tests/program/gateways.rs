@@ -169,14 +169,23 @@ fn gives_the_next_step_that_fits_the_code() {
 
 #[test]
 fn shows_the_title_of_a_login_page_on_one_line() {
-    let server = answering(&ALL, &Action::login_page());
-    let ran = run(&server, "delete -l R -V 4.3.0 -q").exits(6);
-    ran.says("; the page says: ")
-        .says("; check the server URL, including any path prefix; test it with: connect-cache check\n");
-    let ran = run(&server, "delete -l R -V 4.3.0 -q");
-    assert!(ran.stderr.lines().count() == 1 && ran.stderr.len() < 360, "{ran:#?}");
-    // The command itself does not advise to run itself.
-    run(&server, "check").exits(6).says("; check the server URL, including any path prefix\n");
+    let page = "<html><title>Sign in</title><h1>Welcome</h1><p>By signing in you accept the terms of use.";
+    for (endpoints, check) in [
+        (&ALL[..], "; check the server URL, including any path prefix\n"),
+        (
+            &[Endpoint::Delete, Endpoint::DryRun],
+            "; something in front of Connect replies to DELETE requests itself",
+        ),
+    ] {
+        let server = answering(endpoints, &Action::reply(200, page));
+        for words in ["delete -l R -V 4.3.0 -q", "delete -l R -V 4.3.0 -d -q", "purge -y -q -l R"] {
+            let ran = run(&server, &format!("{words} --retries 0")).exits(6);
+            assert!(ran.stderr.lines().all(|line| line.len() < 280), "{ran:#?}");
+            ran.says(": expected JSON; the page says: Sign in; ").says("test it with: connect-cache check");
+        }
+        // The command does not advise to run itself.
+        run(&server, "check --retries 0").exits(6).says("; the page says: Sign in; ").says(check);
+    }
 }
 
 #[test]
