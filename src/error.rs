@@ -79,7 +79,7 @@ impl Error {
 pub enum Verdict {
     /// The request did not reach the server.
     NotSent,
-    /// The key was refused, or its user lacks permission.
+    /// Access was refused: 401 or 403, also of a gateway.
     Denied,
     /// There is no such cache or task.
     NotFound,

@@ -104,7 +104,7 @@ impl Client {
 
     /// Deletes several caches, and returns them in the order in which their deletions ended.
     ///
-    /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
+    /// A failure does not stop the others. Once access is refused or the [time](crate::Config::timeout) is
     /// over, no further deletion starts. [`Progress::Ended`] reports each outcome as soon as it is known.
     ///
     /// ```

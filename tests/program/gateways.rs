@@ -79,7 +79,7 @@ fn names_a_gateway_that_refuses_delete_requests() {
         for (words, exit) in [("delete -d -l R -V 4.3.0", exit), ("check", exit)] {
             run(&server, words).exits(exit).says(STEP);
         }
-        // The other caches of a purge follow, unless the key seems to be refused.
+        // The other caches of a purge follow, unless access is refused.
         run(&server, "purge --all -y").exits(if status == 403 { 3 } else { 1 }).says(STEP);
     }
 }
