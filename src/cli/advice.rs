@@ -94,10 +94,11 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         ErrorKind::Encoded { .. } => {
             "make the gateway in front of Connect honor Accept-Encoding, or bypass it"
         }
-        ErrorKind::Foreign { status: 401 | 403, .. } => {
+        ErrorKind::Foreign { status: 429, .. } => WAIT,
+        // Before a DELETE, Connect has answered.
+        ErrorKind::Foreign { status, .. } if matches!(status, 401 | 403) || deletes && *status < 500 => {
             "a gateway or proxy in front of Connect refused the request"
         }
-        ErrorKind::Foreign { status: 429, .. } => WAIT,
         ErrorKind::Foreign { status: 500.., .. } => {
             "check that Connect is running, and the gateway in front of it"
         }

@@ -86,13 +86,13 @@ fn names_a_gateway_that_refuses_delete_requests() {
 
 #[test]
 fn blames_no_gateway_for_delete_if_it_refuses_everything() {
-    let server = Server::builder().start();
-    let blocked = Action::html(403);
-    // The list that the deletion begins with still gets through.
-    server.fault(Fault::always(Endpoint::Delete, blocked.clone()));
-    server.fault(Fault::always(Endpoint::Settings, blocked));
-    let ran = run(&server, "delete -l R -V 4.3.0").exits(3);
-    ran.says("a gateway or proxy in front of Connect refused the request").never_says("refuses DELETE");
+    for (status, exit) in [(400, 6), (403, 3), (404, 6)] {
+        // The list that the deletion begins with still gets through.
+        let server = answering(&[Endpoint::Delete, Endpoint::Settings], &Action::html(status));
+        let ran =
+            run(&server, "delete -l R -V 4.3.0").exits(exit).never_says("refuses DELETE").never_says("URL");
+        ran.says("; a gateway or proxy in front of Connect refused the request\n");
+    }
     // What says to wait, or is Connect's own, has nothing to do with the method.
     for action in [Action::html(429), Action::error(403, 22, "no"), Action::html(407), Action::html(408)] {
         let server = answering(&[Endpoint::Delete], &action);
