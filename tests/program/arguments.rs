@@ -155,11 +155,35 @@ fn explains_arguments_that_a_command_does_not_take() {
     let server = Server::start(Config::default());
     for (words, says) in [
         ("delete R 4.3.0", "unexpected argument 'R'; use -l R -V 4.3.0; see 'connect-cache delete --help'"),
+        (
+            "delete R 4.3.1 content-base-jammy",
+            "unexpected argument 'R'; use -l R -V 4.3.1 -I content-base-jammy; see",
+        ),
+        (
+            "delete -l R 4.3.1 ghcr.io/a/b:c",
+            "unexpected argument '4.3.1'; use -V 4.3.1 -I ghcr.io/a/b:c; see",
+        ),
+        // It may be a key.
+        (
+            "delete R 4.3.1 kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3",
+            "unexpected argument 'R'; use -l R -V 4.3.1; see",
+        ),
+        ("delete R 4.3.1 part-of -k key", "unexpected argument; see"),
         ("list -l R 4.3.0", "unexpected argument '4.3.0'; use -V 4.3.0"),
         ("purge python", "unexpected argument 'python'; use -l python"),
         // As the shell passes -V 3.* in a directory with files of such names.
         ("purge -y -V 3.9.5 3.9.6", "unexpected argument '3.9.6'; quote globs, since the shell expands them"),
         ("list -I Makefile README.md", "unexpected argument; quote globs, since the shell expands them"),
+        (
+            "purge -y -I 3.8.1 3.9.6 docs",
+            "unexpected argument '3.9.6'; quote globs, since the shell expands them",
+        ),
+        (
+            "delete -l Python -V 3.9.5 3.9.6 Makefile",
+            "unexpected argument '3.9.6'; an image needs -I, and only purge takes globs, in quotes; see",
+        ),
+        ("delete -l R -V 4.3.0 -iLocal", "unknown option -L; -i is --insecure, and the image is -I; see"),
+        ("delete -l R -V 4.3.0 -i=Local", "unknown option -=; -i is --insecure, and the image is -I; see"),
         (
             "delete -l R -V 4.3.0 -i Local",
             "unexpected argument 'Local'; -i is --insecure, and the image is -I",
