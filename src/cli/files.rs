@@ -10,10 +10,6 @@ const MEBIBYTE: u64 = 1 << 20;
 pub(crate) fn read(name: &str) -> io::Result<String> {
     match name {
         "-" => text(io::stdin().lock(), 1),
-        // Some env files keep the quotes.
-        _ if name.starts_with(['"', '\'']) && !Path::new(name).exists() => {
-            Err(io::Error::new(io::ErrorKind::NotFound, "its path is in quotes; remove them"))
-        }
         _ => text(File::open(name)?, 1),
     }
 }

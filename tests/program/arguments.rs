@@ -217,8 +217,26 @@ fn names_quotes_that_an_env_file_kept_around_a_path() {
             "cannot read the key file {quote}{key}{quote}: its path is in quotes; remove them"
         ));
     }
+    let list = |name: &str, value: &str| {
+        let program = program().env("CONNECT_API_KEY", "admin-key").env(name, value).words("--retries 0 -s");
+        program.arg("https://connect.invalid").run()
+    };
+    let removes = |place: &str| format!("cannot read {place}: its path is in quotes; remove them");
+    list("SSL_CERT_FILE", "\"/ca.pem\"")
+        .exits(2)
+        .fails_with(&removes("the CA file \"/ca.pem\" (SSL_CERT_FILE)"));
+    list("SSL_CERT_DIR", "'/certs'").exits(2).fails_with(&removes("the directory '/certs' (SSL_CERT_DIR)"));
+    list("CONNECT_CA_CERTIFICATE", "'/ca.pem'").exits(2).fails_with(&removes("the CA file '/ca.pem'"));
+    for name in ["HTTPS_PROXY", "ALL_PROXY"] {
+        list(name, "\"http://127.0.0.1:1\"")
+            .exits(2)
+            .fails_with(&format!("the proxy in {name} is in quotes; "));
+    }
     // Line ends around it are dropped.
     program().env("CONNECT_API_KEY_FILE", format!("{key}\r\n")).run().exits(0);
+    list("SSL_CERT_FILE", "/ca.pem\r\n")
+        .exits(2)
+        .fails_with("the CA file /ca.pem (SSL_CERT_FILE): No such file");
     // A file may have such a name.
     let with = program();
     with.file("\"key\"", "admin-key\n");
