@@ -93,7 +93,7 @@ impl Client {
     ) -> Deletion {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
         let mut run = Run::new(self, &mut report);
-        match self.retrying(|| run.list()) {
+        match run.retry_list(cache) {
             Ok(()) => {
                 let job = Job::new(cache, mode, &run);
                 run.complete(Some(cache), job, Job::step)

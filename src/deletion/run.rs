@@ -122,6 +122,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Reads the list before the deletion of this cache, which each report of a retry names.
+    pub(crate) fn retry_list(&mut self, cache: &RuntimeCache) -> Result<()> {
+        self.complete(Some(cache), Failures::default(), |mut failures, run| match run.list() {
+            Ok(()) => Step::End(Ok(())),
+            Err(error) => match run.retry_at(&mut failures, &error, Some(cache)) {
+                Some(due) => Step::Next(failures, due),
+                None => Step::End(Err(error)),
+            },
+        })
+    }
+
     /// Sends a dry run once.
     pub(crate) fn dry_run(&mut self, cache: &RuntimeCache) -> Result<()> {
         let evidence = &mut self.evidence;

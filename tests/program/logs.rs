@@ -42,11 +42,14 @@ fn names_the_cache_in_every_line_of_a_purge() {
 #[test]
 fn names_the_cache_in_every_line_of_a_delete() {
     let server = Server::builder().cluster(Cluster { nodes: 2, balancer: true }).start();
+    server.fault(Fault::new(Endpoint::List, Action::html(502)));
     server.fault(Fault::new(Endpoint::Delete, Action::html(429)));
     server.fault(Fault::new(Endpoint::Task, Action::html(502)));
     let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
     assert!(ran.stderr.lines().all(|line| line.contains("R 4.3.0 Local")), "{ran:#?}");
-    assert_eq!(ran.stderr.matches("; retrying in ").count(), 2, "{ran:#?}");
+    assert_eq!(ran.stderr.matches("; retrying in ").count(), 3, "{ran:#?}");
+    let ran = run(&server, "delete -l Python -V 3.7.6 --no-wait").exits(0);
+    assert!(ran.stderr.lines().all(|line| line.contains("Python 3.7.6 Local")), "{ran:#?}");
 }
 
 #[test]
