@@ -43,7 +43,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
             "the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT"
         }
         ErrorKind::Proxy { .. } => {
-            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
+            "check the server URL, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
         }
         ErrorKind::UnknownIssuer if matches!(config.trust, Trust::Certificates(_)) => {
             "it has another CA than the CA file, or the server omits an intermediate certificate; see what the file \
