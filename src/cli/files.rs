@@ -33,6 +33,8 @@ fn text(from: impl Read, mebibytes: u64) -> io::Result<String> {
         [0xfe, 0xff, units @ ..] => utf_16(units, u16::from_be_bytes),
         _ => String::from_utf8(bytes).ok(),
     };
+    // UTF-16 without a mark may be valid UTF-8, full of zeros.
+    let text = text.filter(|text| !text.contains('\0'));
     text.ok_or_else(|| invalid("it is not text in UTF-8, or in UTF-16 with a byte order mark".to_owned()))
 }
 
