@@ -187,10 +187,10 @@ impl Output {
         self.to_stderr("");
         let problem = match &self.state().stdout {
             // A reader that has closed the pipe wants no more.
-            Err(error) if error.kind() != BrokenPipe => format!("cannot write to standard output: {error}"),
+            Err(error) if error.kind() != BrokenPipe => error.to_string(),
             _ => return status,
         };
-        self.error(&problem);
+        self.error(&format!("cannot write results to standard output: {problem}"));
         if status == ExitStatus::Success { ExitStatus::Failed } else { status }
     }
 }
