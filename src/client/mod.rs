@@ -301,7 +301,10 @@ impl Client {
                 Err(error)
             }
         };
-        self.pace.set(self.pace.get().after(result.as_ref().err(), sent_at, now));
+        let pace = self.pace.get().after(result.as_ref().err(), sent_at, now);
+        if pace.spaced && !self.pace.replace(pace).spaced {
+            (self.observer)(Event::Slowed);
+        }
         result
     }
 
