@@ -58,10 +58,6 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
             "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
-        ErrorKind::TlsAlert(alert) if alert.ends_with("BadCertificate") => {
-            "the server may require a client certificate, which is not supported; connect through stunnel, which \
-             sends one"
-        }
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognisedName") => {
             "the server does not know this host name; check the server URL"
         }

@@ -8,10 +8,7 @@ const MEBIBYTE: u64 = 1 << 20;
 
 /// Reads the text file called `name`, or standard input if that is `-`: at most 1 MiB.
 pub(crate) fn read(name: &str) -> io::Result<String> {
-    match name {
-        "-" => text(io::stdin().lock(), 1),
-        _ => text(File::open(name)?, 1),
-    }
+    if name == "-" { text(io::stdin().lock(), 1) } else { text(File::open(name)?, 1) }
 }
 
 /// Reads the text file at `path`, which may contain certificates: at most 16 MiB.

@@ -297,8 +297,7 @@ impl fmt::Display for Cause {
 
 impl fmt::Display for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = if self.error.is_empty() { "no reason given" } else { &self.error };
-        write!(f, "{words} (code {})", self.code)
+        f.write_str(&self.in_task(None))
     }
 }
 
