@@ -478,9 +478,7 @@ impl fmt::Display for ErrorKind {
 pub struct Excerpt {
     /// Whether the reply is a page (HTML).
     pub is_page: bool,
-    /// The title of a page, which may be empty.
-    pub title: String,
-    /// At most 200 characters on one line, the title included.
+    /// At most 200 characters on one line.
     pub text: String,
 }
 

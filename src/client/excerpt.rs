@@ -15,8 +15,8 @@ pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
     secrets.mask(&text).chars().take(SHOWN).collect()
 }
 
-/// Returns the part of a body that an error shows, on one line.
-pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
+/// Returns the part of a body that an error shows, on one line, and its title alone if it is a page with one.
+pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> (Excerpt, String) {
     let text = shown(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body), secrets);
     let is_page = text.trim_start().starts_with('<');
     let [title, text] = if is_page { words(&text) } else { [String::new(), text] };
@@ -24,7 +24,7 @@ pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
         let words: Vec<&str> = text.split_whitespace().collect();
         words.join(" ").chars().take(EXCERPT).collect()
     });
-    Excerpt { is_page, title, text }
+    (Excerpt { is_page, text }, title)
 }
 
 /// Returns the title of an HTML page, and the title with the words of the page, both without the markup.
@@ -90,15 +90,15 @@ mod tests {
             ("<p>a < b", "a"),
             ("<script>a", ""),
         ] {
-            let excerpt = excerpt(page.as_bytes(), &Secrets::default());
+            let (excerpt, title) = excerpt(page.as_bytes(), &Secrets::default());
             assert_eq!((excerpt.is_page, excerpt.text.as_str()), (true, text), "{page}");
-            assert!(text.starts_with(&excerpt.title), "{page}: {}", excerpt.title);
+            assert!(text.starts_with(&title), "{page}: {title}");
         }
     }
 
     #[test]
     fn shows_the_start_of_anything_else_on_one_line() {
-        let text = |body: &[u8]| excerpt(body, &Secrets::default()).text;
+        let text = |body: &[u8]| excerpt(body, &Secrets::default()).0.text;
         assert_eq!(text(b"{\"a\":\r\n  1}\n"), "{\"a\": 1}");
         assert_eq!(text(&[b'x'; 1000]).len(), EXCERPT);
         assert_eq!(text(b"\xff\xfe"), "\u{fffd}\u{fffd}");

@@ -94,7 +94,7 @@ impl fmt::Display for InvalidConfig {
             }
             // Some env files keep the quotes around a path.
             Self::Unreadable { file: place, .. } | Self::NoCertificate { place }
-                if place.contains(" \"/") || place.contains(" '/") =>
+                if place.contains(" \"") || place.contains(" '") =>
             {
                 write!(f, "cannot read {place}: its path is in quotes; remove them")
             }
