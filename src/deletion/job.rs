@@ -211,8 +211,8 @@ impl<'a> History<'a> {
                 return self.ask(Duration::ZERO, Because::NotSeen, run);
             }
             Followed::TimedOut(_) => return self.end(Outcome::Running, run),
-            Followed::Finished(Task { code, error, .. }) => {
-                let failure = TaskFailure { code, error: run.client.mask(&error) };
+            Followed::Finished(Task { id, code, error, .. }) => {
+                let failure = TaskFailure { task: id, code, error: run.client.mask(&error) };
                 run.report(Some(self.cache), Progress::TaskFailed(&failure));
                 Because::TaskFailed(failure)
             }

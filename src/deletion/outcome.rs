@@ -139,6 +139,8 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskFailure {
+    /// The task's ID.
+    pub task: TaskId,
     /// The task's code; 0 if only its error text says that it failed.
     pub code: i64,
     /// The task's error text, with secrets masked.
@@ -298,7 +300,7 @@ impl fmt::Display for Cause {
 impl fmt::Display for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = if self.error.is_empty() { "no reason given" } else { &self.error };
-        write!(f, "{words} (code {})", self.code)
+        write!(f, "{words} (task {}, code {})", self.task, self.code)
     }
 }
 
@@ -319,7 +321,7 @@ impl Deletion {
 
 impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cache, task, outcome, .. } = self;
+        let Self { cache, outcome, .. } = self;
         match outcome {
             Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache}"),
             Outcome::Deleted(Proof::GoneAfterLostReply) => {
@@ -341,7 +343,7 @@ impl fmt::Display for Deletion {
                 write!(f, "{cache} is not there; it is not known whether this run deleted it")
             }
             Outcome::Failed { failure, after_doubt, still_there } => {
-                write!(f, "deletion of {cache} failed: {}", failure.in_task(task.as_ref()))?;
+                write!(f, "deletion of {cache} failed: {failure}")?;
                 if !still_there {
                     f.write_str("; it is not known whether the cache exists")?;
                 }
@@ -372,14 +374,5 @@ impl fmt::Display for Deletion {
             }
             Outcome::Running => write!(f, "timed out: deletion of {cache} is still running"),
         }
-    }
-}
-
-impl TaskFailure {
-    /// Returns the failure with the task's ID.
-    fn in_task(&self, task: Option<&TaskId>) -> String {
-        let words = if self.error.is_empty() { "no reason given" } else { &self.error };
-        let task = task.map(|id| format!("task {id}, ")).unwrap_or_default();
-        format!("{words} ({task}code {})", self.code)
     }
 }
