@@ -52,15 +52,8 @@ pub enum Outcome {
     Refused(Error),
     /// No deletion started.
     NotStarted(Obstacle),
-    /// What happened to the cache is not known.
-    Unknown {
-        /// Why not.
-        cause: Cause,
-        /// Whether the cache is known to be still there.
-        still_there: bool,
-        /// Whether a deletion may have been started.
-        may_have_started: bool,
-    },
+    /// What happened to the cache is not known: why not, and what is known nevertheless.
+    Unknown(Cause, Known),
     /// The time ran out while the task was running.
     Running,
 }
@@ -135,6 +128,18 @@ pub enum Cause {
     DryRunsNotKnown,
 }
 
+/// What is known of a cache although the outcome is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Known {
+    /// No deletion started.
+    NotStarted,
+    /// A deletion may have started.
+    MayHaveStarted,
+    /// A deletion may have started, and the cache is still there.
+    StillThere,
+}
+
 /// What a task that failed reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -192,7 +197,7 @@ impl Outcome {
             Self::NotFound(_) => Status::NotFound,
             Self::Refused(_) => Status::Refused,
             Self::NotStarted(_) => Status::NotStarted,
-            Self::Unknown { .. } => Status::Unknown,
+            Self::Unknown(..) => Status::Unknown,
             Self::Running => Status::Running,
         }
     }
@@ -212,7 +217,7 @@ impl Outcome {
             | Self::NotStarted(Obstacle::Request(error))
             | Self::NotFound(Missing::Refused(error))
             | Self::Absent(Absence::Vanished(error) | Absence::Ignored(Missing::Refused(error)))
-            | Self::Unknown { cause: Cause::Request(error), .. } => Some(error),
+            | Self::Unknown(Cause::Request(error), _) => Some(error),
             _ => None,
         }
     }
@@ -223,7 +228,7 @@ impl Outcome {
             Self::Failed { failure, .. }
             | Self::Absent(Absence::TaskFailed(failure) | Absence::Ignored(Missing::TaskFailed(failure)))
             | Self::NotFound(Missing::TaskFailed(failure))
-            | Self::Unknown { cause: Cause::TaskFailed(failure), .. } => Some(failure),
+            | Self::Unknown(Cause::TaskFailed(failure), _) => Some(failure),
             _ => None,
         }
     }
@@ -236,7 +241,7 @@ impl Outcome {
         match self {
             Self::NotStarted(Obstacle::TimedOut) => Some("timed out".to_owned()),
             Self::NotStarted(Obstacle::KeyRefused) => Some("the key was refused".to_owned()),
-            Self::Unknown { cause, .. } if self.request_error().is_none() => Some(cause.to_string()),
+            Self::Unknown(cause, _) if self.request_error().is_none() => Some(cause.to_string()),
             _ => self.request_error().map(|error| match &error.kind {
                 ErrorKind::Api { message, .. } => message.clone(),
                 _ => error.to_string(),
@@ -258,10 +263,8 @@ impl Outcome {
             Verdict::NotSent => Self::NotStarted(Obstacle::Request(error)),
             Verdict::NotFound => Self::NotFound(Missing::Refused(error)),
             Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Self::Refused(error),
-            Verdict::NoAnswer => Self::unknown(Cause::Request(error)),
-            Verdict::InDoubt => {
-                Self::Unknown { cause: Cause::Request(error), still_there: false, may_have_started: true }
-            }
+            Verdict::NoAnswer => Self::Unknown(Cause::Request(error), Known::NotStarted),
+            Verdict::InDoubt => Self::Unknown(Cause::Request(error), Known::MayHaveStarted),
         }
     }
 
@@ -272,11 +275,6 @@ impl Outcome {
             _ if matches!(error.kind, ErrorKind::OutOfTime) => Self::NotStarted(Obstacle::TimedOut),
             _ => Self::NotStarted(Obstacle::Request(error)),
         }
-    }
-
-    /// Returns the unknown outcome of a run that started nothing.
-    pub(crate) fn unknown(cause: Cause) -> Self {
-        Self::Unknown { cause, still_there: false, may_have_started: false }
     }
 }
 
@@ -365,12 +363,14 @@ impl fmt::Display for Deletion {
             Outcome::NotStarted(Obstacle::KeyRefused) => {
                 write!(f, "deletion of {cache} was not started: the key was refused")
             }
-            Outcome::Unknown { cause, may_have_started: false, .. } => {
+            Outcome::Unknown(cause, Known::NotStarted) => {
                 write!(f, "cannot tell whether {cache} exists: {cause}")
             }
-            Outcome::Unknown { cause, still_there, .. } => {
-                let there = if *still_there { ", which still exists" } else { "" };
-                write!(f, "outcome unknown for {cache}{there}: {cause}")
+            Outcome::Unknown(cause, Known::MayHaveStarted) => {
+                write!(f, "outcome unknown for {cache}: {cause}")
+            }
+            Outcome::Unknown(cause, Known::StillThere) => {
+                write!(f, "outcome unknown for {cache}, which still exists: {cause}")
             }
             Outcome::Running => write!(f, "timed out: deletion of {cache} is still running"),
         }
