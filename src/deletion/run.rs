@@ -122,17 +122,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Reads the list before the deletion of this cache, which each report of a retry names.
-    pub(crate) fn retry_list(&mut self, cache: &RuntimeCache) -> Result<()> {
-        self.complete(Some(cache), Failures::default(), |mut failures, run| match run.list() {
-            Ok(()) => Step::End(Ok(())),
-            Err(error) => match run.retry_at(&mut failures, &error, Some(cache)) {
-                Some(due) => Step::Next(failures, due),
-                None => Step::End(Err(error)),
-            },
-        })
-    }
-
     /// Sends a dry run once.
     pub(crate) fn dry_run(&mut self, cache: &RuntimeCache) -> Result<()> {
         let evidence = &mut self.evidence;
@@ -165,24 +154,6 @@ impl<'a> Run<'a> {
             self.report(cache, Progress::Retrying { error, delay });
         }
         Some(self.client.clock().now() + delay)
-    }
-
-    /// Takes one step after another, each when it is due.
-    pub(crate) fn complete<S, E>(
-        &mut self,
-        cache: Option<&RuntimeCache>,
-        mut state: S,
-        step: impl Fn(S, &mut Self) -> Step<S, E>,
-    ) -> E {
-        loop {
-            match step(state, self) {
-                Step::Next(next, due) => {
-                    state = next;
-                    self.sleep_until(due, cache);
-                }
-                Step::End(end) => return end,
-            }
-        }
     }
 
     /// Sleeps until a request is due and the server is ready for it, and reports each second of it.
