@@ -45,7 +45,7 @@ pub use api::{ContentUsage, Installation, InvalidTaskId, RuntimeCache, ServerSet
 pub use client::{Client, Event};
 pub use config::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 pub use deletion::{
-    Absence, Cause, Deletion, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
+    Absence, Cause, Deletion, Known, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
     TaskFailure,
 };
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Excerpt, Result, Verdict};

@@ -1,6 +1,5 @@
 //! Reads replies: bytes become the type that was expected.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -81,11 +80,8 @@ impl From<serde_json::Error> for Unreadable {
 /// 8.1), and bytes that are not UTF-8 become replacement characters.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Unreadable> {
     let body = String::from_utf8_lossy(body);
-    let json: Cow<'_, str> = match body.strip_prefix('\u{feff}') {
-        Some(json) => json.into(),
-        None => body,
-    };
-    let Object(object) = serde_json::from_str(&json)?;
+    let json = body.strip_prefix('\u{feff}').unwrap_or(&body);
+    let Object(object) = serde_json::from_str(json)?;
     Ok(object)
 }
 

@@ -53,7 +53,7 @@ impl From<&Outcome> for ExitStatus {
             Outcome::Failed { .. } => Self::Failed,
             Outcome::NotFound(_) => Self::NotFound,
             Outcome::Refused(error) => Self::from(error),
-            Outcome::Unknown { .. } | Outcome::NotStarted(Obstacle::Request(_)) => Self::NoAnswer,
+            Outcome::Unknown(..) | Outcome::NotStarted(Obstacle::Request(_)) => Self::NoAnswer,
             Outcome::Running | Outcome::NotStarted(_) => Self::StillRunning,
             _ => Self::Success,
         }

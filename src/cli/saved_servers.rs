@@ -37,14 +37,18 @@ pub(crate) struct SavedServer {
     /// PEM text.
     ca_cert: Option<String>,
     default: Option<bool>,
-    /// The other fields. A struct with such a field is never read from an array.
-    #[serde(flatten)]
-    others: BTreeMap<String, Value>,
+    // Fields of servers that are not Connect servers, or have no API key.
+    snowflake_connection_name: Option<String>,
+    account_name: Option<String>,
+    connect_cloud_account_name: Option<String>,
+    oauth_client_id: Option<String>,
 }
 
 impl SavedServer {
     /// Reads an entry; `None` if it does not have the shape that rsconnect writes.
     fn read(name: String, entry: Value) -> Option<Self> {
+        // An array is never read as an object.
+        let entry = Some(entry).filter(Value::is_object)?;
         Some(Self { name, ..serde_json::from_value(entry).ok()? })
     }
 
@@ -54,13 +58,13 @@ impl SavedServer {
 
     /// Returns the key. The error says why there is none, and what to do instead.
     pub(crate) fn key(&self) -> Result<&str, Misconfigured> {
-        let has = |field| self.others.get(field).is_some_and(|value| !value.is_null() && value != "");
+        let has = |field: &Option<String>| field.as_ref().is_some_and(|text| !text.is_empty());
         let key = self.api_key.as_ref().map(|key| key.reveal().trim()).filter(|key| !key.is_empty());
         let problem = match key {
-            _ if has("snowflake_connection_name") => SNOWFLAKE,
+            _ if has(&self.snowflake_connection_name) => SNOWFLAKE,
             Some(key) => return Ok(key),
-            None if has("account_name") || has("connect_cloud_account_name") => CLOUD,
-            None if has("oauth_client_id") => OAUTH,
+            None if has(&self.account_name) || has(&self.connect_cloud_account_name) => CLOUD,
+            None if has(&self.oauth_client_id) => OAUTH,
             None => NO_KEY,
         };
         Err(Misconfigured::UnusableServer { name: self.name.clone(), problem })

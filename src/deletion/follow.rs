@@ -47,7 +47,16 @@ impl<'a> Following<'a> {
         let polled_at = run.client.clock().now();
         match run.client.poll_once(&self.id, self.first, Duration::from_secs(wait)) {
             Ok(task) => self.answered(task, polled_at, run),
-            Err(error) => self.failed(error, polled_at, wait, run),
+            Err(error) => {
+                // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
+                // restarts, its gateway refuses each poll at once.
+                let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
+                let held = elapsed >= HELD || self.failures.is_empty();
+                if wait > 0 && held && error.class().lost_while_held {
+                    run.max_wait = wait / 2;
+                }
+                self.failed(error, run)
+            }
         }
     }
 
@@ -80,20 +89,7 @@ impl<'a> Following<'a> {
         Step::Next(self, due)
     }
 
-    fn failed(
-        mut self,
-        error: Error,
-        polled_at: Instant,
-        wait: u64,
-        run: &mut Run<'_>,
-    ) -> Step<Self, Followed> {
-        // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
-        // restarts, its gateway refuses each poll at once.
-        let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
-        let held = elapsed >= HELD || self.failures.is_empty();
-        if wait > 0 && held && error.class().lost_while_held {
-            run.max_wait = wait / 2;
-        }
+    fn failed(mut self, error: Error, run: &mut Run<'_>) -> Step<Self, Followed> {
         if let Some(due) = run.retry_at(&mut self.failures, &error, self.cache) {
             return Step::Next(self, due);
         }

@@ -20,7 +20,9 @@ use crate::api::{RuntimeCache, Task, TaskId};
 use crate::client::Failures;
 use crate::deletion::Mode;
 use crate::deletion::follow::{Followed, Following};
-use crate::deletion::outcome::{Absence, Cause, Deletion, Missing, Obstacle, Outcome, Proof, TaskFailure};
+use crate::deletion::outcome::{
+    Absence, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, TaskFailure,
+};
 use crate::deletion::presence::{Answer, Question};
 use crate::deletion::progress::Progress;
 use crate::deletion::run::{DryRuns, Run, Step};
@@ -63,20 +65,20 @@ enum State<'a> {
 enum Because {
     /// No list has its row, and nothing was sent.
     Unlisted,
-    /// A DELETE is in doubt, or was refused after another one was. Holds its error, how often it was asked, and whether
-    /// the DELETE may be sent again.
-    InDoubt {
-        error: Error,
-        asked: usize,
-        send_again: bool,
-    },
+    /// A DELETE is in doubt, or was refused after another one was; or the end of its task was not seen.
+    InDoubt(Doubt),
     TaskFailed(TaskFailure),
-    TaskLost {
-        error: Error,
-        asked: usize,
-    },
     /// The task succeeded, but the run has not seen the cache.
     NotSeen,
+}
+
+/// Why it is not known whether a DELETE or its task had its effect.
+struct Doubt {
+    error: Error,
+    /// How often it was asked whether the cache is there.
+    asked: usize,
+    /// Whether the DELETE may be sent again.
+    send_again: bool,
 }
 
 impl<'a> Job<'a> {
@@ -126,7 +128,7 @@ impl<'a> History<'a> {
     /// Sends the dry run of a cache that is listed: accepted means that the deletion would start.
     fn dry_run(self, mut failures: Failures, run: &mut Run<'_>) -> Next<'a> {
         if run.evidence.dry_run_deleted {
-            return self.end(Outcome::unknown(Cause::DryRunDeletes), run);
+            return self.end(Outcome::Unknown(Cause::DryRunDeletes, Known::NotStarted), run);
         }
         let Err(error) = run.dry_run(self.cache) else { return self.end(Outcome::WouldDelete, run) };
         match run.retry_at(&mut failures, &error, Some(self.cache)) {
@@ -167,7 +169,8 @@ impl<'a> History<'a> {
                 let send_again = run.client.retry_policy().allows_another(&mut self.doubts);
                 let longest = Error::MAX_RETRY_AFTER.min(run.client.time_left());
                 let pause = error.retry_after().filter(|&pause| pause <= longest).unwrap_or_default();
-                self.ask(pause, Because::InDoubt { error, asked: 0, send_again }, run)
+                let doubt = Doubt { error, asked: 0, send_again };
+                self.ask(pause, Because::InDoubt(doubt), run)
             }
             Verdict::NotFound => self.refused_as_missing(error, run),
             _ => match run.retry_at(&mut failures, &error, Some(self.cache)) {
@@ -180,19 +183,21 @@ impl<'a> History<'a> {
     /// Ends after a DELETE that was answered by 404 with code 4: `deleted` after a doubt if the cache was seen, else
     /// `absent` if it was seen or in doubt, else `not-found`.
     fn refused_as_missing(self, error: Error, run: &Run<'_>) -> Next<'a> {
-        let seen = run.evidence.has_seen(self.cache);
         if self.in_doubt {
-            return self.gone_after(Proof::GoneAfterLostReply, run);
+            self.gone(run)
+        } else if run.evidence.has_seen(self.cache) {
+            self.end(Outcome::Absent(Absence::Vanished(error)), run)
+        } else {
+            self.end(Outcome::NotFound(Missing::Refused(error)), run)
         }
-        let vanished = |error| Outcome::Absent(Absence::Vanished(error));
-        self.end(if seen { vanished(error) } else { Outcome::NotFound(Missing::Refused(error)) }, run)
     }
 
     /// Continues without another DELETE. After a doubt, one that is refused or cannot be sent says nothing about the
     /// first one.
     fn not_sent(self, error: Error, run: &Run<'_>) -> Next<'a> {
         if self.in_doubt {
-            self.ask(Duration::ZERO, Because::InDoubt { error, asked: 0, send_again: false }, run)
+            let doubt = Doubt { error, asked: 0, send_again: false };
+            self.ask(Duration::ZERO, Because::InDoubt(doubt), run)
         } else {
             self.end(Outcome::of_request(error), run)
         }
@@ -211,14 +216,14 @@ impl<'a> History<'a> {
                 return self.ask(Duration::ZERO, Because::NotSeen, run);
             }
             Followed::TimedOut(_) => return self.end(Outcome::Running, run),
-            Followed::Finished(Task { code, error, .. }) => {
-                let failure = TaskFailure { code, error: run.client.mask(&error) };
+            Followed::Finished(Task { id, code, error, .. }) => {
+                let failure = TaskFailure { task: id, code, error: run.client.mask(&error) };
                 run.report(Some(self.cache), Progress::TaskFailed(&failure));
                 Because::TaskFailed(failure)
             }
             Followed::Lost(error) => {
                 run.report(Some(self.cache), Progress::TaskLost(&error));
-                Because::TaskLost { error, asked: 0 }
+                Because::InDoubt(Doubt { error, asked: 0, send_again: false })
             }
         };
         self.ask(Duration::ZERO, because, run)
@@ -231,7 +236,7 @@ impl<'a> History<'a> {
             Answer::NotKnown(Cause::Request(error))
                 if matches!(error.kind, ErrorKind::DryRunStarted { .. }) =>
             {
-                return self.end(unknown(Cause::Request(error)), run);
+                return self.end(Outcome::Unknown(Cause::Request(error), Known::MayHaveStarted), run);
             }
             answer => answer,
         };
@@ -243,42 +248,38 @@ impl<'a> History<'a> {
                     self.now(State::Send { failures: Failures::default(), failed: None }, run)
                 }
             },
-            Because::InDoubt { error, asked, send_again } => match answer {
-                Answer::Gone(_) => self.gone_after(Proof::GoneAfterLostReply, run),
-                Answer::There => self.there_in_doubt(error, asked, send_again, run),
-                Answer::NotKnown(why) => self.end(unknown(more_useful(why, error)), run),
+            Because::InDoubt(doubt) => match answer {
+                Answer::Gone(_) => self.gone(run),
+                Answer::There => self.there_in_doubt(doubt, run),
+                Answer::NotKnown(why) => {
+                    self.end(Outcome::Unknown(more_useful(why, doubt.error), Known::MayHaveStarted), run)
+                }
             },
             Because::TaskFailed(failure) => self.after_failed_task(failure, answer, run),
-            Because::TaskLost { error, asked } => match answer {
-                Answer::Gone(_) => self.gone_after(Proof::GoneAfterLostTask, run),
-                Answer::There => match self.pause_before_asking_again(asked, run) {
-                    Some(pause) => self.ask(pause, Because::TaskLost { error, asked: asked + 1 }, run),
-                    None => self.end(unknown_but_there(Cause::Request(error)), run),
-                },
-                // The reason why the task's end was not seen is more useful than the reason why this has no answer.
-                Answer::NotKnown(_) => self.end(unknown(Cause::Request(error)), run),
-            },
             Because::NotSeen => self.after_unseen_success(answer, run),
         }
     }
 
     /// Ends with the cache gone after a lost reply or a lost task: `deleted` if it was seen, else `absent`.
-    fn gone_after(self, proof: Proof, run: &Run<'_>) -> Next<'a> {
-        let proof = if self.in_doubt { Proof::GoneAfterLostReply } else { proof };
+    fn gone(self, run: &Run<'_>) -> Next<'a> {
+        let proof = if self.in_doubt { Proof::GoneAfterLostReply } else { Proof::GoneAfterLostTask };
         let seen = run.evidence.has_seen(self.cache);
         self.end(if seen { Outcome::Deleted(proof) } else { Outcome::Absent(Absence::Unproven) }, run)
     }
 
     /// Waits for a cache in doubt to disappear, then sends the DELETE again if that is allowed.
-    fn there_in_doubt(self, error: Error, asked: usize, send_again: bool, run: &mut Run<'_>) -> Next<'a> {
-        if let Some(pause) = self.pause_before_asking_again(asked, run) {
-            return self.ask(pause, Because::InDoubt { error, asked: asked + 1, send_again }, run);
+    fn there_in_doubt(self, doubt: Doubt, run: &mut Run<'_>) -> Next<'a> {
+        let left = run.client.time_left();
+        if let Some(&pause) = ASK_AGAIN.get(doubt.asked).filter(|_| !left.is_zero()) {
+            let doubt = Doubt { asked: doubt.asked + 1, ..doubt };
+            return self.ask(pause.min(left), Because::InDoubt(doubt), run);
         }
-        if send_again && !run.client.time_left().is_zero() {
+        if doubt.send_again && !left.is_zero() {
             run.report(Some(self.cache), Progress::SentAgain);
-            return self.now(State::Send { failures: Failures::default(), failed: Some(error) }, run);
+            let failed = Some(doubt.error);
+            return self.now(State::Send { failures: Failures::default(), failed }, run);
         }
-        self.end(unknown_but_there(Cause::Request(error)), run)
+        self.end(Outcome::Unknown(Cause::Request(doubt.error), Known::StillThere), run)
     }
 
     /// Decides after a task that failed.
@@ -309,7 +310,7 @@ impl<'a> History<'a> {
             }
             Answer::There => Outcome::Failed { failure, after_doubt: self.in_doubt, still_there: true },
             Answer::NotKnown(_) if self.in_doubt || self.is_namesake_missing(run) => {
-                unknown(Cause::TaskFailed(failure))
+                Outcome::Unknown(Cause::TaskFailed(failure), Known::MayHaveStarted)
             }
             Answer::NotKnown(_) => Outcome::Failed { failure, after_doubt: false, still_there: false },
         };
@@ -340,9 +341,13 @@ impl<'a> History<'a> {
                     Outcome::NotFound(Missing::NothingDeleted)
                 }
             }
-            Answer::There => unknown_but_there(Cause::NotSeen),
-            Answer::NotKnown(Cause::Request(error)) => unknown(Cause::Request(error)),
-            Answer::Gone(None) | Answer::NotKnown(_) => unknown(Cause::NotSeen),
+            Answer::There => Outcome::Unknown(Cause::NotSeen, Known::StillThere),
+            Answer::NotKnown(Cause::Request(error)) => {
+                Outcome::Unknown(Cause::Request(error), Known::MayHaveStarted)
+            }
+            Answer::Gone(None) | Answer::NotKnown(_) => {
+                Outcome::Unknown(Cause::NotSeen, Known::MayHaveStarted)
+            }
         };
         self.end(outcome, run)
     }
@@ -357,12 +362,6 @@ impl<'a> History<'a> {
             }
             None => true,
         })
-    }
-
-    /// Returns the pause before the question is asked again; `None` if it was asked often enough or the time is over.
-    fn pause_before_asking_again(&self, asked: usize, run: &Run<'_>) -> Option<Duration> {
-        let left = run.client.time_left();
-        ASK_AGAIN.get(asked).filter(|_| !left.is_zero()).map(|&pause| pause.min(left))
     }
 
     fn ask(self, delay: Duration, because: Because, run: &Run<'_>) -> Next<'a> {
@@ -387,16 +386,6 @@ impl<'a> History<'a> {
     }
 }
 
-/// Returns the outcome of a deletion that may have started.
-fn unknown(cause: Cause) -> Outcome {
-    Outcome::Unknown { cause, still_there: false, may_have_started: true }
-}
-
-/// Returns the outcome of a deletion that may have started, of a cache that is still there.
-fn unknown_but_there(cause: Cause) -> Outcome {
-    Outcome::Unknown { cause, still_there: true, may_have_started: true }
-}
-
 /// Returns how a cache that is gone is known to be missing.
 fn missing(refusal: Option<Error>) -> Missing {
     refusal.map_or(Missing::NotListed, Missing::Refused)
@@ -410,11 +399,11 @@ fn dry_run_outcome(answer: Answer) -> Outcome {
         Answer::NotKnown(Cause::Request(error)) if error.attempt == Attempt::CheckRuntimeCache => {
             Outcome::of_request(error)
         }
-        Answer::NotKnown(cause) => Outcome::unknown(cause),
+        Answer::NotKnown(cause) => Outcome::Unknown(cause, Known::NotStarted),
     }
 }
 
-/// Returns the cause that explains better why nothing is known of a DELETE in doubt.
+/// Returns the cause that explains better why nothing is known of a DELETE or a task in doubt.
 fn more_useful(why: Cause, lost: Error) -> Cause {
     match why {
         Cause::Request(error) if !matches!(error.kind, ErrorKind::OutOfTime) => Cause::Request(error),

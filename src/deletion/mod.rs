@@ -19,7 +19,7 @@ use crate::deletion::run::Run;
 use crate::deletion::schedule::Schedule;
 use crate::error::Result;
 
-pub use outcome::{Absence, Cause, Deletion, Missing, Obstacle, Outcome, Proof, Status, TaskFailure};
+pub use outcome::{Absence, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, Status, TaskFailure};
 pub use progress::Progress;
 
 /// How much of a deletion to do.

@@ -52,15 +52,8 @@ pub enum Outcome {
     Refused(Error),
     /// No deletion started.
     NotStarted(Obstacle),
-    /// What happened to the cache is not known.
-    Unknown {
-        /// Why not.
-        cause: Cause,
-        /// Whether the cache is known to be still there.
-        still_there: bool,
-        /// Whether a deletion may have been started.
-        may_have_started: bool,
-    },
+    /// What happened to the cache is not known: why not, and what is known nevertheless.
+    Unknown(Cause, Known),
     /// The time ran out while the task was running.
     Running,
 }
@@ -135,10 +128,24 @@ pub enum Cause {
     DryRunsNotKnown,
 }
 
+/// What is known of a cache although the outcome is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Known {
+    /// No deletion started.
+    NotStarted,
+    /// A deletion may have started.
+    MayHaveStarted,
+    /// A deletion may have started, and the cache is still there.
+    StillThere,
+}
+
 /// What a task that failed reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskFailure {
+    /// The task's ID.
+    pub task: TaskId,
     /// The task's code; 0 if only its error text says that it failed.
     pub code: i64,
     /// The task's error text, with secrets masked.
@@ -190,7 +197,7 @@ impl Outcome {
             Self::NotFound(_) => Status::NotFound,
             Self::Refused(_) => Status::Refused,
             Self::NotStarted(_) => Status::NotStarted,
-            Self::Unknown { .. } => Status::Unknown,
+            Self::Unknown(..) => Status::Unknown,
             Self::Running => Status::Running,
         }
     }
@@ -210,7 +217,7 @@ impl Outcome {
             | Self::NotStarted(Obstacle::Request(error))
             | Self::NotFound(Missing::Refused(error))
             | Self::Absent(Absence::Vanished(error) | Absence::Ignored(Missing::Refused(error)))
-            | Self::Unknown { cause: Cause::Request(error), .. } => Some(error),
+            | Self::Unknown(Cause::Request(error), _) => Some(error),
             _ => None,
         }
     }
@@ -221,7 +228,7 @@ impl Outcome {
             Self::Failed { failure, .. }
             | Self::Absent(Absence::TaskFailed(failure) | Absence::Ignored(Missing::TaskFailed(failure)))
             | Self::NotFound(Missing::TaskFailed(failure))
-            | Self::Unknown { cause: Cause::TaskFailed(failure), .. } => Some(failure),
+            | Self::Unknown(Cause::TaskFailed(failure), _) => Some(failure),
             _ => None,
         }
     }
@@ -234,7 +241,7 @@ impl Outcome {
         match self {
             Self::NotStarted(Obstacle::TimedOut) => Some("timed out".to_owned()),
             Self::NotStarted(Obstacle::KeyRefused) => Some("the key was refused".to_owned()),
-            Self::Unknown { cause, .. } if self.request_error().is_none() => Some(cause.to_string()),
+            Self::Unknown(cause, _) if self.request_error().is_none() => Some(cause.to_string()),
             _ => self.request_error().map(|error| match &error.kind {
                 ErrorKind::Api { message, .. } => message.clone(),
                 _ => error.to_string(),
@@ -256,10 +263,8 @@ impl Outcome {
             Verdict::NotSent => Self::NotStarted(Obstacle::Request(error)),
             Verdict::NotFound => Self::NotFound(Missing::Refused(error)),
             Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Self::Refused(error),
-            Verdict::NoAnswer => Self::unknown(Cause::Request(error)),
-            Verdict::InDoubt => {
-                Self::Unknown { cause: Cause::Request(error), still_there: false, may_have_started: true }
-            }
+            Verdict::NoAnswer => Self::Unknown(Cause::Request(error), Known::NotStarted),
+            Verdict::InDoubt => Self::Unknown(Cause::Request(error), Known::MayHaveStarted),
         }
     }
 
@@ -270,11 +275,6 @@ impl Outcome {
             _ if matches!(error.kind, ErrorKind::OutOfTime) => Self::NotStarted(Obstacle::TimedOut),
             _ => Self::NotStarted(Obstacle::Request(error)),
         }
-    }
-
-    /// Returns the unknown outcome of a run that started nothing.
-    pub(crate) fn unknown(cause: Cause) -> Self {
-        Self::Unknown { cause, still_there: false, may_have_started: false }
     }
 }
 
@@ -298,7 +298,7 @@ impl fmt::Display for Cause {
 impl fmt::Display for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = if self.error.is_empty() { "no reason given" } else { &self.error };
-        write!(f, "{words} (code {})", self.code)
+        write!(f, "{words} (task {}, code {})", self.task, self.code)
     }
 }
 
@@ -319,7 +319,7 @@ impl Deletion {
 
 impl fmt::Display for Deletion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cache, task, outcome, .. } = self;
+        let Self { cache, outcome, .. } = self;
         match outcome {
             Outcome::Deleted(Proof::TaskSucceeded) => write!(f, "deleted {cache}"),
             Outcome::Deleted(Proof::GoneAfterLostReply) => {
@@ -341,7 +341,7 @@ impl fmt::Display for Deletion {
                 write!(f, "{cache} is not there; it is not known whether this run deleted it")
             }
             Outcome::Failed { failure, after_doubt, still_there } => {
-                write!(f, "deletion of {cache} failed: {}", failure.in_task(task.as_ref()))?;
+                write!(f, "deletion of {cache} failed: {failure}")?;
                 if !still_there {
                     f.write_str("; it is not known whether the cache exists")?;
                 }
@@ -363,23 +363,16 @@ impl fmt::Display for Deletion {
             Outcome::NotStarted(Obstacle::KeyRefused) => {
                 write!(f, "deletion of {cache} was not started: the key was refused")
             }
-            Outcome::Unknown { cause, may_have_started: false, .. } => {
+            Outcome::Unknown(cause, Known::NotStarted) => {
                 write!(f, "cannot tell whether {cache} exists: {cause}")
             }
-            Outcome::Unknown { cause, still_there, .. } => {
-                let there = if *still_there { ", which still exists" } else { "" };
-                write!(f, "outcome unknown for {cache}{there}: {cause}")
+            Outcome::Unknown(cause, Known::MayHaveStarted) => {
+                write!(f, "outcome unknown for {cache}: {cause}")
+            }
+            Outcome::Unknown(cause, Known::StillThere) => {
+                write!(f, "outcome unknown for {cache}, which still exists: {cause}")
             }
             Outcome::Running => write!(f, "timed out: deletion of {cache} is still running"),
         }
-    }
-}
-
-impl TaskFailure {
-    /// Returns the failure with the task's ID.
-    fn in_task(&self, task: Option<&TaskId>) -> String {
-        let words = if self.error.is_empty() { "no reason given" } else { &self.error };
-        let task = task.map(|id| format!("task {id}, ")).unwrap_or_default();
-        format!("{words} ({task}code {})", self.code)
     }
 }

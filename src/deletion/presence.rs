@@ -12,8 +12,8 @@
 use crate::api::RuntimeCache;
 use crate::client::Failures;
 use crate::deletion::outcome::Cause;
-use crate::deletion::run::{DryRuns, Run, Step};
-use crate::error::{Error, ErrorKind, Result};
+use crate::deletion::run::{DryRuns, Evidence, Run, Step};
+use crate::error::Error;
 
 /// The answer to the question.
 #[derive(Debug)]
@@ -55,35 +55,35 @@ impl<'a> Question<'a> {
             // Another deletion of the run has found it out in the meantime.
             return self.after_accepted_dry_run(run);
         }
-        let result = self.request(run);
+        let result = match self.ask {
+            Ask::DryRun => run.dry_run(self.cache),
+            Ask::Calibration => run.dry_run(&self.cache.nowhere()),
+            Ask::List => run.list(),
+        };
         if let Err(error) = &result {
             if let Some(due) = run.retry_at(&mut self.failures, error, Some(self.cache)) {
                 return Step::Next(self, due);
             }
         }
-        match self.ask {
-            Ask::DryRun => self.after_dry_run(result, run),
-            Ask::Calibration => self.after_calibration(result, run),
-            Ask::List => self.after_list(result, run),
-        }
+        let answer = match (self.ask, result) {
+            (Ask::DryRun, Ok(())) => return self.after_accepted_dry_run(run),
+            (Ask::DryRun, Err(error)) if error.is_no_such_cache() => Answer::Gone(Some(error)),
+            (Ask::Calibration, Ok(())) => {
+                run.evidence.dry_runs = DryRuns::DoNotTell;
+                return self.next(Ask::List, run);
+            }
+            (Ask::Calibration, Err(error)) if error.is_no_such_cache() => Answer::There,
+            (Ask::Calibration, Err(_)) if !run.evidence.dry_run_deleted => {
+                run.evidence.dry_runs = DryRuns::NotKnown;
+                return self.next(Ask::List, run);
+            }
+            (Ask::List, Ok(())) => by_list(self.cache, &run.evidence),
+            (_, Err(error)) => Answer::NotKnown(Cause::Request(error)),
+        };
+        Step::End(answer)
     }
 
-    fn request(&self, run: &mut Run<'_>) -> Result<()> {
-        match self.ask {
-            Ask::DryRun => run.dry_run(self.cache),
-            Ask::Calibration => run.dry_run(&self.cache.nowhere()),
-            Ask::List => run.list(),
-        }
-    }
-
-    fn after_dry_run(self, result: Result<()>, run: &Run<'_>) -> Step<Self, Answer> {
-        match result {
-            Ok(()) => self.after_accepted_dry_run(run),
-            Err(error) if error.is_no_such_cache() => Step::End(Answer::Gone(Some(error))),
-            Err(error) => Step::End(Answer::NotKnown(Cause::Request(error))),
-        }
-    }
-
+    /// Goes on after the server has accepted the dry run, which proves something only if its dry runs tell.
     fn after_accepted_dry_run(self, run: &Run<'_>) -> Step<Self, Answer> {
         match run.evidence.dry_runs {
             DryRuns::Tell => Step::End(Answer::There),
@@ -92,33 +92,21 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn after_calibration(self, result: Result<()>, run: &mut Run<'_>) -> Step<Self, Answer> {
-        run.evidence.dry_runs = match result {
-            Ok(()) => DryRuns::DoNotTell,
-            Err(error) if error.is_no_such_cache() => return Step::End(Answer::There),
-            Err(error) if matches!(error.kind, ErrorKind::DryRunStarted { .. }) => {
-                return Step::End(Answer::NotKnown(Cause::Request(error)));
-            }
-            Err(_) => DryRuns::NotKnown,
-        };
-        self.next(Ask::List, run)
-    }
-
-    fn after_list(self, result: Result<()>, run: &Run<'_>) -> Step<Self, Answer> {
-        let evidence = &run.evidence;
-        Step::End(match result {
-            Err(error) => Answer::NotKnown(Cause::Request(error)),
-            Ok(()) if evidence.is_listed(self.cache) => Answer::There,
-            Ok(()) if evidence.dry_runs != DryRuns::DoNotTell => Answer::NotKnown(Cause::DryRunsNotKnown),
-            Ok(()) if evidence.was_listed(self.cache) || evidence.namesakes(self.cache).is_empty() => {
-                Answer::Gone(None)
-            }
-            Ok(()) => Answer::NotKnown(Cause::Namesake),
-        })
-    }
-
     fn next(self, ask: Ask, run: &Run<'_>) -> Step<Self, Answer> {
         let now = run.client.clock().now();
         Step::Next(Self { cache: self.cache, ask, failures: Failures::default() }, now)
+    }
+}
+
+/// Returns the answer that the last list gives.
+fn by_list(cache: &RuntimeCache, evidence: &Evidence) -> Answer {
+    if evidence.is_listed(cache) {
+        Answer::There
+    } else if evidence.dry_runs != DryRuns::DoNotTell {
+        Answer::NotKnown(Cause::DryRunsNotKnown)
+    } else if evidence.was_listed(cache) || evidence.namesakes(cache).is_empty() {
+        Answer::Gone(None)
+    } else {
+        Answer::NotKnown(Cause::Namesake)
     }
 }

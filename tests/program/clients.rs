@@ -75,7 +75,7 @@ fn reports_a_cache_that_another_client_deleted_before() {
         (
             MissingCache::TASK_FAILS,
             "absent",
-            "R 4.3.0 Local is not there, although this run's task failed: Cache does not exist (code 1)\n",
+            "R 4.3.0 Local is not there, although this run's task failed: Cache does not exist (task ",
         ),
         (MissingCache::TASK_SUCCEEDS, "deleted", "deleted R 4.3.0 Local in "),
     ] {

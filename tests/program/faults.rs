@@ -355,6 +355,23 @@ fn checks_a_deletion_in_doubt_before_sending_it_again() {
 }
 
 #[test]
+fn prints_no_task_with_no_wait_if_a_doubt_was_resolved_without_one() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply).with_effect());
+    run(&server, "delete --no-wait -l R -V 4.3.0")
+        .exits(0)
+        .prints("")
+        .says("deleted R 4.3.0 Local: no reply confirmed it, but the cache is gone\n");
+    // The second DELETE starts a task.
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::ResetBeforeReply));
+    let ran =
+        run(&server, "delete --no-wait -l R -V 4.3.0").exits(0).says("follow it with: connect-cache task ");
+    assert_eq!(ran.stdout.trim().len(), 16, "{ran:#?}");
+    assert!(requests_to(&server, Endpoint::Task).is_empty());
+}
+
+#[test]
 fn succeeds_if_a_repeated_deletion_finds_nothing() {
     // The reply to the first DELETE is lost, and the cache disappears just before the second one.
     let server = Server::start(Config::default());

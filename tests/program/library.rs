@@ -41,7 +41,7 @@ fn use_everything(client: &Client, wait: Duration) -> usize {
         client.follow(&id, |_| {}).is_err_and(|error| !matches!(error.kind, ErrorKind::Api { .. })),
         !matches!(deletion.outcome, Outcome::Deleted(_)),
         all.is_ok_and(|deletions| {
-            deletions.iter().any(|deletion| matches!(deletion.outcome, Outcome::Unknown { .. }))
+            deletions.iter().any(|deletion| matches!(deletion.outcome, Outcome::Unknown(..)))
         }),
     ];
     failed.iter().filter(|&&failed| failed).count()

@@ -165,7 +165,8 @@ fn resolves_a_task_that_failed() {
         }
     }
     let ran = run(&server(NOT_FOUND, failing(1, Effect::AtEnd)), "delete -l R -V 4.3.0").exits(0);
-    ran.says("R 4.3.0 Local is not there, although this run's task failed: disk on fire (code 1)\n");
+    ran.says("R 4.3.0 Local is not there, although this run's task failed: disk on fire (task ")
+        .says(", code 1)\n");
 }
 
 #[test]

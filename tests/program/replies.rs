@@ -374,7 +374,7 @@ fn claims_nothing_about_a_cache_without_a_reply() {
     let ran = run(&server, &format!("{DELETE} --retries 0")).exits(6);
     assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
     // The dry run had no usable reply either.
-    ran.says("error: outcome unknown for R 4.3.0 Local: cannot poll the task")
+    ran.says("error: outcome unknown for R 4.3.0 Local: cannot check the runtime cache")
         .says("--wait")
         .never_says("exists");
 }

@@ -43,6 +43,21 @@ fn completes_a_deletion_after_a_closed_pipe() {
 }
 
 #[test]
+fn prints_lines_before_the_task_ends() {
+    for words in ["delete -l R -V 4.3.0", "purge -l R -y"] {
+        let server = server_with_tasks_of(Duration::from_secs(60));
+        let (mut child, _home) = spawn(&server, words);
+        // Without a terminal too, a line is not held back until more of them fill a buffer.
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        assert!(line.ends_with("Deleting runtime cache..."), "{line}");
+        assert_eq!(child.try_wait().unwrap(), None);
+        assert_eq!(caches(&server).len(), 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn fails_if_results_cannot_be_written() {
     let server = Server::start(Config::default());
     for words in ["list", "list --json", "check", "delete -l R -V 4.3.0", "--version", "--help"] {

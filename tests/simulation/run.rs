@@ -11,7 +11,7 @@ use crate::deletion::simulation::incident::{Asked, Placed};
 use crate::deletion::simulation::oracle::{self, Claim, Says};
 use crate::deletion::simulation::server::{Entry, Seen, Server};
 use crate::deletion::simulation::world::{Todo, World};
-use crate::deletion::{Deletion, Mode, Outcome, Progress, Proof, Selection, Status};
+use crate::deletion::{Deletion, Known, Mode, Outcome, Progress, Proof, Selection, Status};
 use crate::http::{Broken, Exchange, Outgoing, Receive, Reply};
 
 /// A run that has ended.
@@ -164,7 +164,7 @@ impl Ran {
 fn says(outcome: &Outcome) -> Says {
     let (still_there, nothing_started) = match *outcome {
         Outcome::Failed { still_there, .. } => (still_there, false),
-        Outcome::Unknown { still_there, may_have_started, .. } => (still_there, !may_have_started),
+        Outcome::Unknown(_, known) => (known == Known::StillThere, known == Known::NotStarted),
         Outcome::Refused(_) | Outcome::NotStarted(_) => (false, true),
         _ => (false, false),
     };

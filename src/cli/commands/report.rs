@@ -1,6 +1,6 @@
 //! What people read about a deletion: its progress and its outcome, as sentences with the next step.
 
-use connect_cache::{Cause, Deletion, Outcome, Progress, Proof, RuntimeCache, Status, TaskId};
+use connect_cache::{Cause, Deletion, Known, Outcome, Progress, Proof, RuntimeCache, Status, TaskId};
 
 use crate::cli::output::in_words;
 use crate::cli::session::Session;
@@ -57,14 +57,14 @@ fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
                 None => format!("see '{}'", session.command("list")),
             })
         }
-        Outcome::Unknown { cause: Cause::Namesake, .. } => Some(format!("see '{}'", session.command("list"))),
-        Outcome::Unknown { cause, may_have_started, .. } => {
+        Outcome::Unknown(Cause::Namesake, _) => Some(format!("see '{}'", session.command("list"))),
+        Outcome::Unknown(cause, known) => {
             let advice = match cause {
                 Cause::Request(error) => session.next_step(error),
                 _ => None,
             };
             let list = || format!("a task may still be deleting it; see '{}'", session.command("list"));
-            let next = may_have_started.then(|| resume.unwrap_or_else(list));
+            let next = (*known != Known::NotStarted).then(|| resume.unwrap_or_else(list));
             let steps: Vec<String> = advice.into_iter().chain(next).collect();
             (!steps.is_empty()).then(|| steps.join("; "))
         }
