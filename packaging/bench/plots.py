@@ -48,17 +48,18 @@ def short(number):
 
 
 def deletion(found, path):
-    """Draws the time of one deletion and of one list over TLS."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2), layout="constrained", sharey=True)
+    """Draws the time of one deletion and of one list over TLS, at the same scale."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2), layout="constrained", sharex=True, sharey=True)
     names = list(found["one"])[::-1]
     titles = {"delete, TLS": "delete a cache, TLS", "list, TLS": "list the caches, TLS"}
+    times = {action: [found["one"][name][action]["seconds"] * 1000 for name in names] for action in titles}
+    axes[0].set_xlim(0, max(map(max, times.values())) * 1.25)
     for axis, (action, title) in zip(axes, titles.items()):
-        milliseconds = [found["one"][name][action]["seconds"] * 1000 for name in names]
+        milliseconds = times[action]
         bars = axis.barh(names, milliseconds, color=[COLORS[name] for name in names], height=0.65)
         labels = [f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms" for value in milliseconds]
         axis.bar_label(bars, labels, padding=4, color=GRAY)
         axis.set_title(title, color=GRAY, loc="left")
-        axis.set_xlim(0, max(milliseconds) * 1.25)
         axis.set_xticks([])
         axis.spines["bottom"].set_visible(False)
         axis.tick_params(length=0)
