@@ -13,7 +13,7 @@ const SPACING: Duration = Duration::from_millis(500);
 pub(crate) struct Pace {
     ready_at: Option<Instant>,
     /// Whether the server was overloaded in this run.
-    spaced: bool,
+    pub(super) spaced: bool,
     /// How many replies in a row reported an overload.
     overloads: u32,
 }

@@ -14,7 +14,7 @@ mod simulation;
 use std::slice;
 
 use crate::api::{RuntimeCache, Task, TaskId};
-use crate::client::Client;
+use crate::client::{Client, Failures};
 use crate::deletion::follow::{Followed, Following};
 use crate::deletion::run::{Run, Step};
 use crate::deletion::schedule::Schedule;
@@ -94,8 +94,12 @@ impl Client {
     ) -> Deletion {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
         let mut run = Run::new(self, &mut report);
-        if let Err(error) = self.retrying(|| run.list()) {
-            return Deletion::new(cache, Outcome::of_list(error));
+        let mut failures = Failures::default();
+        while let Err(error) = run.list() {
+            match run.retry_at(&mut failures, &error, Some(cache)) {
+                Some(due) => run.sleep_until(due, Some(cache)),
+                None => return Deletion::new(cache, Outcome::of_list(error)),
+            }
         }
         let selection = Selection { mode, ..Selection::new(slice::from_ref(cache), &[]) };
         Schedule::new(&selection).complete(&mut run).remove(0)
@@ -103,7 +107,7 @@ impl Client {
 
     /// Deletes several caches, and returns them in the order in which their deletions ended.
     ///
-    /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
+    /// A failure does not stop the others. Once access is refused or the [time](crate::Config::timeout) is
     /// over, no further deletion starts. [`Progress::Ended`] reports each outcome as soon as it is known.
     ///
     /// ```
