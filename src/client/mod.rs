@@ -302,7 +302,7 @@ impl Client {
             }
         };
         let pace = self.pace.get().after(result.as_ref().err(), sent_at, now);
-        if pace.spaced && !self.pace.replace(pace).spaced {
+        if self.pace.replace(pace).spacing.is_none() && pace.spacing.is_some() {
             (self.observer)(Event::Slowed);
         }
         result
