@@ -79,7 +79,7 @@ impl Error {
 pub enum Verdict {
     /// The request did not reach the server.
     NotSent,
-    /// The key was refused, or its user lacks permission.
+    /// Access was refused: 401 or 403, also of a gateway.
     Denied,
     /// There is no such cache or task.
     NotFound,
@@ -462,6 +462,7 @@ impl fmt::Display for ErrorKind {
             Self::Encoded { status, encoding } => {
                 write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
+            Self::Malformed { excerpt, .. } if excerpt.is_page => write!(f, "expected JSON{excerpt}"),
             Self::Malformed { expected, problem, excerpt, .. } => {
                 write!(f, "expected {expected}, but {problem}{excerpt}")
             }

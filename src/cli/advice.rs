@@ -9,8 +9,8 @@ const WAIT: &str = "wait a while, and run it again";
 pub(crate) const DISABLED: &str = "an administrator of the server can set Server.AllowRuntimeCacheManagement, or the \
                                    variable CONNECT_SERVER_ALLOWRUNTIMECACHEMANAGEMENT=true";
 
-/// Returns the next step after an error, if one is known. `command` completes the words of a command to print.
-pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -> String) -> Option<String> {
+/// Returns the next step after an error, if one is known. `check` is the command that tests the server, unless that runs.
+pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> Option<String> {
     let server = &config.server;
     if let Some(pause) = error.retry_after().filter(|&pause| pause > Error::MAX_RETRY_AFTER) {
         return Some(format!("the server asks to retry in {} s", pause.as_secs()));
@@ -24,8 +24,6 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
         return Some(format!("/connect is the dashboard; use {address} as the server"));
     }
     let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
-    // Only the command `check` sends these.
-    let checks = matches!(error.attempt, Attempt::GetServerSettings | Attempt::GetUser);
     let step = match &error.kind {
         ErrorKind::Name { .. } if resolves_for_proxy(config) => {
             "check the server URL; if only the proxy can resolve the name, use socks5h:// in the proxy's URL"
@@ -45,7 +43,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
             "the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT"
         }
         ErrorKind::Proxy { .. } => {
-            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
+            "check the server URL, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
         }
         ErrorKind::UnknownIssuer if matches!(config.trust, Trust::Certificates(_)) => {
             "it has another CA than the CA file, or the server omits an intermediate certificate; see what the file \
@@ -60,10 +58,6 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
             "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
-        ErrorKind::TlsAlert(alert) if alert.ends_with("BadCertificate") => {
-            "the server may require a client certificate, which is not supported; connect through stunnel, which \
-             sends one"
-        }
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognisedName") => {
             "the server does not know this host name; check the server URL"
         }
@@ -96,21 +90,20 @@ pub(crate) fn next_step(error: &Error, config: &Config, command: &dyn Fn(&str) -
         ErrorKind::Encoded { .. } => {
             "make the gateway in front of Connect honor Accept-Encoding, or bypass it"
         }
-        ErrorKind::Foreign { status: 401 | 403, .. } => {
+        ErrorKind::Foreign { status: 429, .. } => WAIT,
+        // Before a DELETE, Connect has answered.
+        ErrorKind::Foreign { status, .. } if matches!(status, 401 | 403) || deletes && *status < 500 => {
             "a gateway or proxy in front of Connect refused the request"
         }
-        ErrorKind::Foreign { status: 429, .. } => WAIT,
         ErrorKind::Foreign { status: 500.., .. } => {
             "check that Connect is running, and the gateway in front of it"
         }
+        ErrorKind::Malformed { is_json: false, .. } if check.is_some() => {
+            let url = if deletes { "" } else { "check the server URL, including any path prefix; " };
+            return Some(format!("{url}test it with: {}", check?));
+        }
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
             "something in front of Connect replies to DELETE requests itself; have it pass them on"
-        }
-        ErrorKind::Malformed { is_json: false, .. } if !checks => {
-            return Some(format!(
-                "check the server URL, including any path prefix; test it with: {}",
-                command("check")
-            ));
         }
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
             "check the server URL, including any path prefix"

@@ -11,9 +11,12 @@ use argh::{CommandInfoWithArgs, FromArgs};
 
 use super::help;
 use super::options::{self, Flag, Options, value_name};
+use super::settings::quoted;
 use super::spelling::{nearest, suggestion};
-use super::values::language;
+use super::values::{is_key, language};
 
+/// The hint if an image seems to follow `-i`.
+const INSECURE: &str = "; -i is --insecure, and the image is -I";
 /// What `--version` prints.
 const VERSION: &str = concat!("connect-cache ", env!("CONNECT_CACHE_VERSION"), "\n");
 
@@ -193,7 +196,9 @@ impl<'a> Arguments<'a> {
                 let name = option.split(|c| option.starts_with("--") && !is_name(c)).next();
                 let name = name.unwrap_or_default();
                 let meant = nearest(name, self.flags().map(|flag| flag.long));
-                format!("unknown option {name}{}", suggestion(meant))
+                // As in -iLocal.
+                let is_image = option.len() == 2 && self.common.last() == Some(&"--insecure");
+                format!("unknown option {name}{}{}", suggestion(meant), if is_image { INSECURE } else { "" })
             }
         }
     }
@@ -203,16 +208,14 @@ impl<'a> Arguments<'a> {
         let stray = &self.positionals[command.positionals.len()..];
         let values: Vec<&str> = options::flags(command).filter_map(value_name).collect();
         let has = |long| self.own.contains(&long);
+        let (takes_globs, may_be_glob) = (values.contains(&"GLOB"), has("--version") || has("--image-name"));
         let hint = match self.as_options(stray) {
-            _ if !values.contains(&"LANG") => String::new(),
-            Some(options) => format!("; use{options}"),
-            None if self.common.contains(&"--insecure") && !has("--image-name") => {
-                "; -i is --insecure, and the image is -I".to_owned()
-            }
-            None if values.contains(&"GLOB") && (has("--version") || has("--image-name")) => {
-                "; quote globs, since the shell expands them".to_owned()
-            }
-            None => String::new(),
+            _ if !values.contains(&"LANG") => "",
+            Some(options) if !(takes_globs && may_be_glob) => &format!("; use{options}"),
+            _ if self.common.contains(&"--insecure") && !has("--image-name") => INSECURE,
+            _ if takes_globs && may_be_glob => "; quote globs, since the shell expands them",
+            _ if may_be_glob => "; an image needs -I, and only purge takes globs, in quotes",
+            _ => "",
         };
         format!("unexpected argument{}{hint}", self.quoted(stray[0]))
     }
@@ -226,8 +229,11 @@ impl<'a> Arguments<'a> {
         if !is_option || self.own.contains(&OPTIONS[first].0) || !self.may_show(words[0]) {
             return None;
         }
-        let pairs = OPTIONS[first..].iter().zip(words).take_while(|(_, word)| self.may_show(word));
-        Some(pairs.map(|((_, short), word)| format!(" {short} {word}")).collect())
+        let pairs = OPTIONS[first..].iter().zip(words);
+        // After a version comes an image, unless it looks like a key.
+        let pairs =
+            pairs.take_while(|((_, short), word)| self.may_show(word) || *short == "-I" && !is_key(word));
+        Some(pairs.map(|((_, short), word)| format!(" {short} {}", quoted(word))).collect())
     }
 
     /// Returns a word in quotes after a space, or nothing if it may be a key or a part of one.

@@ -22,7 +22,7 @@ pub const MEANINGS: [&str; 8] = [
     "done: deleted, listed, would be deleted, or was not there and that was fine",
     "a deletion ran and failed, or the results could not be written",
     "usage or configuration error, or an unconfirmed purge: nothing was deleted",
-    "the key was refused, or its user lacks permission",
+    "access was refused: a wrong key, a missing role, or a gateway",
     "no such cache or task",
     "the server refused the request for another reason",
     "no usable answer, or the outcome is unknown",

@@ -8,14 +8,7 @@ const MEBIBYTE: u64 = 1 << 20;
 
 /// Reads the text file called `name`, or standard input if that is `-`: at most 1 MiB.
 pub(crate) fn read(name: &str) -> io::Result<String> {
-    match name {
-        "-" => text(io::stdin().lock(), 1),
-        // Some env files keep the quotes.
-        _ if name.starts_with(['"', '\'']) && !Path::new(name).exists() => {
-            Err(io::Error::new(io::ErrorKind::NotFound, "its path is in quotes; remove them"))
-        }
-        _ => text(File::open(name)?, 1),
-    }
+    if name == "-" { text(io::stdin().lock(), 1) } else { text(File::open(name)?, 1) }
 }
 
 /// Reads the text file at `path`, which may contain certificates: at most 16 MiB.
@@ -37,6 +30,8 @@ fn text(from: impl Read, mebibytes: u64) -> io::Result<String> {
         [0xfe, 0xff, units @ ..] => utf_16(units, u16::from_be_bytes),
         _ => String::from_utf8(bytes).ok(),
     };
+    // UTF-16 without a mark may be valid UTF-8, full of zeros.
+    let text = text.filter(|text| !text.contains('\0'));
     text.ok_or_else(|| invalid("it is not text in UTF-8, or in UTF-16 with a byte order mark".to_owned()))
 }
 

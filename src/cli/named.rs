@@ -4,7 +4,7 @@ use connect_cache::RuntimeCache;
 use serde_json::{Deserializer, Value};
 
 use super::files;
-use super::values::language;
+use super::values::{self, language};
 
 /// Reads the caches that a file names, `-` for standard input: lines as `list` prints them, `list --json`, or JSON
 /// objects that each have a cache's three members, also in an array. Blank lines and lines that begin with `#` are
@@ -19,21 +19,16 @@ fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
     let text = lines.join("\n");
     let named = if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_lines(&text) };
     // The entry is not shown: the file may hold something else, such as a key.
-    let mut caches = named.map_err(|entry| {
-        format!("invalid entry {entry}; use the output of list or list --json, or one JSON object per line")
-    })?;
-    for cache in &mut caches {
-        cache.language = language(&cache.language)
-            .map_err(|problem| format!("invalid language '{}': {problem}", cache.language))?;
-    }
-    Ok(caches)
+    named.map_err(|entry| {
+        format!("entry {entry} is not R or Python, a version and an image, as in the output of list or list --json")
+    })
 }
 
-/// Reads JSON values that follow each other; the error is the number of the first that names no cache.
+/// Reads JSON values that follow each other; the error is the number of the first cache that is not understood.
 fn from_json(text: &str) -> Result<Vec<RuntimeCache>, usize> {
     let mut caches = Vec::new();
-    for (number, value) in (1_usize..).zip(Deserializer::from_str(text).into_iter()) {
-        value.and_then(|value| add(value, &mut caches)).map_err(|_| number)?;
+    for value in Deserializer::from_str(text).into_iter() {
+        value.and_then(|value| add(value, &mut caches)).map_err(|_| caches.len() + 1)?;
     }
     Ok(caches)
 }
@@ -48,7 +43,8 @@ fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
             listed.map_or(Ok(()), |listed| add(listed, caches))
         }
         value @ Value::Object(_) => {
-            let cache: RuntimeCache = serde_json::from_value(value)?;
+            let mut cache: RuntimeCache = serde_json::from_value(value)?;
+            cache.language = language(&cache.language).map_err(serde::de::Error::custom)?;
             if cache.version.is_empty() || cache.image_name.is_empty() {
                 return Err(serde::de::Error::custom("an empty name"));
             }
@@ -73,7 +69,8 @@ fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
         match columns[..] {
             // A fourth column counts the content items.
             [language, version, image, ref items @ ..] if items.len() < 2 && items.iter().all(is_count) => {
-                caches.push(RuntimeCache::new(language, version, image));
+                let language = values::language(language).map_err(|_| caches.len() + 1)?;
+                caches.push(RuntimeCache::new(&language, version, image));
             }
             _ => return Err(caches.len() + 1),
         }

@@ -153,6 +153,7 @@ impl Output {
             Event::Retrying { error, delay, .. } => {
                 self.note(&format!("{error}; retrying in {}", in_words(*delay)));
             }
+            Event::Slowed => self.note("the server is overloaded; from now on, requests start at least 0.5 s apart"),
             Event::Deprecated { path, instead, .. } => {
                 // Once for all tasks, whose paths differ by their IDs.
                 let endpoint: String = path.split_inclusive('/').take(2).collect();
@@ -187,10 +188,10 @@ impl Output {
         self.to_stderr("");
         let problem = match &self.state().stdout {
             // A reader that has closed the pipe wants no more.
-            Err(error) if error.kind() != BrokenPipe => format!("cannot write to standard output: {error}"),
+            Err(error) if error.kind() != BrokenPipe => error.to_string(),
             _ => return status,
         };
-        self.error(&problem);
+        self.error(&format!("cannot write results to standard output: {problem}"));
         if status == ExitStatus::Success { ExitStatus::Failed } else { status }
     }
 }

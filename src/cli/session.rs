@@ -5,7 +5,7 @@ use connect_cache::{Client, Error, RuntimeCache, ServerUrl};
 use super::advice;
 use super::exit_status::ExitStatus;
 use super::misconfigured::Misconfigured;
-use super::options::Options;
+use super::options::{Command, Options};
 use super::output::Output;
 use super::settings;
 
@@ -15,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     /// The options that a printed command repeats.
     repeated: String,
+    /// Whether the command is `check`, which no message of its own advises.
+    checks: bool,
 }
 
 impl Session {
@@ -27,7 +29,8 @@ impl Session {
         let mut client = Client::new(settings.config)?;
         let observer = output.clone();
         client.observe(move |event| observer.event(&event));
-        Ok(Self { client, output, repeated: settings::repeated(options) })
+        let checks = matches!(options.command, Command::Check(_));
+        Ok(Self { client, output, repeated: settings::repeated(options), checks })
     }
 
     pub(crate) fn server(&self) -> &ServerUrl {
@@ -68,7 +71,8 @@ impl Session {
 
     /// Returns the next step after an error, if one is known.
     pub(crate) fn next_step(&self, error: &Error) -> Option<String> {
-        advice::next_step(error, self.client.config(), &|words| self.command(words))
+        let check = Some(self.command("check")).filter(|_| !self.checks);
+        advice::next_step(error, self.client.config(), check.as_deref())
     }
 
     /// Returns an error and the next step, on one line.

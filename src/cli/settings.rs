@@ -11,7 +11,7 @@ use super::files;
 use super::misconfigured::Misconfigured;
 use super::options::{Command, Options};
 use super::saved_servers::{self, SavedServer};
-use super::values::{Secret, boolean, seconds};
+use super::values::{Secret, boolean, is_key, seconds};
 
 /// How long to follow tasks by default: a day.
 const TASK_TIMEOUT: Duration = Duration::from_secs(86_400);
@@ -184,10 +184,9 @@ fn header_file(header: &Secret) -> Option<&str> {
 fn secret_file<T>(kind: &str, path: &str, parse: impl FnOnce(&str) -> Result<T, InvalidConfig>) -> Result<T> {
     let text = files::read(path).map(Secret::from).map_err(|error| {
         // Whoever specifies a key instead of a file should not find it in a log.
-        let may_be_key = path.len() > 16 && path.bytes().all(|b| b.is_ascii_alphanumeric());
         let file = match path {
             "-" => format!("the {kind} from standard input"),
-            _ if may_be_key => format!("the {kind} file ***, whose name may be a secret"),
+            _ if is_key(path) => format!("the {kind} file ***, whose name may be a secret"),
             _ => format!("the {kind} file {path}"),
         };
         InvalidConfig::Unreadable { file, error }

@@ -36,6 +36,11 @@ pub fn secret(text: &str) -> Result<Secret, String> {
     Ok(text.to_owned().into())
 }
 
+/// Reports whether a text in the place of another may be an API key.
+pub(crate) fn is_key(text: &str) -> bool {
+    text.len() > 16 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// Parses a language that has runtime caches, in any case. It is returned as the server spells it.
 pub fn language(text: &str) -> Result<String, String> {
     match text.to_ascii_lowercase().as_str() {

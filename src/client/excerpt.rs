@@ -15,17 +15,20 @@ pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
     secrets.mask(&text).chars().take(SHOWN).collect()
 }
 
-/// Returns the part of a body that an error shows, on one line.
-pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
+/// Returns the part of a body that an error shows, on one line, and its title alone if it is a page with one.
+pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> (Excerpt, String) {
     let text = shown(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body), secrets);
     let is_page = text.trim_start().starts_with('<');
-    let text = if is_page { words(&text) } else { text };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    Excerpt { is_page, text: words.join(" ").chars().take(EXCERPT).collect() }
+    let [title, text] = if is_page { words(&text) } else { [String::new(), text] };
+    let [title, text] = [title, text].map(|text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ").chars().take(EXCERPT).collect()
+    });
+    (Excerpt { is_page, text }, title)
 }
 
-/// Returns the title of an HTML page and its words, without the markup.
-fn words(page: &str) -> String {
+/// Returns the title of an HTML page, and the title with the words of the page, both without the markup.
+fn words(page: &str) -> [String; 2] {
     let (mut title, mut text) = (String::new(), String::new());
     // It has the same length, so that positions in it are positions in the page.
     let lower = page.to_ascii_lowercase();
@@ -40,7 +43,7 @@ fn words(page: &str) -> String {
             tag if tag.starts_with("<script") => end("</script>"),
             tag if tag.starts_with("<style") => end("</style>"),
             tag if tag.starts_with("<title") => {
-                title = words(&page[end(">")..end("</title>").max(end(">"))]);
+                [_, title] = words(&page[end(">")..end("</title>").max(end(">"))]);
                 end("</title>")
             }
             _ => end(">"),
@@ -48,12 +51,13 @@ fn words(page: &str) -> String {
     }
     text.push_str(&page[at..]);
     let (title, text) = (without_entities(&title), without_entities(&text));
-    match (title.trim(), text.trim()) {
+    let all = match (title.trim(), text.trim()) {
         ("", text) => text.to_owned(),
         (title, "") => title.to_owned(),
         (title, text) if text.starts_with(title) => text.to_owned(),
         (title, text) => format!("{title}: {text}"),
-    }
+    };
+    [title, all]
 }
 
 /// Replaces the entities that occur in the words of gateways' pages.
@@ -86,14 +90,15 @@ mod tests {
             ("<p>a < b", "a"),
             ("<script>a", ""),
         ] {
-            let excerpt = excerpt(page.as_bytes(), &Secrets::default());
+            let (excerpt, title) = excerpt(page.as_bytes(), &Secrets::default());
             assert_eq!((excerpt.is_page, excerpt.text.as_str()), (true, text), "{page}");
+            assert!(text.starts_with(&title), "{page}: {title}");
         }
     }
 
     #[test]
     fn shows_the_start_of_anything_else_on_one_line() {
-        let text = |body: &[u8]| excerpt(body, &Secrets::default()).text;
+        let text = |body: &[u8]| excerpt(body, &Secrets::default()).0.text;
         assert_eq!(text(b"{\"a\":\r\n  1}\n"), "{\"a\": 1}");
         assert_eq!(text(&[b'x'; 1000]).len(), EXCERPT);
         assert_eq!(text(b"\xff\xfe"), "\u{fffd}\u{fffd}");

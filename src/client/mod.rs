@@ -301,7 +301,10 @@ impl Client {
                 Err(error)
             }
         };
-        self.pace.set(self.pace.get().after(result.as_ref().err(), sent_at, now));
+        let pace = self.pace.get().after(result.as_ref().err(), sent_at, now);
+        if self.pace.replace(pace).spacing.is_none() && pace.spacing.is_some() {
+            (self.observer)(Event::Slowed);
+        }
         result
     }
 
@@ -381,8 +384,8 @@ impl Client {
     fn broken(&self, request: &Request, broken: Broken, elapsed: Duration) -> Error {
         let Broken { mut kind, sent, reused, source } = broken;
         match &mut kind {
-            ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets),
-            ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).text,
+            ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets).0,
+            ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).0.text,
             // It may be a proxy's own text.
             ErrorKind::Proxy { problem, .. } => *problem = self.mask(problem),
             _ => {}

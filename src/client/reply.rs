@@ -25,7 +25,7 @@ pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind 
     if let Some(encoded) = encoded(reply, secrets) {
         return encoded;
     }
-    let excerpt = excerpt(&reply.body, secrets);
+    let (excerpt, _) = excerpt(&reply.body, secrets);
     // Go's server and nginx reply so to plain http on an https port.
     let says = |words: &str| excerpt.text.contains(words);
     if status == 400 && url.starts_with("http:") && says("HTTP request") && says("HTTPS") {
@@ -50,7 +50,11 @@ pub(crate) fn unreadable(
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };
-    let excerpt = excerpt(&reply.body, secrets);
+    let (mut excerpt, title) = excerpt(&reply.body, secrets);
+    // This is no refusal, but a login page or the like, whose title says enough.
+    if !title.is_empty() {
+        excerpt.text = title;
+    }
     let malformed = ErrorKind::Malformed { expected, is_json, problem, excerpt };
     encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
 }

@@ -92,6 +92,12 @@ impl fmt::Display for InvalidConfig {
             Self::Proxy { variable: Some(name), problem } => {
                 write!(f, "the proxy in {name} {problem}; correct it, or bypass it with NO_PROXY")
             }
+            // Some env files keep the quotes around a path.
+            Self::Unreadable { file: place, .. } | Self::NoCertificate { place }
+                if place.contains(" \"") || place.contains(" '") =>
+            {
+                write!(f, "cannot read {place}: its path is in quotes; remove them")
+            }
             Self::Unreadable { file, error } => write!(f, "cannot read {file}: {error}"),
             Self::NoCertificate { place } => write!(
                 f,

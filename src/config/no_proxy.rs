@@ -6,7 +6,8 @@ use crate::config::server_url::ServerUrl;
 
 /// Reports whether `list`, the value of `NO_PROXY`, names `server`.
 pub(crate) fn is_excepted(server: &ServerUrl, list: &str) -> bool {
-    list.split([',', ' ', '\t', '\n']).any(|entry| is_named(server, entry))
+    // Some env files keep quotes around a value.
+    list.split([',', ' ', '\t', '\n', '"', '\'']).any(|entry| is_named(server, entry))
 }
 
 fn is_named(server: &ServerUrl, entry: &str) -> bool {
@@ -79,6 +80,8 @@ mod tests {
             ("http://[fd00::7]:3939", "[fd00::]/125", true),
             ("http://[fd00::8]:3939", "fd00::/125,0.0.0.0/0", false),
             ("http://host", "*", true),
+            ("http://host", "\"host\"", true),
+            ("http://host", "'a,host'", true),
             ("http://host", " , .,", false),
         ] {
             assert_eq!(is_excepted(&server.parse().unwrap(), list), direct, "{server} with {list}");

@@ -78,6 +78,9 @@ impl Proxy {
 
     fn read(text: &str) -> Result<Self, &'static str> {
         const INVALID: &str = "has an invalid URL";
+        if text.starts_with(['"', '\'']) {
+            return Err("is in quotes");
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = scheme.to_ascii_lowercase();
         if !["http", "socks", "socks5", "socks5h"].contains(&scheme.as_str()) {

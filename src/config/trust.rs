@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -71,7 +70,8 @@ impl Trust {
     pub(crate) fn load(&self) -> Result<(RootCerts, String), InvalidConfig> {
         let store = match self {
             Self::Store => {
-                let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+                let set = |name| Some(env::var_os(name)?.to_string_lossy().trim().to_owned());
+                let set = |name| set(name).filter(|value| !value.is_empty());
                 match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
                     (None, None) => system_store(Path::new("/"))?,
                     (file, dirs) => Some(named_store(file, dirs)?),
@@ -162,18 +162,18 @@ fn system_store(root: &Path) -> Result<Option<CaCertificates>, InvalidConfig> {
 }
 
 /// Reads the store that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-fn named_store(file: Option<OsString>, dirs: Option<OsString>) -> Result<CaCertificates, InvalidConfig> {
+fn named_store(file: Option<String>, dirs: Option<String>) -> Result<CaCertificates, InvalidConfig> {
     let (mut certificates, mut places) = (Vec::new(), Vec::new());
-    if let Some(path) = file.as_ref().map(Path::new) {
-        let place = format!("the CA file {} (SSL_CERT_FILE)", path.display());
-        let file = CaCertificates::from_file(path, place)?;
+    if let Some(path) = file {
+        let file =
+            CaCertificates::from_file(Path::new(&path), format!("the CA file {path} (SSL_CERT_FILE)"))?;
         certificates = file.certificates;
         places.push(file.place);
     }
     if let Some(dirs) = dirs {
         let texts = env::split_paths(&dirs).flat_map(|dir| read_directory(dir, |_| true));
         certificates.extend(texts.flat_map(|pem| certificates_in(&pem)));
-        places.push(format!("the directory {} (SSL_CERT_DIR)", Path::new(&dirs).display()));
+        places.push(format!("the directory {dirs} (SSL_CERT_DIR)"));
     }
     let place = places.join(" and ");
     if certificates.is_empty() {
@@ -216,9 +216,6 @@ fn is_hashed(name: &str) -> bool {
 
 /// Reads a file of at most 16 MiB.
 fn read_file(path: &Path) -> io::Result<String> {
-    if path.to_string_lossy().starts_with(['"', '\'']) && !path.exists() {
-        return Err(io::Error::new(ErrorKind::NotFound, "its path is in quotes; remove them"));
-    }
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE {

@@ -11,11 +11,12 @@ mod schedule;
 #[path = "../../tests/simulation/mod.rs"]
 mod simulation;
 
+use std::slice;
+
 use crate::api::{RuntimeCache, Task, TaskId};
-use crate::client::Client;
+use crate::client::{Client, Failures};
 use crate::deletion::follow::{Followed, Following};
-use crate::deletion::job::Job;
-use crate::deletion::run::Run;
+use crate::deletion::run::{Run, Step};
 use crate::deletion::schedule::Schedule;
 use crate::error::Result;
 
@@ -93,18 +94,20 @@ impl Client {
     ) -> Deletion {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
         let mut run = Run::new(self, &mut report);
-        match self.retrying(|| run.list()) {
-            Ok(()) => {
-                let job = Job::new(cache, mode, &run);
-                run.complete(Some(cache), job, Job::step)
+        let mut failures = Failures::default();
+        while let Err(error) = run.list() {
+            match run.retry_at(&mut failures, &error, Some(cache)) {
+                Some(due) => run.sleep_until(due, Some(cache)),
+                None => return Deletion::new(cache, Outcome::of_list(error)),
             }
-            Err(error) => Deletion::new(cache, Outcome::of_list(error)),
         }
+        let selection = Selection { mode, ..Selection::new(slice::from_ref(cache), &[]) };
+        Schedule::new(&selection).complete(&mut run).remove(0)
     }
 
     /// Deletes several caches, and returns them in the order in which their deletions ended.
     ///
-    /// A failure does not stop the others. Once the key is refused or the [time](crate::Config::timeout) is
+    /// A failure does not stop the others. Once access is refused or the [time](crate::Config::timeout) is
     /// over, no further deletion starts. [`Progress::Ended`] reports each outcome as soon as it is known.
     ///
     /// ```
@@ -164,10 +167,17 @@ impl Client {
     /// retries are spent.
     pub fn follow(&self, id: &TaskId, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Task> {
         let mut report = |_: Option<&RuntimeCache>, progress: Progress<'_>| on_progress(progress);
-        let following = Following::new(id.clone(), None);
-        match Run::new(self, &mut report).complete(None, following, Following::step) {
-            Followed::Finished(task) | Followed::TimedOut(task) => Ok(task),
-            Followed::Lost(error) => Err(error),
+        let mut run = Run::new(self, &mut report);
+        let mut following = Following::new(id.clone(), None);
+        loop {
+            match following.step(&mut run) {
+                Step::Next(next, due) => {
+                    following = next;
+                    run.sleep_until(due, None);
+                }
+                Step::End(Followed::Finished(task) | Followed::TimedOut(task)) => return Ok(task),
+                Step::End(Followed::Lost(error)) => return Err(error),
+            }
         }
     }
 }

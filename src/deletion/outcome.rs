@@ -106,8 +106,8 @@ pub enum Obstacle {
     Request(Error),
     /// The time ran out before.
     TimedOut,
-    /// The key was refused before.
-    KeyRefused,
+    /// Access was refused before.
+    AccessRefused,
 }
 
 /// Why an outcome is not known.
@@ -240,7 +240,7 @@ impl Outcome {
         }
         match self {
             Self::NotStarted(Obstacle::TimedOut) => Some("timed out".to_owned()),
-            Self::NotStarted(Obstacle::KeyRefused) => Some("the key was refused".to_owned()),
+            Self::NotStarted(Obstacle::AccessRefused) => Some("access was refused".to_owned()),
             Self::Unknown(cause, _) if self.request_error().is_none() => Some(cause.to_string()),
             _ => self.request_error().map(|error| match &error.kind {
                 ErrorKind::Api { message, .. } => message.clone(),
@@ -249,7 +249,7 @@ impl Outcome {
         }
     }
 
-    /// Reports whether the key was refused, or its user lacks permission.
+    /// Reports whether access was refused: 401 or 403, also of a gateway.
     pub fn is_denied(&self) -> bool {
         self.request_error().is_some_and(|error| error.verdict() == Verdict::Denied)
     }
@@ -360,8 +360,8 @@ impl fmt::Display for Deletion {
             Outcome::NotStarted(Obstacle::TimedOut) => {
                 write!(f, "timed out: deletion of {cache} was not started")
             }
-            Outcome::NotStarted(Obstacle::KeyRefused) => {
-                write!(f, "deletion of {cache} was not started: the key was refused")
+            Outcome::NotStarted(Obstacle::AccessRefused) => {
+                write!(f, "deletion of {cache} was not started: access was refused")
             }
             Outcome::Unknown(cause, Known::NotStarted) => {
                 write!(f, "cannot tell whether {cache} exists: {cause}")

@@ -34,6 +34,6 @@ pub enum Progress<'a> {
     TaskLost(&'a Error),
     /// A second has passed, or a poll has been answered.
     Waiting,
-    /// The deletion of this cache, one of several, has ended.
+    /// The deletion of the cache has ended.
     Ended(&'a Deletion),
 }

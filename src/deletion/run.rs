@@ -156,24 +156,6 @@ impl<'a> Run<'a> {
         Some(self.client.clock().now() + delay)
     }
 
-    /// Takes one step after another, each when it is due.
-    pub(crate) fn complete<S, E>(
-        &mut self,
-        cache: Option<&RuntimeCache>,
-        mut state: S,
-        step: impl Fn(S, &mut Self) -> Step<S, E>,
-    ) -> E {
-        loop {
-            match step(state, self) {
-                Step::Next(next, due) => {
-                    state = next;
-                    self.sleep_until(due, cache);
-                }
-                Step::End(end) => return end,
-            }
-        }
-    }
-
     /// Sleeps until a request is due and the server is ready for it, and reports each second of it.
     pub(crate) fn sleep_until(&mut self, due: Instant, cache: Option<&RuntimeCache>) {
         let due = due.max(self.client.clock().now() + self.client.pause_for_load());

@@ -16,7 +16,7 @@ pub(crate) struct Schedule<'a> {
     waiting: &'a [RuntimeCache],
     selection: &'a Selection<'a>,
     running: Vec<Running<'a>>,
-    key_refused: bool,
+    access_refused: bool,
     ended: Vec<Deletion>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Schedule<'a> {
             waiting: selection.caches,
             selection,
             running: Vec::new(),
-            key_refused: false,
+            access_refused: false,
             ended: Vec::new(),
         }
     }
@@ -60,7 +60,7 @@ impl<'a> Schedule<'a> {
             }
         }
         for cache in self.waiting {
-            let obstacle = if self.key_refused { Obstacle::KeyRefused } else { Obstacle::TimedOut };
+            let obstacle = if self.access_refused { Obstacle::AccessRefused } else { Obstacle::TimedOut };
             self.end(Deletion::new(cache, Outcome::NotStarted(obstacle)), run);
         }
         self.ended
@@ -69,7 +69,7 @@ impl<'a> Schedule<'a> {
     /// Returns the next cache whose deletion may start, once the server is ready for it.
     fn next_cache(&mut self, run: &mut Run<'_>) -> Option<&'a RuntimeCache> {
         let (next, rest) = self.waiting.split_first()?;
-        if self.key_refused || self.running.len() >= self.selection.max_running.max(1) {
+        if self.access_refused || self.running.len() >= self.selection.max_running.max(1) {
             return None;
         }
         run.sleep_until(run.client.clock().now(), Some(next));
@@ -86,7 +86,7 @@ impl<'a> Schedule<'a> {
                 self.running.push(Running { cache, job, due, cookies: run.client.cookies() });
             }
             Step::End(deletion) => {
-                self.key_refused |= deletion.outcome.is_denied();
+                self.access_refused |= deletion.outcome.is_denied();
                 self.end(deletion, run);
             }
         }

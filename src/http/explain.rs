@@ -137,6 +137,8 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
         }
         "invalid response version" => "it does not speak SOCKS5".to_owned(),
         _ if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        // The proxy's reply about the server.
+        _ if error.kind() == io::ErrorKind::Other => format!("it did not connect to the server: {text}"),
         _ => text,
     };
     ErrorKind::Proxy { proxy: proxy.to_string(), problem }

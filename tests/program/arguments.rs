@@ -155,11 +155,35 @@ fn explains_arguments_that_a_command_does_not_take() {
     let server = Server::start(Config::default());
     for (words, says) in [
         ("delete R 4.3.0", "unexpected argument 'R'; use -l R -V 4.3.0; see 'connect-cache delete --help'"),
+        (
+            "delete R 4.3.1 content-base-jammy",
+            "unexpected argument 'R'; use -l R -V 4.3.1 -I content-base-jammy; see",
+        ),
+        (
+            "delete -l R 4.3.1 ghcr.io/a/b:c",
+            "unexpected argument '4.3.1'; use -V 4.3.1 -I ghcr.io/a/b:c; see",
+        ),
+        // It may be a key.
+        (
+            "delete R 4.3.1 kB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3",
+            "unexpected argument 'R'; use -l R -V 4.3.1; see",
+        ),
+        ("delete R 4.3.1 part-of -k key", "unexpected argument; see"),
         ("list -l R 4.3.0", "unexpected argument '4.3.0'; use -V 4.3.0"),
         ("purge python", "unexpected argument 'python'; use -l python"),
         // As the shell passes -V 3.* in a directory with files of such names.
         ("purge -y -V 3.9.5 3.9.6", "unexpected argument '3.9.6'; quote globs, since the shell expands them"),
         ("list -I Makefile README.md", "unexpected argument; quote globs, since the shell expands them"),
+        (
+            "purge -y -I 3.8.1 3.9.6 docs",
+            "unexpected argument '3.9.6'; quote globs, since the shell expands them",
+        ),
+        (
+            "delete -l Python -V 3.9.5 3.9.6 Makefile",
+            "unexpected argument '3.9.6'; an image needs -I, and only purge takes globs, in quotes; see",
+        ),
+        ("delete -l R -V 4.3.0 -iLocal", "unknown option -L; -i is --insecure, and the image is -I; see"),
+        ("delete -l R -V 4.3.0 -i=Local", "unknown option -=; -i is --insecure, and the image is -I; see"),
         (
             "delete -l R -V 4.3.0 -i Local",
             "unexpected argument 'Local'; -i is --insecure, and the image is -I",
@@ -193,8 +217,26 @@ fn names_quotes_that_an_env_file_kept_around_a_path() {
             "cannot read the key file {quote}{key}{quote}: its path is in quotes; remove them"
         ));
     }
+    let list = |name: &str, value: &str| {
+        let program = program().env("CONNECT_API_KEY", "admin-key").env(name, value).words("--retries 0 -s");
+        program.arg("https://connect.invalid").run()
+    };
+    let removes = |place: &str| format!("cannot read {place}: its path is in quotes; remove them");
+    list("SSL_CERT_FILE", "\"/ca.pem\"")
+        .exits(2)
+        .fails_with(&removes("the CA file \"/ca.pem\" (SSL_CERT_FILE)"));
+    list("SSL_CERT_DIR", "'/certs'").exits(2).fails_with(&removes("the directory '/certs' (SSL_CERT_DIR)"));
+    list("CONNECT_CA_CERTIFICATE", "'/ca.pem'").exits(2).fails_with(&removes("the CA file '/ca.pem'"));
+    for name in ["HTTPS_PROXY", "ALL_PROXY"] {
+        list(name, "\"http://127.0.0.1:1\"")
+            .exits(2)
+            .fails_with(&format!("the proxy in {name} is in quotes; "));
+    }
     // Line ends around it are dropped.
     program().env("CONNECT_API_KEY_FILE", format!("{key}\r\n")).run().exits(0);
+    list("SSL_CERT_FILE", "/ca.pem\r\n")
+        .exits(2)
+        .fails_with("the CA file /ca.pem (SSL_CERT_FILE): No such file");
     // A file may have such a name.
     let with = program();
     with.file("\"key\"", "admin-key\n");

@@ -13,13 +13,13 @@ fn passes_all_checks_over_plain_http() {
     let server = Server::builder().prefix("/rsc").start();
     let url = server.url();
     run(&server, "check").exits(0).says_nothing().prints(&format!(
-        "ok    the server is reachable: {url}\n\
+        "ok    Connect answers on {url}\n\
          ok    the connection uses plain http, not encrypted\n\
          ok    the server is Connect 2026.09.0\n\
-         ok    the key is accepted: it belongs to admin\n\
+         ok    the key gives access: it belongs to admin\n\
          ok    the role is administrator\n\
          ok    runtime caches can be managed: there are 2\n\
-         ok    DELETE requests get through\n"
+         ok    runtime caches can be deleted: DELETE requests get through\n"
     ));
     assert_eq!(endpoints(&server), [Endpoint::Settings, Endpoint::User, Endpoint::List, Endpoint::DryRun]);
     let dry_run = &requests_to(&server, Endpoint::DryRun)[0];
@@ -104,13 +104,15 @@ fn explains_the_first_failure() {
     let with_key = |key: &str| format!("check -k {key}");
     let strict = with(Config::default());
     strict.fault(Fault::new(Endpoint::Settings, Action::error(401, 24, "no")).times(usize::MAX));
+    let with_fault = |on, action| with(Config::default().fault(Fault::always(on, action)));
+    let in_front = "a gateway or proxy in front of Connect refused the request";
     for (server, words, status, ok, fail, says) in [
         (
             &plain,
             "check --retries 0 -s http://127.0.0.1:1".to_owned(),
             6,
             0,
-            "the server is reachable",
+            "Connect answers",
             "connection to 127.0.0.1 port 1",
         ),
         (
@@ -118,21 +120,53 @@ fn explains_the_first_failure() {
             "check --retries 0 -s http://connect.invalid".to_owned(),
             6,
             0,
-            "the server is reachable",
+            "Connect answers",
             "cannot resolve host connect.invalid",
         ),
-        (&unknown_ca, "check".to_owned(), 6, 0, "the server is reachable", "--cacert FILE"),
+        (&unknown_ca, "check".to_owned(), 6, 0, "Connect answers", "--cacert FILE"),
+        (&web_server, format!("check -s {root}"), 6, 0, "Connect answers", "including any path prefix"),
         (
-            &web_server,
-            format!("check -s {root}"),
+            &with_fault(Endpoint::Settings, Action::html(400)),
+            "check".to_owned(),
             6,
             0,
-            "the server is reachable",
-            "including any path prefix",
+            "Connect answers",
+            "HTTP 400",
         ),
-        (&strict, "check".to_owned(), 3, 0, "the key is accepted", "; check the API key"),
-        (&plain, with_key("wrong"), 3, 3, "the key is accepted", "; check the API key"),
-        (&plain, with_key("locked-key"), 3, 3, "the key is accepted", "an administrator can unlock the user"),
+        (
+            &with_fault(Endpoint::Settings, Action::html(403)),
+            "check".to_owned(),
+            3,
+            0,
+            "Connect answers",
+            in_front,
+        ),
+        (
+            &with_fault(Endpoint::User, Action::html(403)),
+            "check".to_owned(),
+            3,
+            3,
+            "Connect answers",
+            in_front,
+        ),
+        (
+            &with_fault(Endpoint::User, Action::error(403, 99, "no")),
+            "check".to_owned(),
+            3,
+            3,
+            "the key gives access",
+            "restricted mode",
+        ),
+        (&strict, "check".to_owned(), 3, 0, "the key gives access", "; check the API key"),
+        (&plain, with_key("wrong"), 3, 3, "the key gives access", "; check the API key"),
+        (
+            &plain,
+            with_key("locked-key"),
+            3,
+            3,
+            "the key gives access",
+            "an administrator can unlock the user",
+        ),
         (
             &plain,
             with_key("publisher-key"),
@@ -186,7 +220,7 @@ fn rejects_servers_other_than_connect() {
     for action in [Action::html(200), Action::html(503), Action::CutJson] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::Settings, action).times(usize::MAX));
-        let ran = run(&server, "check --retries 0").exits(6).prints("FAIL  the server is reachable\n");
+        let ran = run(&server, "check --retries 0").exits(6).prints("FAIL  Connect answers\n");
         assert_eq!(endpoints(&server), [Endpoint::Settings], "{ran:#?}");
     }
 }
@@ -218,7 +252,7 @@ fn accepts_the_key_of_a_service_principal() {
     let server = Server::builder().users([robot, publisher]).start();
     let ran = run(&server, "check -k robot-key").exits(0).says_nothing();
     assert!(
-        ran.stdout.contains("ok    the key is accepted: it may belong to a service principal\n"),
+        ran.stdout.contains("ok    the key gives access: it may belong to a service principal\n"),
         "{ran:#?}"
     );
     assert!(ran.stdout.contains("ok    runtime caches can be managed: there are 2\n"), "{ran:#?}");
@@ -251,7 +285,10 @@ fn reports_whether_delete_requests_get_through() {
     for missing in [MissingCache::NOT_FOUND, MissingCache::TASK_FAILS, MissingCache::TASK_SUCCEEDS] {
         let server = Server::builder().missing_cache(missing).start();
         let ran = run(&server, "check").exits(0).says_nothing();
-        assert!(ran.stdout.ends_with("ok    DELETE requests get through\n"), "{ran:#?}");
+        assert!(
+            ran.stdout.ends_with("ok    runtime caches can be deleted: DELETE requests get through\n"),
+            "{ran:#?}"
+        );
     }
 
     let blocks = "something in front of Connect refuses DELETE requests";
@@ -262,12 +299,18 @@ fn reports_whether_delete_requests_get_through() {
         (Action::html(200), 6, "something in front of Connect replies to DELETE requests itself"),
         (Action::error(400, 12, "A required parameter is missing."), 5, "may strip the bodies of DELETE"),
         (Action::error(400, 180, "no location"), 5, "may strip the bodies of DELETE"),
+        // These got through to Connect.
+        (Action::error(400, 194, "Disabled."), 5, "Server.AllowRuntimeCacheManagement"),
+        (Action::error(403, 22, "No."), 3, "use an API key with the administrator role"),
+        (Action::error(401, 29, "Expired."), 3, "the API key has expired"),
+        (Action::error(403, 99, "Restricted."), 3, "the server is in restricted mode"),
+        (Action::error(429, 277, "Too many."), 5, "wait a while"),
     ] {
         let server = Server::start(Config::default());
         server.fault(Fault::new(Endpoint::DryRun, action).times(usize::MAX));
         // An odd reply would be asked again, since Connect has answered before.
         let ran = run(&server, "check --retries 0").exits(status).fails_with(says);
-        assert!(ran.stdout.ends_with("\nFAIL  DELETE requests get through\n"), "{ran:#?}");
+        assert!(ran.stdout.ends_with("\nFAIL  runtime caches can be deleted\n"), "{ran:#?}");
         assert_eq!(ran.stdout.lines().count(), 7, "{ran:#?}");
         assert_eq!(requests_to(&server, Endpoint::DryRun).len(), 1);
 

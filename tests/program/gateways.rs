@@ -79,20 +79,20 @@ fn names_a_gateway_that_refuses_delete_requests() {
         for (words, exit) in [("delete -d -l R -V 4.3.0", exit), ("check", exit)] {
             run(&server, words).exits(exit).says(STEP);
         }
-        // The other caches of a purge follow, unless the key seems to be refused.
+        // The other caches of a purge follow, unless access is refused.
         run(&server, "purge --all -y").exits(if status == 403 { 3 } else { 1 }).says(STEP);
     }
 }
 
 #[test]
 fn blames_no_gateway_for_delete_if_it_refuses_everything() {
-    let server = Server::builder().start();
-    let blocked = Action::html(403);
-    // The list that the deletion begins with still gets through.
-    server.fault(Fault::always(Endpoint::Delete, blocked.clone()));
-    server.fault(Fault::always(Endpoint::Settings, blocked));
-    let ran = run(&server, "delete -l R -V 4.3.0").exits(3);
-    ran.says("a gateway or proxy in front of Connect refused the request").never_says("refuses DELETE");
+    for (status, exit) in [(400, 6), (403, 3), (404, 6)] {
+        // The list that the deletion begins with still gets through.
+        let server = answering(&[Endpoint::Delete, Endpoint::Settings], &Action::html(status));
+        let ran =
+            run(&server, "delete -l R -V 4.3.0").exits(exit).never_says("refuses DELETE").never_says("URL");
+        ran.says("; a gateway or proxy in front of Connect refused the request\n");
+    }
     // What says to wait, or is Connect's own, has nothing to do with the method.
     for action in [Action::html(429), Action::error(403, 22, "no"), Action::html(407), Action::html(408)] {
         let server = answering(&[Endpoint::Delete], &action);
@@ -169,14 +169,23 @@ fn gives_the_next_step_that_fits_the_code() {
 
 #[test]
 fn shows_the_title_of_a_login_page_on_one_line() {
-    let server = answering(&ALL, &Action::login_page());
-    let ran = run(&server, "delete -l R -V 4.3.0 -q").exits(6);
-    ran.says("; the page says: ")
-        .says("; check the server URL, including any path prefix; test it with: connect-cache check\n");
-    let ran = run(&server, "delete -l R -V 4.3.0 -q");
-    assert!(ran.stderr.lines().count() == 1 && ran.stderr.len() < 360, "{ran:#?}");
-    // The command itself does not advise to run itself.
-    run(&server, "check").exits(6).says("; check the server URL, including any path prefix\n");
+    let page = "<html><title>Sign in</title><h1>Welcome</h1><p>By signing in you accept the terms of use.";
+    for (endpoints, check) in [
+        (&ALL[..], "; check the server URL, including any path prefix\n"),
+        (
+            &[Endpoint::Delete, Endpoint::DryRun],
+            "; something in front of Connect replies to DELETE requests itself",
+        ),
+    ] {
+        let server = answering(endpoints, &Action::reply(200, page));
+        for words in ["delete -l R -V 4.3.0 -q", "delete -l R -V 4.3.0 -d -q", "purge -y -q -l R"] {
+            let ran = run(&server, &format!("{words} --retries 0")).exits(6);
+            assert!(ran.stderr.lines().all(|line| line.len() < 280), "{ran:#?}");
+            ran.says(": expected JSON; the page says: Sign in; ").says("test it with: connect-cache check");
+        }
+        // The command does not advise to run itself.
+        run(&server, "check --retries 0").exits(6).says("; the page says: Sign in; ").says(check);
+    }
 }
 
 #[test]

@@ -494,7 +494,7 @@ fn names_the_proxy_that_may_have_replied() {
     };
     for (reply, says) in [
         ("HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n", "HTTP 502, not from Connect"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "got no JSON"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", "expected JSON; the page has no words"),
         ("HTTP/1.1 302 Moved\r\nLocation: http://login.test/\r\nContent-Length: 0\r\n\r\n", "a redirect"),
         ("", "the reply was lost"),
         ("what?\r\n\r\n", "the reply is not HTTP"),

@@ -224,10 +224,11 @@ fn reports_each_cache() {
 }
 
 #[test]
-fn stops_new_deletions_after_a_refused_key_or_role() {
+fn stops_new_deletions_once_access_is_refused() {
     for (action, words) in [
         (Action::error(403, 22, "You don't have permission."), "use an API key with the administrator role"),
         (Action::error(401, 24, "The requested operation requires authentication."), "check the API key"),
+        (Action::error(403, 99, "Restricted access mode."), "the server is in restricted mode"),
         (Action::html(403), "something in front of Connect refuses DELETE requests"),
     ] {
         let server = server_of(8, Plan::lasting(Duration::from_millis(500)));
@@ -250,7 +251,7 @@ fn stops_new_deletions_after_a_refused_key_or_role() {
         assert_eq!(caches(&server).len(), 6);
         assert_eq!(
             ran.stderr.lines().last(),
-            Some("2 deleted, 1 refused, 5 not started: the key was refused")
+            Some("2 deleted, 1 refused, 5 not started: access was refused")
         );
         assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:#?}");
     }

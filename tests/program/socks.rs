@@ -323,13 +323,28 @@ fn names_a_proxy_that_does_not_connect() {
         (Behavior::Greets(b"\x05\xff"), "it requires a user name and password"),
         (Behavior::Greets(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
         (Behavior::Replies(b""), "it closed the connection"),
-        (Behavior::Replies(b"\x05\x01\0\x01\0\0\0\0\0\0"), "general SOCKS server failure"),
-        (Behavior::Replies(b"\x05\x02\0\x01\0\0\0\0\0\0"), "connection not allowed by ruleset"),
-        (Behavior::Replies(b"\x05\x03\0\x01\0\0\0\0\0\0"), "network unreachable"),
-        (Behavior::Replies(b"\x05\x04\0\x01\0\0\0\0\0\0"), "host unreachable"),
-        (Behavior::Replies(b"\x05\x05\0\x01\0\0\0\0\0\0"), "connection refused"),
-        (Behavior::Replies(b"\x05\x06\0\x01\0\0\0\0\0\0"), "TTL expired"),
-        (Behavior::Replies(b"\x05\x09\0\x01\0\0\0\0\0\0"), "unknown error"),
+        (
+            Behavior::Replies(b"\x05\x01\0\x01\0\0\0\0\0\0"),
+            "it did not connect to the server: general SOCKS server failure",
+        ),
+        (
+            Behavior::Replies(b"\x05\x02\0\x01\0\0\0\0\0\0"),
+            "it did not connect to the server: connection not allowed by ruleset",
+        ),
+        (
+            Behavior::Replies(b"\x05\x03\0\x01\0\0\0\0\0\0"),
+            "it did not connect to the server: network unreachable",
+        ),
+        (
+            Behavior::Replies(b"\x05\x04\0\x01\0\0\0\0\0\0"),
+            "it did not connect to the server: host unreachable",
+        ),
+        (
+            Behavior::Replies(b"\x05\x05\0\x01\0\0\0\0\0\0"),
+            "it did not connect to the server: connection refused; check the server URL, ",
+        ),
+        (Behavior::Replies(b"\x05\x06\0\x01\0\0\0\0\0\0"), "it did not connect to the server: TTL expired"),
+        (Behavior::Replies(b"\x05\x09\0\x01\0\0\0\0\0\0"), "it did not connect to the server: unknown error"),
         (Behavior::Replies(b"\x04\0\0\x01\0\0\0\0\0\0"), "it does not speak SOCKS5"),
         (Behavior::Replies(b"\x05\0\0\x01\0\0\0"), "it closed the connection"),
     ] {

@@ -153,7 +153,7 @@ fn deletes_nothing_without_a_complete_content_list() {
         (Action::CutChunked, ": the reply was lost"),
         (Action::CutUnframed, ": the reply was lost: it ended early"),
         (Action::CutJson, "expected a list of content items, but got no JSON"),
-        (Action::html(200), "but got no JSON; the page says: "),
+        (Action::html(200), "expected JSON; the page says: "),
         (Action::html(502), "HTTP 502, not from Connect"),
         (Action::error(404, 2, "no"), "this version of Connect does not support --unused and --usage"),
         (Action::error(404, 4, "no"), ": no (HTTP 404, code 4)"),

@@ -68,18 +68,22 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         }
     };
 
+    // A gateway's refusal says nothing about the key.
+    let no_access = |error: Error| match &error.kind {
+        ErrorKind::Api { status: 401 | 403, .. } => failed("the key gives access")(error),
+        _ => failed("Connect answers")(error),
+    };
+
     findings.trust = client.trust_source().map(str::to_owned);
     let settings = client.server_settings().map_err(|error| match &error.kind {
-        // A server that refuses the key is reachable.
-        _ if error.verdict() == Verdict::Denied => failed("the key is accepted")(error),
         ErrorKind::UnknownIssuer | ErrorKind::Certificate(_) => {
             let trust = findings.trust.as_deref().unwrap_or_default();
-            let Failure { explanation, status, check } = failed("the server is reachable")(error);
+            let Failure { explanation, status, check } = no_access(error);
             Failure { check, explanation: format!("{explanation} (trusting {trust})"), status }
         }
-        _ => failed("the server is reachable")(error),
+        _ => no_access(error),
     })?;
-    passed(&format!("the server is reachable: {}", findings.server));
+    passed(&format!("Connect answers on {}", findings.server));
     match &findings.trust {
         Some(trust) => passed(&format!("the connection is encrypted, trusting {trust}")),
         None => passed("the connection uses plain http, not encrypted"),
@@ -97,9 +101,9 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         Ok(user) => role(&user, findings, passed, session)?,
         // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
         Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
-            passed("the key is accepted: it may belong to a service principal");
+            passed("the key gives access: it may belong to a service principal");
         }
-        Err(error) => return Err(failed("the key is accepted")(error)),
+        Err(error) => return Err(no_access(error)),
     }
     if settings.enable_runtime_cache_management == Some(false) {
         return Err(Failure {
@@ -115,15 +119,12 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     passed(&format!("runtime caches can be managed: there are {number}"));
 
     // Some gateways block DELETE, or strip its body. This is a dry run, of a version that no cache has.
-    match client.check_runtime_cache(&RuntimeCache::new("R", "0.0.0", "Local")) {
-        Err(error) if error.verdict() != Verdict::NotFound => {
-            Err(failed("DELETE requests get through")(error))
-        }
-        _ => {
-            passed("DELETE requests get through");
-            Ok(())
-        }
+    let refusal = client.check_runtime_cache(&RuntimeCache::new("R", "0.0.0", "Local")).err();
+    if let Some(error) = refusal.filter(|error| error.verdict() != Verdict::NotFound) {
+        return Err(failed("runtime caches can be deleted")(error));
     }
+    passed("runtime caches can be deleted: DELETE requests get through");
+    Ok(())
 }
 
 /// Checks the role of the key's user.
@@ -136,8 +137,8 @@ fn role(
     let User { username, user_role, .. } = user;
     findings.user = Some(session.client.mask_key(username));
     match username.as_str() {
-        "" => passed("the key is accepted"),
-        name => passed(&format!("the key is accepted: it belongs to {name}")),
+        "" => passed("the key gives access"),
+        name => passed(&format!("the key gives access: it belongs to {name}")),
     }
     findings.role = Some(session.client.mask_key(user_role));
     match user_role.as_str() {

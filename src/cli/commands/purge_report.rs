@@ -107,7 +107,7 @@ fn is_failure(outcome: &Outcome) -> bool {
 /// Reports whether the run did not get to the cache. The summary counts those, since a line for each would hide the
 /// other lines.
 fn was_skipped(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::NotStarted(Obstacle::TimedOut | Obstacle::KeyRefused))
+    matches!(outcome, Outcome::NotStarted(Obstacle::TimedOut | Obstacle::AccessRefused))
 }
 
 /// Returns the number of caches by what happened to them.

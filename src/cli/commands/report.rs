@@ -26,7 +26,7 @@ pub(crate) fn outcome(deletion: &Deletion, session: &Session) {
         Status::Deleted | Status::WouldDelete | Status::Absent => session.note(&deletion.to_string()),
         Status::Started => {
             let command = deletion.task.as_ref().map(|id| resume_command(id, session));
-            session.note(&format!("follow it with: {}", command.unwrap_or_default()));
+            session.note(&format!("{}: follow it with: {}", deletion.cache, command.unwrap_or_default()));
         }
         _ => {
             let next_step = next_step(deletion, session).map(|step| format!("; {step}")).unwrap_or_default();
