@@ -301,10 +301,7 @@ impl Client {
                 Err(error)
             }
         };
-        let pace = self.pace.get().after(result.as_ref().err(), sent_at, now);
-        if self.pace.replace(pace).spacing.is_none() && pace.spacing.is_some() {
-            (self.observer)(Event::Slowed);
-        }
+        self.pace.set(self.pace.get().after(result.as_ref().err(), sent_at, now));
         result
     }
 

@@ -15,7 +15,7 @@ const MAX_SPACING: Duration = Duration::from_secs(4);
 pub(crate) struct Pace {
     ready_at: Option<Instant>,
     /// The time between the starts of requests, once the server was overloaded.
-    pub(super) spacing: Option<Duration>,
+    spacing: Option<Duration>,
     /// How many replies in a row reported an overload.
     overloads: u32,
 }

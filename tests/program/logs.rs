@@ -24,9 +24,9 @@ fn names_the_cache_in_every_line_of_a_purge() {
     let lines: Vec<&str> = ran.stderr.lines().collect();
     assert_eq!(lines[0], format!("deleting 12 runtime caches on {}", server.url()));
     assert_eq!(lines[lines.len() - 1], "9 deleted, 3 failed");
-    let of_no_cache = |line: &&&str| !names.iter().any(|name| line.contains(name.as_str()));
-    let others: Vec<&&str> = lines[1..lines.len() - 1].iter().filter(of_no_cache).collect();
-    assert_eq!(others, [&"the server is overloaded; requests now start 0.5 s apart"], "{ran:#?}");
+    for line in &lines[1..lines.len() - 1] {
+        assert!(names.iter().any(|name| line.contains(name.as_str())), "{line}: {ran:#?}");
+    }
     assert!(ran.stderr.contains("; retrying in ") && ran.stderr.contains("; the deletion may have started;"));
     // `grep` finds the whole history of one cache.
     let history: Vec<&&str> = lines.iter().filter(|line| line.contains("Python 3.9.5 Local")).collect();
@@ -46,9 +46,7 @@ fn names_the_cache_in_every_line_of_a_delete() {
     server.fault(Fault::new(Endpoint::Delete, Action::html(429)));
     server.fault(Fault::new(Endpoint::Task, Action::html(502)));
     let ran = run(&server, "delete -l R -V 4.3.0").exits(0);
-    let slowed = "the server is overloaded; requests now start 0.5 s apart";
-    let all = ran.stderr.lines().all(|line| line.contains("R 4.3.0 Local") || line == slowed);
-    assert!(all && ran.stderr.matches(slowed).count() == 1, "{ran:#?}");
+    assert!(ran.stderr.lines().all(|line| line.contains("R 4.3.0 Local")), "{ran:#?}");
     assert_eq!(ran.stderr.matches("; retrying in ").count(), 3, "{ran:#?}");
     let ran = run(&server, "delete -l Python -V 3.7.6 --no-wait").exits(0);
     assert!(ran.stderr.lines().all(|line| line.contains("Python 3.7.6 Local")), "{ran:#?}");
