@@ -14,19 +14,9 @@ fi
 limit=1400000
 if grep -aq RUST_BACKTRACE "$binary"; then limit=1700000; fi
 
-# The floor takes its dependencies, features and profile from the program.
-folder=${CARGO_TARGET_DIR:-target}/floor
-mkdir -p "$folder/src"
-cp packaging/floor/main.rs "$folder/src"
-cp Cargo.lock "$folder"
-{
-    printf '[package]\nname = "floor"\nedition = "2024"\n\n[workspace]\n\n'
-    awk '/^\[/ { copied = /^\[(dependencies|profile\.release)[].]/ } copied' Cargo.toml
-} >"$folder/Cargo.toml"
-# Remove the crates that the floor does not need from the lock file, and keep the versions of the others.
-cargo metadata --quiet --format-version 1 --manifest-path "$folder/Cargo.toml" >/dev/null
-MANIFEST=$folder/Cargo.toml MUSL_ONLY=1 packaging/static.sh "$(uname -m)" "$folder/floor"
-floor=$(stat -c %s "$folder/floor")
+floor_binary=${CARGO_TARGET_DIR:-target}/floor/floor
+packaging/floor/build.sh "$floor_binary"
+floor=$(stat -c %s "$floor_binary")
 echo "floor: $floor bytes; the program is $((bytes * 100 / floor)) % of it"
 
 if [ "$bytes" -gt "$limit" ]; then

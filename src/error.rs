@@ -333,13 +333,6 @@ pub enum ErrorKind {
         /// What the reply says.
         excerpt: Excerpt,
     },
-    /// An https port refused a plain HTTP request.
-    HttpsRequired {
-        /// The HTTP status.
-        status: u16,
-        /// What the reply says.
-        excerpt: Excerpt,
-    },
     /// A redirect, which is never followed.
     Redirect {
         /// The HTTP status.
@@ -384,8 +377,7 @@ impl ErrorKind {
             | Self::Foreign { status, .. }
             | Self::DeleteRefused { status, .. }
             | Self::Redirect { status, .. }
-            | Self::Encoded { status, .. }
-            | Self::HttpsRequired { status, .. } => Some(*status),
+            | Self::Encoded { status, .. } => Some(*status),
             Self::ProxyAuthentication { .. } => Some(407),
             _ => None,
         }
@@ -450,7 +442,7 @@ impl fmt::Display for ErrorKind {
             Self::OutOfTime => f.write_str("timed out"),
             Self::TimedOut(limit) => write!(f, "no reply within {}", seconds(*limit)),
             Self::Api { status, code, message } => write!(f, "{message} (HTTP {status}, code {code})"),
-            Self::Foreign { status, excerpt } | Self::HttpsRequired { status, excerpt } => {
+            Self::Foreign { status, excerpt } => {
                 write!(f, "HTTP {status}, not from Connect{excerpt}")
             }
             Self::DeleteRefused { status, excerpt } => {

@@ -11,15 +11,16 @@ cd "$(dirname "$0")/.."
 . packaging/common.sh
 
 # Unit tests, which are in modules called `tests`, and the groups of the program's tests that do not wait for long.
-quick=(tests arguments check delete from headers heads help list properties proxy replies saved secrets socks task trust usage)
+quick=(tests arguments check delete environment from headers heads help list namesakes properties proxy replies saved secrets streams
+    task trust usage)
 # The shards, which are folders of src/, each with the other groups that see it.
 declare -A groups=(
-    [cli/commands]="commands purge streams terminal"
-    [cli]="commands environment terminal"
-    [config]="environment"
-    [http]="cluster streams"
+    [cli/commands]="commands purge terminal"
+    [cli]="commands terminal"
+    [config]="socks"
+    [http]="cluster gateways odd_replies socks"
     [deletion]="cluster faults following presence purge"
-    [rest]="cluster following"
+    [rest]="cluster following gateways masking odd_replies"
 )
 
 work=$(realpath -m "${CARGO_TARGET_DIR:-target}")/mutants

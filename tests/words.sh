@@ -9,7 +9,7 @@ status=0
 
 # Words joined by underscores are words too. The ignored ones are typing errors in tests and parts of other words.
 git ls-files -z -- "${files[@]}" | xargs -0 codespell --builtin clear,en-GB_to_en-US --regex '[A-Za-z]+' \
-    --ignore-words-list chekc,ede,fo,keypair,lsit,pyhton,ser,te,ue || status=1
+    --ignore-words-list caf,chekc,ede,fo,keypair,lsit,proxys,pyhton,ser,te,ue || status=1
 
 while read -r better words; do
     # A line break may be between two words of a comment; that goes unnoticed.

@@ -1,4 +1,4 @@
-"""The clients, and what each needs on the disk."""
+"""The clients, the floor, and what each needs on the disk."""
 
 import re
 import subprocess
@@ -19,8 +19,15 @@ class Client(NamedTuple):
     list: list
     delete: list
     purge: list
-    # The most caches that it purges here. rsconnect starts a process for each.
+    # The most caches that it purges here. rsconnect and posit-cli start a process for each.
     purge_limit: int = 1_000_000
+
+
+class Floor(NamedTuple):
+    """The least program that does the main job: the limit of the clients, not one of them."""
+
+    name: str
+    delete: list
 
 
 def flags(*words):
@@ -28,15 +35,23 @@ def flags(*words):
     return [*words, "-l", language, "-V", version, "-I", image]
 
 
+def rsconnect(name, program):
+    caches = [*program, "system", "caches"]
+    return Client(name, [*caches, "list"], flags(*caches, "delete"), [HERE / "clients/rsconnect.sh", *program], 100)
+
+
 SDK = [f"{TOOLS}/posit-sdk/bin/python", HERE / "clients/posit-sdk.py"]
-RSCONNECT = [f"{TOOLS}/rsconnect/bin/rsconnect", "system", "caches"]
+RSCONNECT = [f"{TOOLS}/rsconnect/bin/rsconnect"]
+POSIT = [f"{TOOLS}/posit-cli/bin/posit", "connect"]
 CURL = ["bash", HERE / "clients/curl.sh"]
 CLIENTS = [
     Client("connect-cache", [BINARY, "list"], flags(BINARY, "delete"), [BINARY, "purge", "--all", "--yes"]),
     Client("curl, jq", [*CURL, "list"], [*CURL, "delete", *CACHE], [*CURL, "purge"]),
     Client("posit-sdk", [*SDK, "list"], [*SDK, "delete", *CACHE], [*SDK, "purge"]),
-    Client("rsconnect", [*RSCONNECT, "list"], flags(*RSCONNECT, "delete"), [HERE / "clients/rsconnect.sh"], 100),
+    rsconnect("rsconnect", RSCONNECT),
+    rsconnect("posit-cli", POSIT),
 ]
+FLOOR = Floor("floor", flags(f"{TOOLS}/floor"))
 
 
 def output(*words):
@@ -65,6 +80,8 @@ def installed_kib():
         "curl, jq": debian_kib("curl", "jq", "bash"),
         "posit-sdk": environment_kib("posit-sdk") + python,
         "rsconnect": environment_kib("rsconnect") + python,
+        "posit-cli": environment_kib("posit-cli") + python,
+        "floor": (TOOLS / "floor").stat().st_size // 1024,
     }
 
 
@@ -81,6 +98,7 @@ def versions():
             first("jq", "--version").replace("-", " ", 1),
             "posit-sdk " + package("posit-sdk", "posit-sdk"),
             "rsconnect-python " + package("rsconnect", "rsconnect-python"),
+            "posit-cli " + package("posit-cli", "posit-cli"),
             first(TOOLS / "rsconnect/bin/python", "--version"),
         ]
     )

@@ -1,6 +1,7 @@
 """The measurements. Each returns plain values for JSON."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from clients import CLIENTS
+from clients import CLIENTS, FLOOR
 from server import Server
 
 # Runs of tasks start this far apart, so that their ends do not fall together.
@@ -28,22 +29,27 @@ def strings(words):
 
 
 def run(words, environment):
-    """Runs a client that has to succeed. Its output goes to a file, as that of a scheduled job does."""
+    """Runs a client that has to succeed, and returns its processor time in seconds. Its output goes to a file, as
+    that of a scheduled job does."""
     with tempfile.TemporaryFile() as output:
-        status = subprocess.Popen(
+        process = subprocess.Popen(
             strings(words), env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        ).wait()
-        if status:
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
             output.seek(0)
-            sys.exit(f"{shlex.join(strings(words))} exits with {status}: {output.read()[-2000:].decode()}")
+            sys.exit(f"{shlex.join(process.args)} exits with {process.returncode}: {output.read()[-2000:].decode()}")
+        return usage.ru_utime + usage.ru_stime
 
 
 def run_once(words, environment):
-    """Returns the seconds that a run takes, and the KiB of its largest process at its peak."""
+    """Returns the seconds that a run takes, its processor time, and the KiB of its largest process at its peak."""
+    # The peak that the kernel reports includes that of the program which starts the client: GNU time is small.
     with tempfile.NamedTemporaryFile("r") as report:
         start = time.perf_counter()
-        run(["/usr/bin/time", "-f", "%M", "-o", report.name, *words], environment)
-        return time.perf_counter() - start, int(report.read())
+        processor = run(["/usr/bin/time", "-f", "%M", "-o", report.name, *words], environment)
+        return time.perf_counter() - start, processor, int(report.read())
 
 
 def run_often(words, environment, runs, warmup):
@@ -68,24 +74,27 @@ def one(rounds, runs):
             for action in ("list", "delete"):
                 what = f"{action}, {'TLS' if tls else 'HTTP'}"
                 say(what)
-                times, processor = ({client.name: [] for client in CLIENTS} for _ in range(2))
+                clients = [*CLIENTS, FLOOR] if action == "delete" else CLIENTS
+                times, processor = ({client.name: [] for client in clients} for _ in range(2))
                 for turn in range(rounds):
-                    for client in CLIENTS:
+                    for client in clients:
                         wall, used = run_often(getattr(client, action), server.environment, runs, int(turn == 0))
                         times[client.name] += wall
                         processor[client.name].append(used)
-                for client in CLIENTS:
-                    peaks = [run_once(getattr(client, action), server.environment)[1] for _ in range(3)]
+                for client in clients:
+                    before = len(server.ask("requests"))
+                    peaks = [run_once(getattr(client, action), server.environment)[2] for _ in range(3)]
                     found.setdefault(client.name, {})[what] = {
                         "seconds": median(times[client.name]),
                         "processor": sum(processor[client.name]) / rounds,
                         "kib": max(peaks),
+                        "requests": (len(server.ask("requests")) - before) // len(peaks),
                     }
     return found
 
 
 def grow(action, counts, server_with, repeats, limited=False):
-    """Returns seconds and KiB of each client by number of caches or lines."""
+    """Returns seconds, processor time and KiB of each client by number of caches or lines."""
     found = {client.name: {} for client in CLIENTS}
     for count in counts:
         with server_with(count) as server:
@@ -95,8 +104,9 @@ def grow(action, counts, server_with, repeats, limited=False):
                 say(f"{action} {count:,}: {client.name}")
                 runs = [run_once(getattr(client, action), server.environment) for _ in range(repeats)]
                 found[client.name][count] = {
-                    "seconds": median(seconds for seconds, _ in runs),
-                    "kib": max(kib for _, kib in runs),
+                    "seconds": median(seconds for seconds, _, _ in runs),
+                    "processor": median(processor for _, processor, _ in runs),
+                    "kib": max(kib for _, _, kib in runs),
                 }
     return found
 
@@ -133,7 +143,7 @@ def tasks(lengths):
         (length, client, length + repeat / REPEATS)
         for length in sorted(lengths, reverse=True)
         for repeat in range(REPEATS)
-        for client in CLIENTS
+        for client in (*CLIENTS, FLOOR)
     ]
     with ThreadPoolExecutor(len(runs)) as pool:
         futures = []
@@ -141,7 +151,7 @@ def tasks(lengths):
             futures.append((client.name, length, pool.submit(follow, client, seconds)))
             time.sleep(STAGGER)
         ends = [(name, length, *future.result()) for name, length, future in futures]
-    found = {client.name: {} for client in CLIENTS}
+    found = {client.name: {} for client in (*CLIENTS, FLOOR)}
     for name, length, requests, polls, delay in ends:
         entry = found[name].setdefault(length, {"requests": [], "polls": [], "delays": []})
         entry["requests"].append(requests)

@@ -5,23 +5,25 @@ from statistics import median
 TEXT = """\
 # Benchmark
 
-connect-cache, curl with jq, posit-sdk and rsconnect list and delete the same caches of the same server, the test server
-in `tests/server`, on the same host.
+connect-cache, curl with jq, posit-sdk, rsconnect and posit-cli list and delete the same caches of the same server, the
+test server in `tests/server`, on the same host. The [floor](footprint.md#size) is the limit and no competitor: it sends
+one DELETE, polls until the task is finished, and does nothing else.
 
 - **Machine:** {machine}; {date}
 - **Versions:** {versions}
 
 `{command}` repeats it in {minutes:.0f} minutes, and writes this page and its plots. `packaging/bench/clients` contains
-the scripts for curl and posit-sdk.{quick}
+the scripts for curl and posit-sdk. Work of others on the machine makes times longer, and changes processor times
+little.{quick}
 
 ## One cache
 
 {one}
 
-Each cell: the median time of a whole run, its processor time in parentheses, and the peak memory of its largest
-process. The clients take turns. Each deletion's task ends at once, so no client waits for it: the script for curl
-polls before its first `sleep 1`, and the server answers the long polls of the others at once. The size includes
-everything that a client needs on an empty Debian host.
+Each cell: the median time of a whole run, its processor time in parentheses, the peak memory of its largest process,
+and its requests. The clients take turns. Each deletion's task ends at once, so no client waits for it: the script for
+curl polls before its first `sleep 1`, and the server answers the long polls of the others at once. connect-cache reads
+the list before it deletes. The size includes everything that a client needs on an empty Debian host.
 
 ![Bars: the time of one deletion and one list over TLS for each client](bench-delete.svg)
 
@@ -30,28 +32,33 @@ everything that a client needs on an empty Debian host.
 {tasks}
 
 Each cell: the requests of a whole deletion and the polls among them, then the median and the largest delay between the
-end of the task and the end of the client, of {repeats} runs over TLS. connect-cache lets the server hold a poll for up
-to 16 s, rsconnect and posit-sdk for 1 s; the server answers a held poll when the task ends. The script for curl sleeps
-for a second between polls, so it notices the end up to a second late. All runs wait at the same time.
+end of the task and the end of the client, of {repeats} runs over TLS. connect-cache and the floor let the server hold
+a poll for up to 16 s, the floor from the first one, and posit-sdk, rsconnect and posit-cli for 1 s; the server answers
+a held poll when the task ends. The script for curl sleeps for a second between polls, so it notices the end up to a
+second late. All runs wait at the same time.
 
-![Plots: requests and delay by the length of a task, time by number of caches, memory by lines of output](bench-growth.svg)
+![Plots: requests and delay by the length of a task, time by number of caches, processor time by lines of output; each has scales of its own, all logarithmic](bench-growth.svg)
 
 ## Many caches
 
 {caches}
 
-Each cell: time and peak memory over TLS. connect-cache deletes 4 caches at a time, the others one after the other.
-rsconnect deletes one cache per command, which takes as long for each{unmeasured}.
+Each cell: the time of a whole run over TLS, its processor time in parentheses, and its peak memory. Both times include
+about 1 ms of the program that measures the memory. connect-cache deletes 4 caches at a time, the others one after the
+other. rsconnect and posit-cli delete one cache per command, all of which take equally long{unmeasured}.
 
 ## Long outputs
 
 {lines}
 
-Each cell: time and peak memory of one deletion over TLS whose task has this much output, all in one reply.
+The same for one deletion whose task has this much output, all in one reply.
 
 ## Goals
 
 {goals}
+
+A client with the lower number is ahead, by any margin. The rows are those of the tables above, and "delay" is the
+median. The row with the smallest lead is named, and the nearest peer in it.
 """
 
 
@@ -72,19 +79,32 @@ def table(header, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def cell(run):
-    return f"{duration(run['seconds'])}, {memory(run['kib'])}"
+def cells(runs):
+    """Returns the cells of a row. A client that was not measured has an empty one."""
+    return [
+        ", ".join(
+            [
+                f"{duration(run['seconds'])} ({duration(run['processor'])})",
+                memory(run["kib"]),
+                *([str(run["requests"])] if "requests" in run else []),
+            ]
+        )
+        if run
+        else ""
+        for run in runs
+    ]
+
+
+def label(name):
+    return "floor (the limit)" if name == "floor" else name
 
 
 def one(found):
     actions = list(found["one"]["connect-cache"])
-    rows = []
-    for name, runs in found["one"].items():
-        cells = [
-            f"{duration(run['seconds'])} ({duration(run['processor'])}), {memory(run['kib'])}"
-            for run in (runs[action] for action in actions)
-        ]
-        rows.append([name, memory(found["installed"][name]), *cells])
+    rows = [
+        [label(name), memory(found["installed"][name]), *cells(runs.get(action) for action in actions)]
+        for name, runs in found["one"].items()
+    ]
     return table(["client", "installed", *actions], rows)
 
 
@@ -92,13 +112,13 @@ def tasks(found):
     lengths = list(found["tasks"]["connect-cache"])
     rows = []
     for length in lengths[::-1]:
-        cells = []
+        row = [f"{length} s"]
         for runs in found["tasks"].values():
             run = runs[length]
             delays = f"{duration(median(run['delays']))}, {duration(max(run['delays']))}"
-            cells.append(f"{first(run, 'requests')}, {first(run, 'polls')}; {delays}")
-        rows.append([f"{length} s", *cells])
-    return table(["task", *found["tasks"]], rows)
+            row.append(f"{first(run, 'requests')}, {first(run, 'polls')}; {delays}")
+        rows.append(row)
+    return table(["task", *map(label, found["tasks"])], rows)
 
 
 def first(run, what):
@@ -107,24 +127,61 @@ def first(run, what):
 
 
 def growing(first, by_client, unit):
-    rows = []
-    for count in by_client["connect-cache"]:
-        cells = [cell(runs[count]) if count in runs else "" for runs in by_client.values()]
-        rows.append([f"{first} {int(count):,} {unit}".strip(), *cells])
-    return rows
+    return [
+        [f"{first} {int(count):,} {unit}".strip(), *cells(runs.get(count) for runs in by_client.values())]
+        for count in by_client["connect-cache"]
+    ]
 
 
 def caches(found):
-    names = list(found["one"])
     rows = [row for action in ("list", "purge") for row in growing(action, found["caches"][action], "caches")]
-    return table(["", *names], rows)
+    return table(["", *found["lines"]], rows)
+
+
+def comparisons(found):
+    """Yields each number that the clients have in common: what is measured, in which row, and each client's value."""
+    run = {
+        "time": lambda run: run["seconds"],
+        "processor time": lambda run: run["processor"],
+        "memory": lambda run: run["kib"],
+    }
+    requests = {"requests": lambda run: run["requests"]}
+    task = {"requests": lambda run: first(run, "requests"), "delay": lambda run: median(run["delays"])}
+    yield "size", "installed", found["installed"]
+    for by_client, title, measures in (
+        (found["one"], "{}", run | requests),
+        (found["caches"]["list"], "list {} caches", run),
+        (found["caches"]["purge"], "purge {} caches", run),
+        (found["lines"], "{} lines", run),
+        (found["tasks"], "task of {} s", task),
+    ):
+        for row in by_client["connect-cache"]:
+            where = title.format(f"{int(row):,}" if row.isdigit() else row)
+            runs = {name: runs[row] for name, runs in by_client.items() if row in runs}
+            for what, value in measures.items():
+                yield what, where, {name: value(run) for name, run in runs.items()}
+
+
+def leads(found):
+    """Returns a goal for each measure, and one for all of them: how far ahead of its peers connect-cache is."""
+    ratios = {}
+    for what, row, values in comparisons(found):
+        ours = values["connect-cache"]
+        peers = [name for name in values if name not in ("connect-cache", "floor")]
+        ratios.setdefault(what, []).extend((values[name] / ours, f"{row}: {name}") for name in peers)
+    rows = []
+    for what, each in ratios.items():
+        least, where = min(each)
+        rows.append([f"ahead of every peer in {what}", f"at least {least:.3g} times ({where})", least > 1])
+    behind = [f"{what} ({where})" for what, each in ratios.items() for ratio, where in each if ratio < 1]
+    return [*rows, ["no peer ahead anywhere", "; ".join(behind) or "none", not behind]]
 
 
 def goals(found):
     """Compares the results with the goals of the project."""
-    rows = []
+    rows = leads(found)
     times = {name: runs["delete, TLS"]["seconds"] for name, runs in found["one"].items()}
-    for name, goal in (("curl, jq", 15), ("posit-sdk", 30), ("rsconnect", 30)):
+    for name, goal in (("curl, jq", 15), ("posit-sdk", 30), ("rsconnect", 30), ("posit-cli", 30)):
         ratio = times[name] / times["connect-cache"]
         claim = f"a deletion over TLS at least {goal} times faster than {name}"
         rows.append([claim, f"{ratio:.0f} times", ratio >= goal])
@@ -143,7 +200,7 @@ def goals(found):
 def unmeasured(found):
     purges = found["caches"]["purge"]
     counts = [count for count in purges["connect-cache"] if count not in purges["rsconnect"]]
-    return f", so it was not measured with {' or '.join(f'{int(count):,}' for count in counts)}" if counts else ""
+    return f",\nso they were not measured with {' or '.join(f'{int(count):,}' for count in counts)}" if counts else ""
 
 
 def document(found):
@@ -158,7 +215,7 @@ def document(found):
         one=one(found),
         tasks=tasks(found),
         caches=caches(found),
-        lines=table(["output", *found["one"]], growing("", found["lines"], "lines")),
+        lines=table(["output", *found["lines"]], growing("", found["lines"], "lines")),
         unmeasured=unmeasured(found),
         goals=goals(found),
     )

@@ -41,7 +41,7 @@ class Server:
         """The variables of a client: each reads those of its own."""
         trust = ("CONNECT_CA_CERTIFICATE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
         return {
-            "PATH": f"{TOOLS}/rsconnect/bin:{os.environ['PATH']}",
+            "PATH": os.environ["PATH"],
             "HOME": self.folder.name,
             "LANG": "C.UTF-8",
             "CONNECT_SERVER": self.url,

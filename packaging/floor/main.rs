@@ -1,26 +1,20 @@
 //! The least program that does the main job: it starts one deletion and polls the task until it is finished.
 //!
-//! `packaging/size.sh` builds it with the dependencies, features and profile of connect-cache, to compare the
-//! sizes.
+//! `packaging/floor/build.sh` builds it with the dependencies, features and profile of connect-cache: `make size`
+//! compares their sizes, `make bench` their times. It reads connect-cache's variables.
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::{env, fs};
 
 use argh::FromArgs;
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Delete one Posit Connect runtime cache
 #[derive(FromArgs)]
 struct Options {
-    /// server URL
-    #[argh(option, short = 's')]
-    server: String,
-
-    /// API key
-    #[argh(option, short = 'k')]
-    api_key: String,
-
     /// language: R or Python
     #[argh(option, short = 'l')]
     language: String,
@@ -55,10 +49,21 @@ struct Task {
     last: usize,
 }
 
+/// Returns an agent that trusts the server's own CA, if there is one, else the Mozilla roots in the binary.
+fn agent() -> Result<Agent, Box<dyn Error>> {
+    let mut tls = TlsConfig::builder();
+    if let Some(file) = env::var_os("CONNECT_CA_CERTIFICATE") {
+        tls = tls.root_certs(RootCerts::new_with_certs(&[Certificate::from_pem(&fs::read(file)?)?]));
+    }
+    // ureq clears its buffers first: those of its default sizes take half the instructions of a deletion over TLS.
+    let small = Agent::config_builder().input_buffer_size(16 * 1024).output_buffer_size(4 * 1024);
+    Ok(small.tls_config(tls.build()).build().into())
+}
+
 fn delete(options: Options) -> Result<Task, Box<dyn Error>> {
-    let agent = Agent::new_with_defaults();
-    let api = format!("{}/__api__/v1", options.server);
-    let key = format!("Key {}", options.api_key);
+    let agent = agent()?;
+    let api = format!("{}/__api__/v1", env::var("CONNECT_SERVER")?);
+    let key = format!("Key {}", env::var("CONNECT_API_KEY")?);
     let cache =
         RuntimeCache { language: options.language, version: options.version, image_name: options.image_name };
 

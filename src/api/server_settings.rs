@@ -10,9 +10,6 @@ use crate::api::object::{objects, or_default};
 pub struct ServerSettings {
     /// The server's version, such as `2026.09.0`; `None` or empty if the server hides it.
     pub version: Option<String>,
-    /// Whether runtime caches can be managed (the setting `Server.AllowRuntimeCacheManagement`), if the server
-    /// reports it.
-    pub enable_runtime_cache_management: Option<bool>,
     /// `native`, `launcher-local` or `launcher-kubernetes`, if the server reports it.
     pub execution_type: Option<String>,
 }

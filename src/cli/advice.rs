@@ -1,13 +1,10 @@
 //! The next step after an error.
 
-use connect_cache::{Attempt, Config, Error, ErrorKind, ServerUrl, Trust};
+use connect_cache::{Attempt, Config, Error, ErrorKind, Excerpt, ServerUrl, Trust};
 
 const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
 const WAIT: &str = "wait a while, and run it again";
-/// The next step if the server does not allow the management of runtime caches.
-pub(crate) const DISABLED: &str = "an administrator of the server can set Server.AllowRuntimeCacheManagement, or the \
-                                   variable CONNECT_SERVER_ALLOWRUNTIMECACHEMANAGEMENT=true";
 
 /// Returns the next step after an error, if one is known. `check` is the command that tests the server, unless that runs.
 pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> Option<String> {
@@ -29,8 +26,8 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
             "check the server URL; if only the proxy can resolve the name, use socks5h:// in the proxy's URL"
         }
         ErrorKind::Name { .. } => {
-            "check the server URL; use the full name, or an entry in the hosts file: no search domain is added to a name \
-             with a dot, and a DNS server that fails for IPv6 addresses fails the whole lookup"
+            "check the server URL; use the full name or a line in the hosts file: no search domain is added, and DNS must \
+             answer for IPv4 and IPv6"
         }
         ErrorKind::Connect { .. } => "check the server URL and port, and that the server is running",
         ErrorKind::ProxyAuthentication { basic: false, .. } => {
@@ -78,8 +75,13 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         }
         ErrorKind::Redirect { .. } => "a login page or a proxy replied; check the server URL",
         ErrorKind::Api { status, code, .. } => api(*status, *code, error.attempt)?,
-        ErrorKind::HttpsRequired { .. } => return other_scheme("https", "the server uses https"),
         ErrorKind::OutOfTime => "raise --timeout",
+        // Go's server and nginx reply so to plain http on an https port.
+        ErrorKind::Foreign { status: 400, excerpt: Excerpt { text, .. } }
+            if !server.is_https() && text.contains("HTTP request") && text.contains("HTTPS") =>
+        {
+            return other_scheme("https", "the server uses https");
+        }
         // nginx asks for the certificate only after the handshake.
         ErrorKind::Foreign { status: 400, excerpt } if excerpt.text.contains("SSL certificate") => {
             CLIENT_CERTIFICATE
@@ -163,7 +165,10 @@ fn api(status: u16, code: i64, attempt: Attempt) -> Option<&'static str> {
         (_, 12 | 87 | 121 | 180, DeleteRuntimeCache | CheckRuntimeCache) => {
             "a gateway may strip the bodies of DELETE requests"
         }
-        (_, 194, _) => DISABLED,
+        (_, 194, _) => {
+            "an administrator of the server can set Server.AllowRuntimeCacheManagement, or the variable \
+             CONNECT_SERVER_ALLOWRUNTIMECACHEMANAGEMENT=true"
+        }
         (500.., ..) => "see the server log",
         _ => return None,
     })

@@ -56,7 +56,7 @@ impl fmt::Display for Misconfigured {
             Self::NotSaved { name, file, known } => {
                 let none = || "none; save one with rsconnect add".to_owned();
                 let known = if known.is_empty() { none() } else { known.join(", ") };
-                write!(f, "no server is saved as {name} in {}: there are {known}", file.display())
+                write!(f, "no server is saved as {name} in {}; saved servers: {known}", file.display())
             }
             Self::UnusableServer { name, problem } => write!(f, "the saved server {name} {problem}"),
         }

@@ -171,7 +171,7 @@ pub struct Delete {
     name = "purge",
     example = "# Delete all caches of R 4.1 after a prompt\nconnect-cache purge -l R -V '4.1.*'\n\
         # Delete the caches of versions that the server no longer offers\nconnect-cache purge --orphaned --yes\n\
-        # Choose the caches to delete\nconnect-cache list | fzf -m | connect-cache purge --from - --yes"
+        # Choose the caches to delete\nconnect-cache list >all && fzf -m <all >old && connect-cache purge --from old"
 )]
 pub struct Purge {
     /// select one language, R or Python, in any case

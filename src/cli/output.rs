@@ -153,9 +153,6 @@ impl Output {
             Event::Retrying { error, delay, .. } => {
                 self.note(&format!("{error}; retrying in {}", in_words(*delay)));
             }
-            Event::Slowed if self.verbose > 0 => {
-                self.note("the server is overloaded; requests now start 0.5 s apart")
-            }
             Event::Deprecated { path, instead, .. } => {
                 // Once for all tasks, whose paths differ by their IDs.
                 let endpoint: String = path.split_inclusive('/').take(2).collect();

@@ -182,17 +182,16 @@ fn header_file(header: &Secret) -> Option<&str> {
 
 /// Reads a file that contains a secret.
 fn secret_file<T>(kind: &str, path: &str, parse: impl FnOnce(&str) -> Result<T, InvalidConfig>) -> Result<T> {
-    let text = files::read(path).map(Secret::from).map_err(|error| {
+    let file = match path {
+        "-" => format!("the {kind} from standard input"),
         // Whoever specifies a key instead of a file should not find it in a log.
-        let file = match path {
-            "-" => format!("the {kind} from standard input"),
-            _ if is_key(path) => format!("the {kind} file ***, whose name may be a secret"),
-            _ => format!("the {kind} file {path}"),
-        };
-        InvalidConfig::Unreadable { file, error }
-    })?;
-    let place = || format!("{kind} file {path}");
-    parse(text.reveal()).map_err(|source| Misconfigured::InvalidIn { place: place(), source })
+        _ if is_key(path) => format!("the {kind} file ***, whose name may be a secret"),
+        _ => format!("the {kind} file {path}"),
+    };
+    match files::read(path).map(Secret::from) {
+        Ok(text) => parse(text.reveal()).map_err(|source| Misconfigured::InvalidIn { place: file, source }),
+        Err(error) => Err(InvalidConfig::Unreadable { file, error }.into()),
+    }
 }
 
 /// Reports whether all users of this host can read the file. Container runtimes mount secrets like this in

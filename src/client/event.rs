@@ -59,9 +59,6 @@ pub enum Event<'a> {
         /// The time until the retry.
         delay: Duration,
     },
-    /// The server or a gateway was overloaded for the first time (429 or 503): from now on, requests of this client start
-    /// at least 0.5 s apart.
-    Slowed,
     /// The endpoint is deprecated (header `X-Deprecated-Endpoint`).
     #[non_exhaustive]
     Deprecated {

@@ -301,10 +301,7 @@ impl Client {
                 Err(error)
             }
         };
-        let pace = self.pace.get().after(result.as_ref().err(), sent_at, now);
-        if pace.spaced && !self.pace.replace(pace).spaced {
-            (self.observer)(Event::Slowed);
-        }
+        self.pace.set(self.pace.get().after(result.as_ref().err(), sent_at, now));
         result
     }
 

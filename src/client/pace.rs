@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 use crate::client::retry::{backoff, random};
 use crate::error::Error;
 
-/// The time between the starts of requests after the server was overloaded.
+/// The time between the starts of requests after the server was overloaded. It doubles with each further overload after
+/// a success, up to the second one.
 const SPACING: Duration = Duration::from_millis(500);
+const MAX_SPACING: Duration = Duration::from_secs(4);
 
 /// When the next request of a run may start. It concerns all jobs of the run, since they share the server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
     ready_at: Option<Instant>,
-    /// Whether the server was overloaded in this run.
-    pub(super) spaced: bool,
+    /// The time between the starts of requests, once the server was overloaded.
+    spacing: Option<Duration>,
     /// How many replies in a row reported an overload.
     overloads: u32,
 }
@@ -35,11 +37,15 @@ impl Pace {
                     Some(pause) => pause,
                     None => backoff(overloads, random()),
                 };
-                let pause_ends_at = now + pause.max(SPACING);
-                Self { ready_at: self.ready_at.max(Some(pause_ends_at)), spaced: true, overloads }
+                let spacing = match self.spacing {
+                    None => SPACING,
+                    Some(spacing) if self.overloads == 0 => MAX_SPACING.min(spacing * 2),
+                    Some(spacing) => spacing,
+                };
+                let ready_at = self.ready_at.max(Some(now + pause.max(spacing)));
+                Self { ready_at, spacing: Some(spacing), overloads }
             }
-            None if self.spaced => Self { ready_at: Some(sent_at + SPACING), overloads: 0, ..self },
-            None => self,
+            None => Self { ready_at: self.spacing.map(|spacing| sent_at + spacing), overloads: 0, ..self },
         }
     }
 }
@@ -71,6 +77,13 @@ mod tests {
             let later = now + Duration::from_secs(8);
             let spaced = paused.after(None, later, later + Duration::from_secs(1));
             assert_eq!(spaced.ready_at(), Some(later + SPACING));
+            // An overload right after a success shows that the requests are too close to each other.
+            let mut closer = spaced;
+            for spacing in [SPACING * 2, SPACING * 4, MAX_SPACING, MAX_SPACING] {
+                let again = closer.after(Some(&refused(status, None)), later, later);
+                closer = again.after(Some(&refused(status, None)), later, later).after(None, later, later);
+                assert_eq!(closer.ready_at(), Some(later + spacing));
+            }
         }
         let long = pace.after(Some(&refused(503, Some(3600))), now, now);
         assert_eq!(long.ready_at(), Some(now + SPACING));

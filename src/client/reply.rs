@@ -25,13 +25,7 @@ pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind 
     if let Some(encoded) = encoded(reply, secrets) {
         return encoded;
     }
-    let (excerpt, _) = excerpt(&reply.body, secrets);
-    // Go's server and nginx reply so to plain http on an https port.
-    let says = |words: &str| excerpt.text.contains(words);
-    if status == 400 && url.starts_with("http:") && says("HTTP request") && says("HTTPS") {
-        return ErrorKind::HttpsRequired { status, excerpt };
-    }
-    ErrorKind::Foreign { status, excerpt }
+    ErrorKind::Foreign { status, excerpt: excerpt(&reply.body, secrets).0 }
 }
 
 /// Explains a successful reply that could not be read as `expected`.

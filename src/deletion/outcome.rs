@@ -285,11 +285,11 @@ impl fmt::Display for Cause {
             Self::TaskFailed(failure) => write!(f, "its task failed: {failure}"),
             Self::NotSeen => f.write_str("its task succeeded, but no list of this run had the cache"),
             Self::Namesake => f.write_str(
-                "a dry run proves nothing on this server, and its list may spell the image differently",
+                "dry runs on this server do not show whether a cache exists, and its list may spell the image differently",
             ),
             Self::DryRunDeletes => f.write_str("a dry run started a deletion on this server"),
             Self::DryRunsNotKnown => {
-                f.write_str("the list does not have it, and the server did not say what its dry runs prove")
+                f.write_str("it is not in the list, and it is not known whether dry runs on this server show which caches are missing")
             }
         }
     }

@@ -83,7 +83,7 @@ impl<'a> Question<'a> {
         Step::End(answer)
     }
 
-    /// Goes on after the server has accepted the dry run, which proves something only if its dry runs tell.
+    /// Continues after the server has accepted the dry run, which proves something only if its dry runs tell.
     fn after_accepted_dry_run(self, run: &Run<'_>) -> Step<Self, Answer> {
         match run.evidence.dry_runs {
             DryRuns::Tell => Step::End(Answer::There),

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 4096;
 /// An expiry date before this year is in the past: Connect has had runtime cache endpoints since 2023.
 const LONG_PAST: &str = "2020";
 
-/// Names and values, in the order in which the names were first set.
+/// Names and values, in the order in which they were set.
 #[derive(Clone, Default)]
 pub(crate) struct Jar(Vec<(String, String)>);
 
@@ -19,8 +19,8 @@ impl Jar {
     /// Stores the cookie that the value of a `Set-Cookie` header sets.
     ///
     /// It replaces the cookie with the same name. An empty value, a `Max-Age` of 0 or less, or an expiry date
-    /// long past removes that cookie. A cookie that could not be sent back unchanged, or would not fit, is
-    /// ignored.
+    /// long past only removes that cookie, as does one that would not fit. A cookie that could not be sent back
+    /// unchanged is ignored.
     pub(crate) fn store(&mut self, set_cookie: &str) {
         let mut parts = set_cookie.split(';');
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
@@ -29,11 +29,9 @@ impl Jar {
             return;
         }
         let attribute = |wanted: &str| {
-            let attributes = parts.clone().filter_map(|attribute| attribute.split_once('='));
-            attributes
-                .filter(|(key, _)| key.trim().eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.trim())
-                .next()
+            let mut attributes = parts.clone().filter_map(|attribute| attribute.split_once('='));
+            let found = attributes.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.trim())
         };
         let expired = match attribute("max-age").and_then(|age| age.parse::<i64>().ok()) {
             Some(age) => age <= 0,
@@ -41,21 +39,12 @@ impl Jar {
             None => attribute("expires")
                 .is_some_and(|date| date.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST)),
         };
-        let known = self.0.iter().position(|(n, _)| n == name);
-        if expired || value.is_empty() {
-            if let Some(at) = known {
-                self.0.remove(at);
-            }
-            return;
-        }
-        let others: usize =
-            self.0.iter().filter(|(n, _)| n != name).map(|(n, v)| n.len() + v.len() + 3).sum();
-        if others + name.len() + value.len() + 3 > MAX_BYTES {
-            return;
-        }
-        match known {
-            Some(at) => self.0[at].1 = value.to_owned(),
-            None => self.0.push((name.to_owned(), value.to_owned())),
+        self.0.retain(|(known, _)| known != name);
+        let length = |(name, value): &(String, String)| name.len() + value.len() + "=; ".len();
+        let cookie = (name.to_owned(), value.to_owned());
+        let fits = self.0.iter().chain([&cookie]).map(length).sum::<usize>() <= MAX_BYTES;
+        if !expired && !value.is_empty() && fits {
+            self.0.push(cookie);
         }
     }
 
@@ -96,7 +85,7 @@ mod tests {
     fn replaces_cookies_by_name_and_removes_expired_ones() {
         for (set, sent) in [
             (&["route=node1; Path=/; HttpOnly"][..], Some("route=node1")),
-            (&["a=1", "b=2", "a=3; Secure"], Some("a=3; b=2")),
+            (&["a=1", "b=2", "a=3; Secure"], Some("b=2; a=3")),
             (&["a=1", "a=; Path=/"], None),
             (&["a=1", "b=2", "a=gone; max-age=0"], Some("b=2")),
             (&["a=1", "a=x; Max-Age=-1"], None),

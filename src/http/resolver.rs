@@ -32,26 +32,20 @@ impl Resolver for CallingThreadResolver {
             }
         };
         let mut found = self.empty();
-        for address in lookup(host.trim_start_matches('[').trim_end_matches(']'), port)? {
-            found.push(address);
-        }
+        lookup(host.trim_matches(['[', ']']), port)?.into_iter().for_each(|address| found.push(address));
         Ok(found)
     }
 }
 
 /// Returns the addresses of a host, at least one.
 pub(crate) fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, ureq::Error> {
-    let problem = match (host, port).to_socket_addrs() {
-        Ok(addresses) => {
-            let addresses: Vec<_> = addresses.take(MAX_ADDRESSES).collect();
-            if !addresses.is_empty() {
-                return Ok(addresses);
-            }
-            "it has no address".to_owned()
-        }
-        Err(error) => error.to_string(),
-    };
-    Err(ureq::Error::Other(Box::new(NameError { host: host.to_owned(), problem })))
+    let failed = |problem| ureq::Error::Other(Box::new(NameError { host: host.to_owned(), problem }));
+    let addresses = (host, port).to_socket_addrs().map_err(|error| failed(error.to_string()))?;
+    let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
+    if addresses.is_empty() {
+        return Err(failed("it has no address".to_owned()));
+    }
+    Ok(addresses)
 }
 
 /// A name that could not be resolved. ureq's own error for that does not carry the system's message.

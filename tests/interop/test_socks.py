@@ -112,8 +112,8 @@ def test_reports_refused_connections(program, connect, dante, microsocks, ports)
     server = connect()
     [(scheme, url), _] = addresses(server)
     for proxy, url, problem in (
-        (dante("block"), url, "its rules do not allow the connection"),
-        (microsocks(), f"http://{NAME}:{ports()}", "the server refuses the connection"),
+        (dante("block"), url, "connection not allowed by ruleset"),
+        (microsocks(), f"http://{NAME}:{ports()}", "connection refused"),
     ):
         run = program("list", "-q", "--retries", "0", server=url, ALL_PROXY=f"{scheme}://{proxy}")
         assert run.status == 6, run

@@ -81,12 +81,12 @@ def refused(authority, tmp_path_factory):
         "unknown issuer": (
             stranger.issue("foreign"),
             authority.ca,
-            ["no trusted CA issued it", "--cacert FILE"],
+            ["no trusted CA issued it", "openssl x509 -in FILE -noout -text"],
         ),
         "intermediate not sent": (
             intermediate.issue("bare", whole=False),
             authority.ca,
-            ["no trusted CA issued it", "--cacert FILE"],
+            ["no trusted CA issued it", "openssl x509 -in FILE -noout -text"],
         ),
         "wrong name": (
             authority.issue("wrong-name", names=["connect.example.com", "127.0.0.99"]),
@@ -116,12 +116,12 @@ def refused(authority, tmp_path_factory):
         "SHA-1": (
             by_openssl.issue_by_openssl("sha-1", "-sha1", *version_3),
             by_openssl.ca,
-            ["its signature algorithm is weak or unknown", "a SHA-2 signature"],
+            ["its signature algorithm is weak or unknown", "signatures with SHA-2"],
         ),
         "RSA of 1024 bits": (
             by_openssl.issue_by_openssl("rsa-1024", *version_3, key="rsa:1024"),
             by_openssl.ca,
-            ["its signature is wrong, or a key is too short", "RSA (2048 bits or more)"],
+            ["its signature is wrong, or a key is too short", "RSA (2048 bits or more"],
         ),
         "for clients": (
             authority.issue("for-clients", extensions=[(client, False)]),
@@ -336,5 +336,5 @@ def test_rejects_old_tls_versions_and_ciphers(program, authority, s_server, opti
     run = program("list", "--retries", "0", "-c", authority.ca, server=server)
     assert run.status == 6, run
     error = run.stderr.splitlines()[-1]
-    assert error.startswith("error: cannot list the runtime caches: TLS failed"), run
+    assert error.startswith(f"error: cannot list the runtime caches on {server}: TLS failed"), run
     assert "TLS 1.2 or 1.3" in error, run

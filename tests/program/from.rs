@@ -177,7 +177,7 @@ fn reports_caches_that_are_not_listed() {
 
     let ran =
         purge(&server, "-y --json --ignore-not-found", "R 4.1.0 Local\nR 4.1.0 ghcr-io-example-r-jammy\n");
-    let ran = ran.exits(0).says("R 4.1.0 Local does not exist\n").says("\n1 deleted, 1 already gone\n");
+    let ran = ran.exits(0).says("R 4.1.0 Local does not exist\n").says("\n1 deleted, 1 gone\n");
     assert!(ran.stdout.contains("\"status\":\"absent\""), "{ran:#?}");
     purge(&server, "-y", "R 8.0.0 x\n").exits(4).prints("").says("\n1 not found\n");
     assert_eq!(requests_to(&server, Endpoint::Delete).len(), 2);
@@ -194,7 +194,7 @@ fn decides_a_row_that_is_not_listed_as_delete_does() {
         let server = Server::builder().missing_cache(kind).start();
         purge(&server, "-y", "R 4.3.0 Local\nR 9.9.9 Local\n").exits(4).says("\n1 deleted, 1 not found\n");
         let ran = purge(&server, "-y --ignore-not-found", "R 9.9.9 Local\nPython 9.9.9 x\n").exits(0);
-        ran.says("R 9.9.9 Local does not exist\n").says("\n2 already gone\n");
+        ran.says("R 9.9.9 Local does not exist\n").says("\n2 gone\n");
         // A dry run is about the same rows.
         let ran = purge(&server, "-d", "Python 3.7.6 Local\nR 9.9.9 Local\n").exits(4);
         ran.prints("Python  3.7.6  Local\n").says("\n1 would be deleted, 1 not found\n");

@@ -41,6 +41,22 @@ fn purges_through_a_limit_of_three_requests_a_second() {
     });
 }
 
+#[test]
+fn finds_the_rate_of_a_slower_server() {
+    let purge = |limit: RateLimit| {
+        let caches = (0..3).map(|n| format!("R 4.{n}.0 Local"));
+        let server = Server::builder().caches(caches).rate_limit(limit.burst(0)).start();
+        let ran = run(&server, "purge --all -y").exits(0);
+        assert_eq!(ran.stderr.lines().last(), Some("3 deleted"), "{ran:#?}");
+        assert!(server.caches().is_empty(), "{ran:#?}");
+    };
+    thread::scope(|scope| {
+        for limit in [RateLimit::gateway(1.0), RateLimit::connect(1.0)] {
+            scope.spawn(move || purge(limit));
+        }
+    });
+}
+
 /// Returns the pauses before each request, after the first one that has this status.
 fn pauses_after(requests: &[Request], status: u16) -> Vec<Duration> {
     let at = requests.iter().position(|request| request.status == Some(status)).unwrap();

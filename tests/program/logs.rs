@@ -53,17 +53,6 @@ fn names_the_cache_in_every_line_of_a_delete() {
 }
 
 #[test]
-fn says_once_with_verbose_that_requests_are_spaced() {
-    let server = Server::builder().start();
-    server.fault(Fault::new(Endpoint::List, Action::html(503)));
-    server.fault(Fault::new(Endpoint::Delete, Action::html(429)));
-    let ran = run(&server, "delete -l R -V 4.3.0 -v").exits(0);
-    let line = "\nthe server is overloaded; requests now start 0.5 s apart\n";
-    assert_eq!(ran.stderr.matches(line).count(), 1, "{ran:#?}");
-    run(&server, "list -v").exits(0).never_says("overloaded");
-}
-
-#[test]
 fn prints_the_summary_of_a_failed_purge_with_quiet() {
     let server = Server::builder().plan(Plan::failing(1, "disk on fire")).start();
     let ran = run(&server, "purge --all -y -q").exits(1);

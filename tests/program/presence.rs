@@ -140,7 +140,7 @@ fn recognizes_an_image_by_its_listed_name_only() {
     let server = Server::builder().caches([format!("R 4.3.0 {image}")]).missing_cache(TASK_FAILS).start();
     run(&server, &format!("delete -d -l R -V 4.3.0 -I {image}"))
         .exits(6)
-        .says("error: cannot tell whether R 4.3.0 ghcr.io/Example/R:jammy exists: a dry run proves nothing on this ")
+        .says("error: cannot tell whether R 4.3.0 ghcr.io/Example/R:jammy exists: dry runs on this server do not show ")
         .says("; see 'connect-cache list'\n");
 }
 

@@ -91,7 +91,10 @@ fn takes_a_204_for_a_whole_reply() {
     run(&server, "list").exits(6).fails_with("but got no JSON; the reply is empty").never_says("was lost");
     assert_eq!(server.requests().len(), 1);
     let server = answering(Endpoint::Delete, empty());
-    run(&server, DELETE).exits(6).says("but got no JSON; the reply is empty").never_says("it ended early");
+    run(&server, &format!("{DELETE} --timeout 1"))
+        .exits(6)
+        .says("but got no JSON; the reply is empty")
+        .never_says("it ended early");
 }
 
 #[test]

@@ -151,9 +151,9 @@ fn lists_saved_names_for_an_unknown_name() {
         .run()
         .exits(2)
         .fails_with("no server is saved as ours in ")
-        .fails_with("servers.json: there are prod, staging")
+        .fails_with("servers.json; saved servers: prod, staging")
         .never_says("admin-key");
-    with_saved(&[]).words("list -n ours").run().exits(2).fails_with("there are none");
+    with_saved(&[]).words("list -n ours").run().exits(2).fails_with("saved servers: none");
     Program::new().words("list -n ours").run().exits(2).fails_with("save one with rsconnect add");
     Program::new().without("HOME").words("list -n ours").run().exits(2).fails_with("HOME is not set");
     assert_eq!(server.connections(), 0);

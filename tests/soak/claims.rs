@@ -137,7 +137,9 @@ impl Run<'_> {
             |request: &&Request| request.endpoint == Endpoint::Delete && names(&request.json(), &named);
         let deletes: Vec<&Request> = requests.iter().filter(is_own).collect();
         let is_accepted = deletes.iter().any(|request| request.status == Some(200));
-        let took_effect = was_there && !is_there && !deletes.is_empty();
+        // Another process deleted the cache if this one's DELETE did not find it.
+        let may_have_found = deletes.iter().any(|request| request.status != Some(404));
+        let took_effect = was_there && !is_there && may_have_found;
         let shown = match claim.status {
             "failed" if is_accepted && can_fail => Shown::Failed,
             "running" if is_accepted && (plan.duration > Duration::ZERO) => Shown::Running,
@@ -147,6 +149,7 @@ impl Run<'_> {
         let needs_doubt = claim.says.reply_lost || !["failed", "not-found"].contains(&claim.status);
         let Truth { presence, .. } = Truth::between(was_there, is_there);
         let is_row = scenario.is_purge() || cache.image_name == "Local";
+        let hides_cache = !is_row && !scenario.missing_cache.dry_run_tells();
         Truth {
             command: match scenario.command {
                 Command::Delete | Command::Purge => oracle::Command::Delete,
@@ -164,7 +167,8 @@ impl Run<'_> {
                 shown,
             },
             trouble: Trouble {
-                any: is_disturbed || was_there && can_fail,
+                // Where nothing shows the cache, a DELETE that met a limit stays in doubt.
+                any: is_disturbed || was_there && can_fail || scenario.is_limited && hides_cache,
                 unanswered: is_disturbed,
                 in_doubt: (is_disturbed || scenario.is_limited) && needs_doubt,
                 timed_out: scenario.has_timeout,
@@ -172,7 +176,7 @@ impl Run<'_> {
             },
             server: oracle::Server {
                 missing_succeeds: scenario.missing_cache.delete == MissingDelete::TaskSucceeds,
-                hides_cache: !is_row && !scenario.missing_cache.dry_run_tells(),
+                hides_cache,
             },
         }
     }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Deletes all runtime caches with rsconnect, which deletes one per command: rsconnect.sh
+# Deletes all runtime caches with rsconnect or posit-cli, which delete one per command:
+# rsconnect.sh rsconnect | posit connect
 set -euo pipefail
 
-rsconnect system caches list | jq -r '.caches[] | [.language, .version, .image_name] | @tsv' |
+"$@" system caches list | jq -r '.caches[] | [.language, .version, .image_name] | @tsv' |
     while IFS=$'\t' read -r language version image; do
-        rsconnect system caches delete -l "$language" -V "$version" -I "$image" </dev/null
+        "$@" system caches delete -l "$language" -V "$version" -I "$image" </dev/null
     done

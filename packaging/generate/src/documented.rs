@@ -181,6 +181,20 @@ fn names_only_tests_that_exist_in_the_table_of_threats() {
 }
 
 #[test]
+fn takes_the_numbers_of_the_readme_from_the_benchmark() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let benchmark = fs::read_to_string(root.join("docs/bench.md")).unwrap();
+    let words: Vec<&str> = README.split_whitespace().collect();
+    let measured = words.windows(2).filter(|pair| pair[1].starts_with("MiB") || pair[1].starts_with("ms"));
+    let measured: Vec<String> = measured.map(|pair| pair.join(" ")).collect();
+    assert!(!measured.is_empty());
+    for number in measured {
+        let number = number.trim_matches(|c: char| !c.is_alphanumeric());
+        assert!(has(&benchmark, number), "docs/bench.md has no {number}");
+    }
+}
+
+#[test]
 fn keeps_the_readme_short() {
     assert!(README.lines().count() <= 150, "README.md: move details to docs/ or the man page");
 }

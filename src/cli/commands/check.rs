@@ -3,7 +3,6 @@
 use connect_cache::{Error, ErrorKind, RuntimeCache, User, Verdict};
 use serde::Serialize;
 
-use crate::cli::advice::DISABLED;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::filters::Filters;
 use crate::cli::options::Check;
@@ -98,19 +97,21 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     }
 
     match client.current_user() {
-        Ok(user) => role(&user, findings, passed, session)?,
+        Ok(User { username, user_role, .. }) => {
+            let whose = if username.is_empty() { "" } else { &format!(": it belongs to {username}") };
+            passed(&format!("the key gives access{whose}"));
+            // The server decides what a role allows.
+            if !user_role.is_empty() {
+                passed(&format!("the role is {user_role}"));
+            }
+            findings.user = Some(client.mask_key(&username));
+            findings.role = Some(client.mask_key(&user_role));
+        }
         // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
         Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
             passed("the key gives access: it may belong to a service principal");
         }
         Err(error) => return Err(no_access(error)),
-    }
-    if settings.enable_runtime_cache_management == Some(false) {
-        return Err(Failure {
-            check: "runtime caches can be managed",
-            explanation: format!("runtime cache management is disabled; {DISABLED}"),
-            status: ExitStatus::Refused,
-        });
     }
 
     let caches = client.runtime_caches().map_err(failed("runtime caches can be managed"))?;
@@ -125,34 +126,4 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
     }
     passed("runtime caches can be deleted: DELETE requests get through");
     Ok(())
-}
-
-/// Checks the role of the key's user.
-fn role(
-    user: &User,
-    findings: &mut Findings,
-    passed: &dyn Fn(&str),
-    session: &Session,
-) -> Result<(), Failure> {
-    let User { username, user_role, .. } = user;
-    findings.user = Some(session.client.mask_key(username));
-    match username.as_str() {
-        "" => passed("the key gives access"),
-        name => passed(&format!("the key gives access: it belongs to {name}")),
-    }
-    findings.role = Some(session.client.mask_key(user_role));
-    match user_role.as_str() {
-        "" => Ok(()),
-        "administrator" => {
-            passed("the role is administrator");
-            Ok(())
-        }
-        _ => Err(Failure {
-            check: "the role is administrator",
-            explanation: format!(
-                "{username} is a {user_role}, and runtime caches require an administrator; use an administrator's API key"
-            ),
-            status: ExitStatus::Denied,
-        }),
-    }
 }

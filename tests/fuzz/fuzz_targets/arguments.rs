@@ -70,7 +70,8 @@ fn find(command: Option<&str>, is: impl Fn(&Flag) -> bool) -> Option<&'static Fl
     FLAGS.iter().find(|flag| has(flag) && is(flag))
 }
 
-/// Returns the same command line with each option in its long form and after the command; `None` if it is wrong.
+/// Returns the same command line with each option in its long form and after the command; `None` if it is wrong, or
+/// asks for help.
 fn plain(words: &[String]) -> Option<Vec<String>> {
     let (mut command, mut options, mut positionals) = (None, Vec::new(), Vec::new());
     let mut words = words.iter().map(String::as_str);
@@ -99,6 +100,8 @@ fn plain(words: &[String]) -> Option<Vec<String>> {
             }
         } else if command.is_none() {
             command = Some(*COMMANDS.iter().find(|command| **command == word)?);
+        } else if positionals.is_empty() && word == "help" {
+            return None;
         } else {
             positionals.push(word);
         }

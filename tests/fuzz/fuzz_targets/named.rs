@@ -15,17 +15,34 @@ type Cache = [String; 3];
 /// What a wrong file may hold.
 const SECRET: &str = "Kq3xJ9mZp0aWv7Lc2YtRb6";
 
-/// Returns the caches that a text names.
-fn named(text: &str) -> BTreeSet<Cache> {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+/// Returns the caches that a file names.
+fn named(content: &[u8]) -> BTreeSet<Cache> {
+    let text = decode(content);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let text = lines.join("\n");
+    let text = text.trim_start();
     let mut caches = BTreeSet::new();
     if text.starts_with(['{', '[']) {
         let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         values.map_while(Result::ok).for_each(|value| add(&value, &mut caches));
     } else {
-        caches.extend(text.lines().filter(|line| !line.starts_with('#')).filter_map(row));
+        caches.extend(text.lines().filter_map(row));
     }
     caches
+}
+
+/// Decodes UTF-8, and UTF-16 with a byte order mark.
+fn decode(content: &[u8]) -> String {
+    let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        String::from_utf16_lossy(
+            &bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect::<Vec<_>>(),
+        )
+    };
+    match content {
+        [0xff, 0xfe, units @ ..] => utf_16(units, u16::from_le_bytes),
+        [0xfe, 0xff, units @ ..] => utf_16(units, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(content).trim_start_matches('\u{feff}').to_owned(),
+    }
 }
 
 /// Adds the caches that a JSON value contains.
@@ -64,7 +81,7 @@ fn in_lower_case(caches: &BTreeSet<Cache>) -> BTreeSet<Cache> {
 fn purge(content: &[u8]) -> (Ran, BTreeSet<Cache>) {
     let file = folder().join("caches");
     fs::write(&file, content).expect("a file");
-    let caches = named(&String::from_utf8_lossy(content));
+    let caches = named(content);
     let rows = caches.iter().map(
         |[language, version, image]| json!({"language": language, "version": version, "image_name": image}),
     );
@@ -91,7 +108,7 @@ fuzz_target!(|content: &[u8]| {
     assert_eq!(ran.problem(&[]), None, "{ran:#?}");
     match ran.status {
         Some(0) => {
-            let named = named(&String::from_utf8_lossy(content));
+            let named = named(content);
             assert_eq!(in_lower_case(&deleted), in_lower_case(&named), "{ran:#?}");
         }
         _ => assert!(deleted.is_empty(), "{deleted:?} {ran:#?}"),

@@ -14,20 +14,13 @@ pub struct Settings {
     pub version: Option<String>,
     /// Show the version only to requests with a valid key.
     pub hide_version_without_key: bool,
-    /// The value of `enable_runtime_cache_management`, whatever the server allows; `None` omits it.
-    pub enable_runtime_cache_management: Option<bool>,
     /// The value of `execution_type`: `native`, `launcher-local` or `launcher-kubernetes`; `None` omits it.
     pub execution_type: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            version: Some("2026.09.0".into()),
-            hide_version_without_key: false,
-            enable_runtime_cache_management: None,
-            execution_type: None,
-        }
+        Settings { version: Some("2026.09.0".into()), hide_version_without_key: false, execution_type: None }
     }
 }
 
@@ -85,9 +78,6 @@ impl Call<'_> {
         let hidden = settings.hide_version_without_key && !known;
         let version = settings.version.as_deref().filter(|_| !hidden);
         let mut body = json!({ "version": version.unwrap_or_default() });
-        if let Some(enabled) = settings.enable_runtime_cache_management {
-            body["enable_runtime_cache_management"] = json!(enabled);
-        }
         if let Some(execution) = &settings.execution_type {
             body["execution_type"] = json!(execution);
         }
