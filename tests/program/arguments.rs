@@ -301,6 +301,8 @@ fn takes_the_key_from_flag_file_and_variables_in_this_order() {
     let (program_, path) = with_file("wrong");
     program_.env("CONNECT_API_KEY_FILE", &path).run().exits(0);
     program().words("--api-key-file -").stdin("admin-key\n").run().exits(0);
+    let ran = program().words("--api-key-file -").stdin("two words").run().exits(2);
+    ran.fails_with("from standard input: ").never_says("words");
 }
 
 #[test]

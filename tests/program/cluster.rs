@@ -59,7 +59,7 @@ fn sends_the_current_cookies_of_the_server() {
         .take(5)
         .map(|poll| poll.header("cookie").map(str::to_owned))
         .collect();
-    assert_eq!(sent, [None, Some("a=1; b=2".into()), Some("a=3; b=2".into()), Some("a=3".into()), None]);
+    assert_eq!(sent, [None, Some("a=1; b=2".into()), Some("b=2; a=3".into()), Some("a=3".into()), None]);
 }
 
 #[test]

@@ -412,6 +412,12 @@ fn explains_plain_http_on_an_https_port() {
     let ran = connect_cache(&server).words("list -s").arg(&plain).run().exits(6).prints("");
     ran.fails_with("the server uses https on this port; use https://127.0.0.1:");
     assert!(server.requests().is_empty());
+    // Another page that mentions HTTPS says nothing about the port.
+    let server = Server::start(Config::default());
+    let reply =
+        Action::Reply { status: 400, headers: vec![], body: "<h1>Secured by HTTPS Guard</h1>".to_owned() };
+    server.fault(Fault::new(Endpoint::List, reply));
+    connect_cache(&server).words("list").run().exits(6).never_says("uses https");
 }
 
 #[test]

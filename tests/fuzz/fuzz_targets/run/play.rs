@@ -285,8 +285,14 @@ fn reply(
                 &[KEY, HEADER, escaped.as_str(), "Key \\u006bB7xQ2mZ9vTfL4pWc1sYhN8dRgJ6uEa3"],
                 *number,
             );
-            // The secret goes into each string, since some of them are shown.
-            body = String::from_utf8_lossy(&body).replace("\":\"", &format!("\":\"{secret} ")).into_bytes();
+            // The key goes into each string, since some of them are shown. Names that hold a header value are shown as
+            // they came.
+            let string = if secret == HEADER { "\"error\":\"" } else { "\":\"" };
+            let mut text = String::from_utf8_lossy(&body).into_owned();
+            for start in [string, "\"output\":[\""] {
+                text = text.replace(start, &format!("{start}{secret} "));
+            }
+            body = text.into_bytes();
             headers.push_str(&format!("X-Deprecated-Endpoint: {secret}\r\n"));
         }
         _ => {}
