@@ -18,7 +18,7 @@ pub struct Error {
     pub attempt: Attempt,
     /// The cause.
     pub kind: ErrorKind,
-    class: Class,
+    pub(crate) class: Class,
     pub(crate) context: Box<Context>,
 }
 
@@ -63,10 +63,6 @@ impl Error {
         self.context.retry_after
     }
 
-    pub(crate) fn class(&self) -> Class {
-        self.class
-    }
-
     /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
     pub(crate) fn is_no_such_cache(&self) -> bool {
         self.class.verdict == Verdict::NotFound && self.attempt != Attempt::PollTask
@@ -85,7 +81,7 @@ pub enum Verdict {
     NotFound,
     /// Connect refused the request for another reason.
     Refused,
-    /// Something in front of Connect refused the request.
+    /// The request was refused without Connect's error object, so probably by something in front of Connect.
     RefusedByGateway,
     /// The request may have had its effect, but nothing says so.
     InDoubt,
@@ -248,7 +244,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// The cause of a failure. Each cause with its own advice is a variant.
+/// The cause of a failure.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -454,10 +450,6 @@ impl fmt::Display for ErrorKind {
             Self::Encoded { status, encoding } => {
                 write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
-            // This is no refusal, but a login page or the like.
-            Self::Malformed { excerpt: Excerpt { title, .. }, .. } if !title.is_empty() => {
-                write!(f, "expected JSON; the page says: {title}")
-            }
             Self::Malformed { excerpt, .. } if excerpt.is_page => write!(f, "expected JSON{excerpt}"),
             Self::Malformed { expected, problem, excerpt, .. } => {
                 write!(f, "expected {expected}, but {problem}{excerpt}")
@@ -474,8 +466,6 @@ impl fmt::Display for ErrorKind {
 pub struct Excerpt {
     /// Whether the reply is a page (HTML).
     pub is_page: bool,
-    /// The title of a page, if it has one: at most 200 characters on one line.
-    pub title: String,
     /// The title and the words of a page, or the start of anything else: at most 200 characters on one line.
     pub text: String,
 }
@@ -523,7 +513,7 @@ mod tests {
     }
 
     fn class(attempt: Attempt, kind: ErrorKind, sent: bool) -> (Verdict, Retry) {
-        let Class { verdict, retry, .. } = Error::new(attempt, kind, sent).class();
+        let Class { verdict, retry, .. } = Error::new(attempt, kind, sent).class;
         (verdict, retry)
     }
 
@@ -625,8 +615,8 @@ mod tests {
         }
         let started = ErrorKind::DryRunStarted { task: String::new() };
         assert_eq!(class(DRY_RUN, started, true), (Verdict::InDoubt, Retry::Never));
-        assert!(Error::new(POLL, timed_out(), true).class().lost_while_held);
-        assert!(!Error::new(POLL, timed_out(), false).class().lost_while_held);
+        assert!(Error::new(POLL, timed_out(), true).class.lost_while_held);
+        assert!(!Error::new(POLL, timed_out(), false).class.lost_while_held);
         for (status, overloaded, lost_while_held) in [
             (429, true, false),
             (503, true, false),
@@ -634,7 +624,7 @@ mod tests {
             (504, false, true),
             (500, false, false),
         ] {
-            let class = Error::new(POLL, foreign(status), true).class();
+            let class = Error::new(POLL, foreign(status), true).class;
             assert_eq!((class.overloaded, class.lost_while_held), (overloaded, lost_while_held), "{status}");
         }
     }

@@ -19,6 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The source of what this library knows about Connect is the Connect API reference, sections "System", "Tasks", "Server
+//! settings", "Users" and "Content"; other sources, and assumptions, are named where they matter.
+//!
 //! # Environment
 //!
 //! The library reads two variables, which select the certificates to trust ([`Trust::Store`]).
@@ -45,7 +48,7 @@ pub use api::{ContentUsage, Installation, InvalidTaskId, RuntimeCache, ServerSet
 pub use client::{Client, Event};
 pub use config::{ApiKey, CaCertificates, Config, Header, InvalidConfig, Proxy, ServerUrl, Trust};
 pub use deletion::{
-    Absence, Cause, Deletion, Known, Missing, Mode, Obstacle, Outcome, Progress, Proof, Selection, Status,
-    TaskFailure,
+    Absence, AfterFailure, Cause, Deletion, Known, Missing, Mode, Obstacle, Outcome, Progress, Proof,
+    Selection, Status, TaskFailure,
 };
 pub use error::{Attempt, CertificateProblem, Error, ErrorKind, Excerpt, Result, Verdict};

@@ -25,7 +25,6 @@ fn imports_only_downward_and_from_owners() {
         assert_eq!(from_root, None, "{layer}");
     }
     assert!(code_of(&src, "client").contains("use crate::http::"), "the check reads the code");
-    assert!(!code_of(&src, "cli").contains("connect_cache::deletion"), "cli uses what lib.rs publishes");
 }
 
 /// Returns the code of a folder, or of a file of this name.

@@ -19,7 +19,7 @@ const MAX_COMBINATIONS: usize = 1000;
 const MAX_VERSION: usize = 64;
 
 /// How many content items use which versions of R and Python.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContentUsage {
     items: u64,
     /// Each combination of versions, and how many items use it.
@@ -83,7 +83,7 @@ impl ContentUsage {
         }
         self.items += 1;
         if !self.combinations.contains_key(&item) && self.combinations.len() == MAX_COMBINATIONS {
-            return Err("too many different versions");
+            return Err("too many combinations of versions");
         }
         *self.combinations.entry(item).or_default() += 1;
         Ok(())

@@ -1,7 +1,4 @@
-//! Connect's objects and requests, as serde types.
-//!
-//! Source: the Connect API reference, sections "System", "Tasks", "Server settings", "Users" and "Content". Fields
-//! that nothing here uses are ignored.
+//! Connect's objects and requests, as serde types. Fields that nothing here uses are ignored.
 
 mod content;
 mod endpoint;

@@ -14,7 +14,8 @@ pub struct ServerSettings {
     pub execution_type: Option<String>,
 }
 
-/// One version of a language that the server offers: `GET v1/server_settings/r` and `/python`.
+/// One version of a language that the server offers: `GET v1/server_settings/r` and `/python`. What the server does not
+/// report is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Installation {

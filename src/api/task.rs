@@ -11,7 +11,7 @@ use crate::api::object::{Unreadable, or_default, unexpected};
 /// Longer than any ID that Connect makes (16 characters), and short enough for a path.
 const MAX_ID: usize = 256;
 
-/// The ID of a task: letters, digits, `-` and `_`.
+/// The ID of a task: at most 256 letters, digits, `-` and `_`.
 ///
 /// ```
 /// use connect_cache::TaskId;
@@ -65,14 +65,14 @@ pub struct InvalidTaskId;
 
 impl fmt::Display for InvalidTaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid task ID: expected letters, digits, '-' and '_'")
+        f.write_str("invalid task ID: expected at most 256 letters, digits, '-' and '_'")
     }
 }
 
 impl std::error::Error for InvalidTaskId {}
 
 /// The state of a task: `GET v1/tasks/{id}`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Task {
     /// The task's ID.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::object::or_default;
 
-/// The user that an API key belongs to: `GET v1/user`.
+/// The user that an API key belongs to: `GET v1/user`. What the server does not report is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {

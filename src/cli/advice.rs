@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use connect_cache::{Attempt, Config, Error, ErrorKind, Excerpt, ServerUrl, Trust};
+use connect_cache::{Attempt, Config, Error, ErrorKind, Excerpt, Proxy, ServerUrl, Trust};
 
 const CLIENT_CERTIFICATE: &str = "client certificates are not supported; connect through stunnel";
 
@@ -22,7 +22,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
     }
     let deletes = matches!(error.attempt, Attempt::DeleteRuntimeCache | Attempt::CheckRuntimeCache);
     let step = match &error.kind {
-        ErrorKind::Name { .. } if resolves_for_proxy(config) => {
+        ErrorKind::Name { .. } if config.proxy.as_ref().is_some_and(Proxy::resolves_here) => {
             "check the server URL; if only the proxy can resolve the name, use socks5h:// in the proxy's URL"
         }
         ErrorKind::Name { .. } => {
@@ -65,10 +65,9 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         ErrorKind::NotHttp(_) if !server.is_https() => {
             return other_scheme("https", "the server may use https");
         }
-        ErrorKind::Lost(_) | ErrorKind::NotHttp(_) => {
+        ErrorKind::Lost(_) | ErrorKind::NotHttp(_) | ErrorKind::InvalidHttp(_) => {
             "check the network, and any gateway between this host and the server"
         }
-        ErrorKind::InvalidHttp(_) => "check any gateway between this host and the server",
         ErrorKind::TimedOut(_) => "check the health of the server, or raise --request-timeout",
         ErrorKind::Redirect { instead: Some(address), .. } => {
             return Some(format!("use {address} as the server"));
@@ -107,18 +106,12 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
             "something in front of Connect replies to DELETE requests itself; have it pass them on"
         }
-        ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } => {
+        ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } | ErrorKind::TooLarge => {
             "check the server URL, including any path prefix"
         }
-        ErrorKind::TooLarge => "check the server URL",
         _ => return None,
     };
     Some(step.to_owned())
-}
-
-/// Reports whether this host resolves the server's name for a SOCKS proxy.
-fn resolves_for_proxy(config: &Config) -> bool {
-    config.proxy.as_ref().is_some_and(|proxy| proxy.to_string().starts_with("socks5://"))
 }
 
 /// Returns the server's address without the `/connect` of the dashboard, if the reply may be the dashboard's.

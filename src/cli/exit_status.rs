@@ -50,11 +50,11 @@ impl From<&Error> for ExitStatus {
 impl From<&Outcome> for ExitStatus {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Failed { .. } => Self::Failed,
+            Outcome::Failed(..) => Self::Failed,
             Outcome::NotFound(_) => Self::NotFound,
             Outcome::Refused(error) => Self::from(error),
             Outcome::Unknown(..) | Outcome::NotStarted(Obstacle::Request(_)) => Self::NoAnswer,
-            Outcome::Running | Outcome::NotStarted(_) => Self::StillRunning,
+            Outcome::Running(_) | Outcome::NotStarted(_) => Self::StillRunning,
             _ => Self::Success,
         }
     }

@@ -228,8 +228,8 @@ pub(crate) fn repeated(options: &Options) -> String {
         ("--api-key-file", &options.api_key_file),
     ];
     let values = values.into_iter().filter_map(|(option, value)| Some((option, value.as_deref()?)));
-    let headers = options.header.iter().map(Secret::reveal).filter(|header| header.starts_with('@'));
-    let all = values.chain(headers.map(|file| ("-H", file)));
+    let headers = options.header.iter().filter(|header| header_file(header).is_some());
+    let all = values.chain(headers.map(|header| ("-H", header.reveal())));
     let text: String = all.map(|(option, value)| format!(" {option} {}", quoted(value))).collect();
     if options.insecure { text + " -i" } else { text }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::{
     ContentUsage, DeletionReply, Installation, Installations, Request, RuntimeCache, RuntimeCaches,
-    ServerSettings, Task, TaskId, User,
+    ServerSettings, Task, TaskId, Unreadable, User,
 };
 use crate::client::Client;
 use crate::error::{Attempt, Result};
@@ -170,7 +170,8 @@ impl Client {
     /// administrator's key sees all content.
     ///
     /// # Errors
-    /// Anything that prevents an answer, and a list that is not whole.
+    /// Anything that prevents an answer, a list that is not whole, more than 1,000 combinations of versions, and a version
+    /// of more than 64 bytes.
     ///
     /// ```
     /// # let server = connect_test_server::Server::start(Default::default());
@@ -195,8 +196,13 @@ impl Client {
     }
 
     pub(crate) fn delete_once(&self, cache: &RuntimeCache) -> Result<TaskId> {
-        self.call(&Request::delete(cache), |reply: DeletionReply| reply.into_task(cache))
-            .map_err(|error| self.explain_refusal(error))
+        let task = |reply: DeletionReply| {
+            let id = reply.into_task(cache)?;
+            // It will be shown, and sent in the path of a request.
+            let is_secret = self.mask(id.as_str()) != id.as_str();
+            if is_secret { Err(Unreadable::Unexpected("a secret as task_id".to_owned())) } else { Ok(id) }
+        };
+        self.call(&Request::delete(cache), task).map_err(|error| self.explain_refusal(error))
     }
 
     pub(crate) fn dry_run_once(&self, cache: &RuntimeCache) -> Result<()> {

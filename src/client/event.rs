@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind};
 
 /// An event that a [`Client`](crate::Client) reports to its observer.
 ///
-/// In what a reply says, the API key, the proxy's credentials and the values of configured headers are masked. Its
-/// headers may contain cookies, which give access to a session.
+/// In what a reply says, secrets are masked as by [`Client::mask`](crate::Client::mask). Its headers may contain cookies,
+/// which give access to a session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

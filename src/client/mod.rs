@@ -131,8 +131,8 @@ impl Client {
         self.key.mask(text).into_owned()
     }
 
-    /// Returns text with the API key, the proxy's credentials and the values of headers masked, for example a line of
-    /// output in a [`Task`](crate::Task).
+    /// Returns text with the API key, the proxy's password and the values of headers masked, for example a line of output
+    /// in a [`Task`](crate::Task). One of fewer than 6 bytes is not masked: it would match by coincidence.
     pub fn mask(&self, text: &str) -> String {
         self.secrets.mask(text).into_owned()
     }
@@ -292,7 +292,7 @@ impl Client {
                 if (200..300).contains(&reply.status) {
                     Ok(reply)
                 } else {
-                    Err(self.refused(request, &reply, &url))
+                    Err(self.refused(request, &reply))
                 }
             }
             Err(broken) => {
@@ -327,16 +327,19 @@ impl Client {
     /// Finds out why a DELETE was refused by something that is not Connect: if Connect answers a GET request, it is
     /// because of the method.
     pub(crate) fn explain_refusal(&self, error: Error) -> Error {
+        let is_refused = matches!(error.verdict(), Verdict::Denied | Verdict::RefusedByGateway);
+        // A 429 is about load and a 407 about a proxy, whatever the method.
+        if !is_refused || error.class.overloaded {
+            return error;
+        }
         let (status, excerpt) = match &error.kind {
+            ErrorKind::Foreign { status: 407, .. } => return error,
             ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
             ErrorKind::Encoded { status, encoding } => {
                 (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
             }
             _ => return error,
         };
-        if !matches!(status, 400..=406 | 409..=428 | 430..=499 | 501) {
-            return error;
-        }
         // The gateway may be about to close the connection of the refused request.
         self.fresh_connection.set(true);
         match self.call(&Request::new(Attempt::GetServerSettings), |_: ServerSettings| Ok(())) {
@@ -361,17 +364,17 @@ impl Client {
     }
 
     /// Returns the error of a complete reply with any other status than success.
-    fn refused(&self, request: &Request, reply: &Reply, url: &str) -> Error {
+    fn refused(&self, request: &Request, reply: &Reply) -> Error {
         let kind = match &self.config.proxy {
             Some(proxy) if reply.status == 407 && !proxy.is_socks() => {
                 credentials_refused(proxy, "HTTP 407", !reply.refuses_basic)
             }
-            _ => reply::refusal(reply, url, &self.secrets),
+            _ => reply::refusal(reply, &self.config.server, &request.path, &self.secrets),
         };
-        if let ErrorKind::Api { status, .. } = &kind {
-            self.connect_answered(request.attempt.needs_key() && !matches!(status, 401 | 403));
-        }
         let mut error = self.error(request, kind, true);
+        if matches!(error.kind, ErrorKind::Api { .. }) {
+            self.connect_answered(request.attempt.needs_key() && error.verdict() != Verdict::Denied);
+        }
         error.context.retry_after = reply.header("retry-after").and_then(reply::retry_after);
         error.context.request_id = reply::request_id(reply, &self.secrets);
         error

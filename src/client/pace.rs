@@ -6,7 +6,7 @@ use crate::client::retry::{backoff, random};
 use crate::error::Error;
 
 /// The time between the starts of requests after the server was overloaded. It doubles with each further overload after
-/// a success, up to the second one.
+/// a success, up to `MAX_SPACING`.
 const SPACING: Duration = Duration::from_millis(500);
 const MAX_SPACING: Duration = Duration::from_secs(4);
 
@@ -28,7 +28,7 @@ impl Pace {
 
     /// Records a request that started at `sent_at` and ended now: with an error, if there is one.
     pub(crate) fn after(self, error: Option<&Error>, sent_at: Instant, now: Instant) -> Self {
-        match error.filter(|error| error.class().overloaded) {
+        match error.filter(|error| error.class.overloaded) {
             Some(error) => {
                 let overloads = self.overloads + 1;
                 let pause = match error.retry_after() {

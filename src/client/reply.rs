@@ -12,11 +12,14 @@ use crate::http::{REQUEST_IDS, Reply};
 /// Explains how a reply without its end was lost.
 const CUT: &str = "it ended early";
 
-/// Explains a reply with any other status than success to a request for `url`.
-pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind {
+/// How many characters an error shows of a page that is no refusal.
+const TITLE: usize = 60;
+
+/// Explains a reply with any other status than success to a request for `path` of `server`.
+pub(crate) fn refusal(reply: &Reply, server: &ServerUrl, path: &str, secrets: &Secrets) -> ErrorKind {
     let status = reply.status;
     if let (300..400, Some(location)) = (status, reply.header("location")) {
-        let (location, instead) = redirect(&secrets.mask(location), url);
+        let (location, instead) = redirect(&secrets.mask(location), server, path);
         return ErrorKind::Redirect { status, location, instead };
     }
     if let Ok(ApiError { code, error }) = read(&reply.body) {
@@ -44,7 +47,11 @@ pub(crate) fn unreadable(
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };
-    let excerpt = excerpt(&reply.body, secrets);
+    let mut excerpt = excerpt(&reply.body, secrets);
+    if excerpt.is_page {
+        // This is no refusal, but a login page or the like, whose title says enough.
+        excerpt.text = excerpt.text.chars().take(TITLE).collect();
+    }
     let malformed = ErrorKind::Malformed { expected, is_json, problem, excerpt };
     encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
 }
@@ -72,19 +79,17 @@ pub(crate) fn retry_after(text: &str) -> Option<Duration> {
     is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
-/// Returns the target of a redirect from `url`, without the query, and if that is the same endpoint elsewhere,
-/// the server URL to configure.
-fn redirect(location: &str, url: &str) -> (String, Option<String>) {
+/// Returns the target of a redirect from `path` of `server`, without the query, and if that is the same endpoint
+/// elsewhere, the server URL to configure.
+fn redirect(location: &str, server: &ServerUrl, path: &str) -> (String, Option<String>) {
     let strip = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
-    let (mut location, url) = (strip(location), strip(url));
+    let mut location = strip(location);
     if location.starts_with('/') && !location.starts_with("//") {
         // A location without a scheme and a host leads to the same host.
-        let authority = url.find("://").map_or(0, |at| at + 3);
-        let path = url[authority..].find('/').map_or(url.len(), |at| authority + at);
-        location.insert_str(0, &url[..path]);
+        location.insert_str(0, &server.origin());
     }
-    let endpoint = url.rfind("/__api__/").map_or("", |at| &url[at..]);
-    let same = location.trim_end_matches('/').strip_suffix(endpoint);
+    let endpoint = format!("/__api__/{}", strip(path));
+    let same = location.trim_end_matches('/').strip_suffix(&endpoint);
     // Never advise to configure a masked address.
     let is_address = |address: &&str| !address.contains('*') && address.parse::<ServerUrl>().is_ok();
     let instead = same.filter(is_address).map(str::to_owned);
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn names_the_address_to_configure_only_if_a_redirect_leads_to_the_same_endpoint() {
-        let url = "http://host:3939/__api__/v1/user?a=b";
+        let server = "http://host:3939".parse().unwrap();
         for (location, shown, instead) in [
             ("https://host/__api__/v1/user?x=1", "https://host/__api__/v1/user", Some("https://host")),
             ("/rsc/__api__/v1/user", "http://host:3939/rsc/__api__/v1/user", Some("http://host:3939/rsc")),
@@ -105,10 +110,11 @@ mod tests {
             ("//evil/__api__/v1/user", "//evil/__api__/v1/user", None),
             ("https://me:pw@host/__api__/v1/user", "https://me:pw@host/__api__/v1/user", None),
         ] {
-            let (location, found) = redirect(location, url);
+            let (location, found) = redirect(location, &server, "v1/user?a=b");
             assert_eq!((location.as_str(), found.as_deref()), (shown, instead));
         }
-        let (location, found) = redirect("/rsc/__api__/v1/user", "http://h/__api__/v1/user");
+        let server = "http://h".parse().unwrap();
+        let (location, found) = redirect("/rsc/__api__/v1/user", &server, "v1/user");
         assert_eq!(
             (location.as_str(), found.as_deref()),
             ("http://h/rsc/__api__/v1/user", Some("http://h/rsc"))

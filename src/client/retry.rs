@@ -60,15 +60,14 @@ pub(crate) struct RetryPolicy {
 impl RetryPolicy {
     /// Counts a failure, and returns when to send the request again; `None` if not.
     pub(crate) fn next(&self, failures: &mut Failures, error: &Error) -> Option<Again> {
-        let without_notice = |delay| Again { delay, is_retry: false };
-        match error.class().retry {
+        match error.class.retry {
             Retry::Never => None,
             // The next connection is a new one, so this happens only once. It does not count as a failure.
-            Retry::Later if error.context.stale => Some(without_notice(Duration::ZERO)),
+            Retry::Later if error.context.stale => Some(Again { delay: Duration::ZERO, is_retry: false }),
             Retry::AtOtherNodes => {
                 failures.lookups += 1;
                 let again = failures.lookups <= LOOKUPS && LOOKUP_PAUSE < self.time_left;
-                again.then_some(without_notice(LOOKUP_PAUSE))
+                again.then_some(Again { delay: LOOKUP_PAUSE, is_retry: false })
             }
             Retry::OnceIfKeyAccepted => {
                 let again = self.experience.key_accepted

@@ -60,7 +60,7 @@ pub struct Config {
     /// How many consecutive failures of a request to retry. `None`: 6, but 2 until the server first answers.
     /// Default: `None`.
     pub retries: Option<u32>,
-    /// Minimum time between the starts of consecutive polls of a task. Default: 1 s.
+    /// Minimum time between the starts of consecutive polls of a task, at least 0.1 s. Default: 1 s.
     pub interval: Duration,
     /// How long to follow tasks and to retry, counted from [`Client::new`](crate::Client::new). `None` for no
     /// limit. Default: `None`.

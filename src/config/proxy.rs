@@ -29,7 +29,7 @@ const SOCKS_LENGTHS: RangeInclusive<usize> = 1..=255;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
-    ureq: ureq::Proxy,
+    pub(crate) ureq: ureq::Proxy,
     /// The value of the `Proxy-Authorization` header, if there are credentials.
     authorization: Option<HeaderValue>,
 }
@@ -105,9 +105,9 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Returns the proxy as ureq takes it.
-    pub(crate) fn for_ureq(&self) -> ureq::Proxy {
-        self.ureq.clone()
+    /// Reports whether this host resolves the server's name for the proxy, as for `socks5://`.
+    pub fn resolves_here(&self) -> bool {
+        self.ureq.protocol() == ProxyProtocol::Socks5
     }
 
     pub(crate) fn is_socks(&self) -> bool {
@@ -117,10 +117,6 @@ impl Proxy {
     /// Returns the host's name or address, an IPv6 address without its brackets.
     pub(crate) fn host(&self) -> &str {
         self.ureq.host().trim_matches(['[', ']'])
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.ureq.port()
     }
 
     /// Returns the user name and the password.
@@ -149,7 +145,7 @@ impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.ureq.protocol().to_string().to_ascii_lowercase();
         let masked = if self.credentials().is_some() { "***@" } else { "" };
-        write!(f, "{scheme}://{masked}{}:{}", self.ureq.host(), self.port())
+        write!(f, "{scheme}://{masked}{}:{}", self.ureq.host(), self.ureq.port())
     }
 }
 
@@ -235,7 +231,7 @@ mod tests {
         for (url, port) in
             [("p", 80), ("socks5://p/", 1080), ("socks5h://u:secret@[::1]", 1080), ("p:81", 81)]
         {
-            let proxy = url.parse::<Proxy>().unwrap().for_ureq();
+            let proxy = url.parse::<Proxy>().unwrap().ureq;
             assert_eq!(proxy.uri().port_u16(), Some(port), "{url}");
         }
     }

@@ -52,7 +52,7 @@ impl<'a> Following<'a> {
                 // restarts, its gateway refuses each poll at once.
                 let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
                 let held = elapsed >= HELD || self.failures.is_empty();
-                if wait > 0 && held && error.class().lost_while_held {
+                if wait > 0 && held && error.class.lost_while_held {
                     run.max_wait = wait / 2;
                 }
                 self.failed(error, run)

@@ -21,7 +21,7 @@ use crate::client::Failures;
 use crate::deletion::Mode;
 use crate::deletion::follow::{Followed, Following};
 use crate::deletion::outcome::{
-    Absence, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, TaskFailure,
+    Absence, AfterFailure, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, TaskFailure,
 };
 use crate::deletion::presence::{Answer, Question};
 use crate::deletion::progress::Progress;
@@ -149,13 +149,13 @@ impl<'a> History<'a> {
         if self.namesakes.is_none() {
             self.namesakes = Some(run.evidence.namesakes(self.cache));
         }
-        run.evidence.add_delete(self.cache);
+        run.evidence.deleted.push(self.cache.clone());
         let error = match run.client.delete_once(self.cache) {
             Ok(task) => {
                 (self.task, self.task_code) = (Some(task.clone()), None);
                 run.report(Some(self.cache), Progress::Started(&task));
                 if self.mode == Mode::NoWait {
-                    return self.end(Outcome::Started, run);
+                    return self.end(Outcome::Started(task), run);
                 }
                 let following = Following::new(task, Some(self.cache));
                 return self.now(State::Follow(following), run);
@@ -215,7 +215,7 @@ impl<'a> History<'a> {
                 }
                 return self.ask(Duration::ZERO, Because::NotSeen, run);
             }
-            Followed::TimedOut(_) => return self.end(Outcome::Running, run),
+            Followed::TimedOut(task) => return self.end(Outcome::Running(task.id), run),
             Followed::Finished(Task { id, code, error, .. }) => {
                 let failure = TaskFailure { task: id, code, error: run.client.mask(&error) };
                 run.report(Some(self.cache), Progress::TaskFailed(&failure));
@@ -308,11 +308,12 @@ impl<'a> History<'a> {
                     Outcome::Absent(Absence::TaskFailed(failure))
                 }
             }
-            Answer::There => Outcome::Failed { failure, after_doubt: self.in_doubt, still_there: true },
+            Answer::There if self.in_doubt => Outcome::Failed(failure, AfterFailure::InDoubt),
+            Answer::There => Outcome::Failed(failure, AfterFailure::StillThere),
             Answer::NotKnown(_) if self.in_doubt || self.is_namesake_missing(run) => {
                 Outcome::Unknown(Cause::TaskFailed(failure), Known::MayHaveStarted)
             }
-            Answer::NotKnown(_) => Outcome::Failed { failure, after_doubt: false, still_there: false },
+            Answer::NotKnown(_) => Outcome::Failed(failure, AfterFailure::NotKnown),
         };
         self.end(outcome, run)
     }

@@ -20,7 +20,9 @@ use crate::deletion::run::{Run, Step};
 use crate::deletion::schedule::Schedule;
 use crate::error::Result;
 
-pub use outcome::{Absence, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, Status, TaskFailure};
+pub use outcome::{
+    Absence, AfterFailure, Cause, Deletion, Known, Missing, Obstacle, Outcome, Proof, Status, TaskFailure,
+};
 pub use progress::Progress;
 
 /// How much of a deletion to do.

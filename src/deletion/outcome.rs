@@ -34,18 +34,11 @@ pub enum Outcome {
     /// The cache is there, and the server accepts its deletion (dry run).
     WouldDelete,
     /// The deletion started, and its task is not followed.
-    Started,
+    Started(TaskId),
     /// The cache is not there, and that is fine.
     Absent(Absence),
-    /// The task failed.
-    Failed {
-        /// What the task reported.
-        failure: TaskFailure,
-        /// Whether an earlier DELETE was in doubt, whose task may still be running.
-        after_doubt: bool,
-        /// Whether the cache is known to be still there.
-        still_there: bool,
-    },
+    /// The task failed: what it reported, and what is known of the cache.
+    Failed(TaskFailure, AfterFailure),
     /// There is no such cache.
     NotFound(Missing),
     /// The server, or a gateway in front of it, refused the request. No deletion started.
@@ -54,8 +47,8 @@ pub enum Outcome {
     NotStarted(Obstacle),
     /// What happened to the cache is not known: why not, and what is known nevertheless.
     Unknown(Cause, Known),
-    /// The time ran out while the task was running.
-    Running,
+    /// The time ran out while this task was running.
+    Running(TaskId),
 }
 
 /// Why a deletion counts as done.
@@ -128,6 +121,18 @@ pub enum Cause {
     DryRunsNotKnown,
 }
 
+/// What is known of a cache whose task failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AfterFailure {
+    /// It is still there.
+    StillThere,
+    /// It is still there, and the task of an earlier DELETE, which no reply confirmed, may still be running.
+    InDoubt,
+    /// It is not known whether it exists.
+    NotKnown,
+}
+
 /// What is known of a cache although the outcome is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -191,14 +196,14 @@ impl Outcome {
         match self {
             Self::Deleted(_) => Status::Deleted,
             Self::WouldDelete => Status::WouldDelete,
-            Self::Started => Status::Started,
+            Self::Started(_) => Status::Started,
             Self::Absent(_) => Status::Absent,
-            Self::Failed { .. } => Status::Failed,
+            Self::Failed(..) => Status::Failed,
             Self::NotFound(_) => Status::NotFound,
             Self::Refused(_) => Status::Refused,
             Self::NotStarted(_) => Status::NotStarted,
             Self::Unknown(..) => Status::Unknown,
-            Self::Running => Status::Running,
+            Self::Running(_) => Status::Running,
         }
     }
 
@@ -225,7 +230,7 @@ impl Outcome {
     /// Returns what the task reported, if it failed.
     pub fn task_failure(&self) -> Option<&TaskFailure> {
         match self {
-            Self::Failed { failure, .. }
+            Self::Failed(failure, _)
             | Self::Absent(Absence::TaskFailed(failure) | Absence::Ignored(Missing::TaskFailed(failure)))
             | Self::NotFound(Missing::TaskFailed(failure))
             | Self::Unknown(Cause::TaskFailed(failure), _) => Some(failure),
@@ -329,7 +334,7 @@ impl fmt::Display for Deletion {
                 write!(f, "deleted {cache}: its task could not be followed, but the cache is gone")
             }
             Outcome::WouldDelete => write!(f, "would delete {cache}: dry run, nothing was deleted"),
-            Outcome::Started => write!(f, "started the deletion of {cache}"),
+            Outcome::Started(_) => write!(f, "started the deletion of {cache}"),
             Outcome::Absent(Absence::Ignored(_)) => write!(f, "{cache} does not exist"),
             Outcome::Absent(Absence::Vanished(_)) => {
                 write!(f, "{cache} is already gone: {}", outcome.error().unwrap_or_default())
@@ -340,15 +345,15 @@ impl fmt::Display for Deletion {
             Outcome::Absent(Absence::Unproven) => {
                 write!(f, "{cache} is not there; it is not known whether this run deleted it")
             }
-            Outcome::Failed { failure, after_doubt, still_there } => {
+            Outcome::Failed(failure, after) => {
                 write!(f, "deletion of {cache} failed: {failure}")?;
-                if !still_there {
-                    f.write_str("; it is not known whether the cache exists")?;
-                }
-                if *after_doubt {
-                    f.write_str("; an earlier deletion, which no reply confirmed, may still be running")?;
-                }
-                Ok(())
+                f.write_str(match after {
+                    AfterFailure::StillThere => "",
+                    AfterFailure::InDoubt => {
+                        "; an earlier deletion, which no reply confirmed, may still be running"
+                    }
+                    AfterFailure::NotKnown => "; it is not known whether the cache exists",
+                })
             }
             Outcome::NotFound(Missing::NothingDeleted) => {
                 write!(f, "no runtime cache {cache}: the task succeeded, but deleted nothing")
@@ -372,7 +377,7 @@ impl fmt::Display for Deletion {
             Outcome::Unknown(cause, Known::StillThere) => {
                 write!(f, "outcome unknown for {cache}, which still exists: {cause}")
             }
-            Outcome::Running => write!(f, "timed out: deletion of {cache} is still running"),
+            Outcome::Running(_) => write!(f, "timed out: deletion of {cache} is still running"),
         }
     }
 }

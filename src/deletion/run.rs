@@ -42,8 +42,8 @@ pub(crate) struct Evidence {
     pub(crate) dry_runs: DryRuns,
     /// Whether a dry run has started a deletion, so that no other is sent.
     pub(crate) dry_run_deleted: bool,
-    /// The caches for which a DELETE was sent.
-    deleted: Vec<RuntimeCache>,
+    /// The caches for which a DELETE was, or is about to be, sent.
+    pub(crate) deleted: Vec<RuntimeCache>,
     /// The caches of which a dry run was accepted before that.
     accepted: HashSet<RuntimeCache>,
     /// The caches of which one was answered by 404 with code 4 after that.
@@ -93,11 +93,6 @@ impl Evidence {
     /// Returns the namesakes of this cache in the last list.
     pub(crate) fn namesakes(&self, cache: &RuntimeCache) -> Vec<RuntimeCache> {
         self.last_list.iter().filter(|row| row.is_namesake_of(cache)).cloned().collect()
-    }
-
-    /// Adds a DELETE that is about to be sent.
-    pub(crate) fn add_delete(&mut self, cache: &RuntimeCache) {
-        self.deleted.push(cache.clone());
     }
 
     /// Reports whether this run sent a DELETE for another cache of the same language and version.

@@ -1,4 +1,4 @@
-//! What an error of ureq or rustls means. This module alone interprets their texts.
+//! What an error of ureq or rustls means, by its type or its text.
 
 use std::error::Error as StdError;
 use std::io;
@@ -83,9 +83,8 @@ impl Http {
     fn explain_io(&self, error: &io::Error) -> ErrorKind {
         let sent = self.wire.sent.load(Relaxed);
         let socks = self.proxy.as_ref().filter(|proxy| proxy.is_socks());
-        match socks {
-            Some(proxy) if !sent && !self.wire.connected.load(Relaxed) => return socks_problem(proxy, error),
-            _ => {}
+        if let Some(proxy) = socks.filter(|_| !sent && !self.wire.connected.load(Relaxed)) {
+            return socks_problem(proxy, error);
         }
         // rustls' errors come wrapped in an I/O error of this kind, in each phase.
         if error.kind() == io::ErrorKind::InvalidData {

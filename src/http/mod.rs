@@ -158,10 +158,10 @@ impl Http {
         let mut resolver = CallingThreadResolver::default();
         if let Some(proxy) = &config.proxy {
             if config.server.is_https() || proxy.is_socks() {
-                agent = agent.proxy(Some(proxy.for_ureq()));
+                agent = agent.proxy(Some(proxy.ureq.clone()));
                 wire.proxied = true;
             } else {
-                resolver.proxy = Some(proxy.for_ureq().uri().clone());
+                resolver.proxy = Some(proxy.ureq.uri().clone());
                 wire.origin = Some(config.server.origin());
             }
         }

@@ -189,7 +189,11 @@ const UNREADABLE: [(&[u8], &str); 6] = [
 fn does_not_retry_after_a_malformed_head() {
     for (bytes, says) in UNREADABLE {
         let is_http = bytes.starts_with(b"HTTP/1.");
-        let next_step = if is_http { "; check any gateway between" } else { "; the server may use https" };
+        let next_step = if is_http {
+            "; check the network, and any gateway between"
+        } else {
+            "; the server may use https"
+        };
         let server = always(Endpoint::List, bytes.to_vec());
         run(&server, "list").exits(6).fails_with(says).fails_with(next_step).never_says("admin-key");
         assert_eq!(server.requests().len(), 1, "{says}");

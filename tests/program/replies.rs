@@ -50,7 +50,7 @@ fn reporting_task_a(plan: Plan, state: &str) -> Server {
 #[test]
 fn reports_the_expected_and_the_received_list() {
     for (action, says) in [
-        (Action::html(200), "expected JSON; the page says: 200 OK; check the server URL"),
+        (Action::html(200), "expected JSON; the page says: 200 OK nginx; check the server URL"),
         (with_body(""), "but got no JSON; the reply is empty"),
         (with_body("hello there"), "but got no JSON; the reply starts with: hello there"),
         (Action::CutJson, "but got no JSON; the reply starts with: {\"caches\""),
@@ -512,7 +512,7 @@ fn reports_another_server_that_replies_to_delete() {
         run(&server, &format!("{DELETE} --json --retries 0")).exits(6).says("the deletion may have started");
     assert_eq!(ran.json()["status"], "unknown", "{ran:#?}");
     ran.says("outcome unknown for R 4.3.0 Local: cannot check the runtime cache with a dry run on http")
-        .says(": expected JSON; the page says: 200 OK; test it with: connect-cache check; a task may ");
+        .says(": expected JSON; the page says: 200 OK nginx; test it with: connect-cache check; a task may ");
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::Delete, Endpoint::DryRun]);
     let ran = run(&server, &format!("{DELETE} -d --json --retries 0")).exits(6);
     let ran = ran.says("; test it with: connect-cache check\n");

@@ -186,7 +186,7 @@ fn deletes_nothing_without_a_complete_content_list() {
                 "[{}]",
                 (0..1001).map(|n| format!("{{\"r_version\":\"{n}\"}}")).collect::<Vec<_>>().join(",")
             )),
-            "but got something else: too many different versions",
+            "but got something else: too many combinations of versions",
         ),
         (
             with_body("[]"),

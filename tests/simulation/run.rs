@@ -11,7 +11,7 @@ use crate::deletion::simulation::incident::{Asked, Placed};
 use crate::deletion::simulation::oracle::{self, Claim, Says};
 use crate::deletion::simulation::server::{Entry, Seen, Server};
 use crate::deletion::simulation::world::{Todo, World};
-use crate::deletion::{Deletion, Known, Mode, Outcome, Progress, Proof, Selection, Status};
+use crate::deletion::{AfterFailure, Deletion, Known, Mode, Outcome, Progress, Proof, Selection, Status};
 use crate::http::{Broken, Exchange, Outgoing, Receive, Reply};
 
 /// A run that has ended.
@@ -163,14 +163,14 @@ impl Ran {
 /// Returns what the final sentence says.
 fn says(outcome: &Outcome) -> Says {
     let (still_there, nothing_started) = match *outcome {
-        Outcome::Failed { still_there, .. } => (still_there, false),
+        Outcome::Failed(_, after) => (after != AfterFailure::NotKnown, false),
         Outcome::Unknown(_, known) => (known == Known::StillThere, known == Known::NotStarted),
         Outcome::Refused(_) | Outcome::NotStarted(_) => (false, true),
         _ => (false, false),
     };
     let reply_lost = matches!(
         outcome,
-        Outcome::Deleted(Proof::GoneAfterLostReply) | Outcome::Failed { after_doubt: true, .. }
+        Outcome::Deleted(Proof::GoneAfterLostReply) | Outcome::Failed(_, AfterFailure::InDoubt)
     );
     Says { still_there, reply_lost, nothing_started }
 }

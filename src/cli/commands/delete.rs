@@ -1,6 +1,6 @@
 //! `connect-cache delete`
 
-use connect_cache::{Mode, Progress, RuntimeCache, Status};
+use connect_cache::{Mode, Outcome, Progress, RuntimeCache};
 
 use crate::cli::commands::record::Record;
 use crate::cli::commands::report;
@@ -38,7 +38,7 @@ pub(crate) fn run(delete: &Delete, session: &Session) -> ExitStatus {
     report::outcome(&deletion, session);
     if delete.json {
         session.output.json(&Record::new(&deletion, lines, session));
-    } else if let (Status::Started, Some(task)) = (deletion.outcome.status(), &deletion.task) {
+    } else if let Outcome::Started(task) = &deletion.outcome {
         session.output.line(task.as_str());
     }
     ExitStatus::from(&deletion.outcome)

@@ -1,8 +1,6 @@
 //! What people read about a deletion: its progress and its outcome, as sentences with the next step.
 
-use connect_cache::{
-    Cause, Deletion, Known, Outcome, Progress, Proof, RuntimeCache, Status, TaskId, Verdict,
-};
+use connect_cache::{Cause, Deletion, Known, Outcome, Progress, Proof, RuntimeCache, TaskId, Verdict};
 
 use crate::cli::output::in_words;
 use crate::cli::session::Session;
@@ -21,14 +19,16 @@ pub(crate) fn resume_command(id: &TaskId, session: &Session) -> String {
 
 /// Prints how a deletion ended, on one line with the next step.
 pub(crate) fn outcome(deletion: &Deletion, session: &Session) {
-    if let Outcome::Deleted(Proof::TaskSucceeded) = deletion.outcome {
-        return session.note(&format!("{deletion} in {}", in_words(deletion.elapsed)));
-    }
-    match deletion.outcome.status() {
-        Status::Deleted | Status::WouldDelete | Status::Absent => session.note(&deletion.to_string()),
-        Status::Started => {
-            let command = deletion.task.as_ref().map(|id| resume_command(id, session));
-            session.note(&format!("{}: follow it with: {}", deletion.cache, command.unwrap_or_default()));
+    let Deletion { cache, outcome, elapsed, .. } = deletion;
+    match outcome {
+        Outcome::Deleted(Proof::TaskSucceeded) => {
+            session.note(&format!("{deletion} in {}", in_words(*elapsed)))
+        }
+        Outcome::Deleted(_) | Outcome::WouldDelete | Outcome::Absent(_) => {
+            session.note(&deletion.to_string())
+        }
+        Outcome::Started(task) => {
+            session.note(&format!("{cache}: follow it with: {}", resume_command(task, session)));
         }
         _ => {
             let next_step = next_step(deletion, session).map(|step| format!("; {step}")).unwrap_or_default();
@@ -41,8 +41,8 @@ pub(crate) fn outcome(deletion: &Deletion, session: &Session) {
 fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
     let resume = deletion.task.as_ref().map(|id| format!("resume with: {}", resume_command(id, session)));
     match &deletion.outcome {
-        Outcome::Failed { .. } => Some("see the server log".to_owned()),
-        Outcome::Running => resume,
+        Outcome::Failed(..) => Some("see the server log".to_owned()),
+        Outcome::Running(_) => resume,
         Outcome::NotFound(_) => {
             let RuntimeCache { language, version, image_name, .. } = &deletion.cache;
             let purge = |glob: &str| {
