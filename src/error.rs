@@ -454,6 +454,10 @@ impl fmt::Display for ErrorKind {
             Self::Encoded { status, encoding } => {
                 write!(f, "HTTP {status}, with an unrequested Content-Encoding: {encoding}")
             }
+            // This is no refusal, but a login page or the like.
+            Self::Malformed { excerpt: Excerpt { title, .. }, .. } if !title.is_empty() => {
+                write!(f, "expected JSON; the page says: {title}")
+            }
             Self::Malformed { excerpt, .. } if excerpt.is_page => write!(f, "expected JSON{excerpt}"),
             Self::Malformed { expected, problem, excerpt, .. } => {
                 write!(f, "expected {expected}, but {problem}{excerpt}")
@@ -470,7 +474,9 @@ impl fmt::Display for ErrorKind {
 pub struct Excerpt {
     /// Whether the reply is a page (HTML).
     pub is_page: bool,
-    /// At most 200 characters on one line.
+    /// The title of a page, if it has one: at most 200 characters on one line.
+    pub title: String,
+    /// The title and the words of a page, or the start of anything else: at most 200 characters on one line.
     pub text: String,
 }
 

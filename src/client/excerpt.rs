@@ -1,6 +1,6 @@
 //! The part of a reply that people see: the words of a page, or the start of anything else.
 
-use crate::client::secrets::Secrets;
+use crate::client::secrets::{ENTITIES, Secrets};
 use crate::error::Excerpt;
 
 /// How many characters of a body a trace shows, and how many an error.
@@ -15,8 +15,8 @@ pub(crate) fn shown(body: &[u8], secrets: &Secrets) -> String {
     secrets.mask(&text).chars().take(SHOWN).collect()
 }
 
-/// Returns the part of a body that an error shows, on one line, and its title alone if it is a page with one.
-pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> (Excerpt, String) {
+/// Returns the part of a body that an error shows, on one line.
+pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> Excerpt {
     let text = shown(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body), secrets);
     let is_page = text.trim_start().starts_with('<');
     let [title, text] = if is_page { words(&text) } else { [String::new(), text] };
@@ -24,7 +24,7 @@ pub(crate) fn excerpt(body: &[u8], secrets: &Secrets) -> (Excerpt, String) {
         let words: Vec<&str> = text.split_whitespace().collect();
         words.join(" ").chars().take(EXCERPT).collect()
     });
-    (Excerpt { is_page, text }, title)
+    Excerpt { is_page, title, text }
 }
 
 /// Returns the title of an HTML page, and the title with the words of the page, both without the markup.
@@ -43,7 +43,8 @@ fn words(page: &str) -> [String; 2] {
             tag if tag.starts_with("<script") => end("</script>"),
             tag if tag.starts_with("<style") => end("</style>"),
             tag if tag.starts_with("<title") => {
-                [_, title] = words(&page[end(">")..end("</title>").max(end(">"))]);
+                let element = &page[end(">")..end("</title>").max(end(">"))];
+                title = element.split('<').next().unwrap_or_default().to_owned();
                 end("</title>")
             }
             _ => end(">"),
@@ -62,9 +63,9 @@ fn words(page: &str) -> [String; 2] {
 
 /// Replaces the entities that occur in the words of gateways' pages.
 fn without_entities(text: &str) -> String {
-    let entities =
-        [("&nbsp;", " "), ("&#39;", "'"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
-    entities.iter().fold(text.to_owned(), |text, (entity, meaning)| text.replace(entity, meaning))
+    ENTITIES
+        .iter()
+        .fold(text.to_owned(), |text, (entity, meaning)| text.replace(entity, &meaning.to_string()))
 }
 
 #[cfg(test)]
@@ -90,15 +91,15 @@ mod tests {
             ("<p>a < b", "a"),
             ("<script>a", ""),
         ] {
-            let (excerpt, title) = excerpt(page.as_bytes(), &Secrets::default());
-            assert_eq!((excerpt.is_page, excerpt.text.as_str()), (true, text), "{page}");
+            let Excerpt { is_page, title, text: words } = excerpt(page.as_bytes(), &Secrets::default());
+            assert_eq!((is_page, words.as_str()), (true, text), "{page}");
             assert!(text.starts_with(&title), "{page}: {title}");
         }
     }
 
     #[test]
     fn shows_the_start_of_anything_else_on_one_line() {
-        let text = |body: &[u8]| excerpt(body, &Secrets::default()).0.text;
+        let text = |body: &[u8]| excerpt(body, &Secrets::default()).text;
         assert_eq!(text(b"{\"a\":\r\n  1}\n"), "{\"a\": 1}");
         assert_eq!(text(&[b'x'; 1000]).len(), EXCERPT);
         assert_eq!(text(b"\xff\xfe"), "\u{fffd}\u{fffd}");

@@ -330,7 +330,7 @@ impl Client {
         let (status, excerpt) = match &error.kind {
             ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
             ErrorKind::Encoded { status, encoding } => {
-                (*status, Excerpt { is_page: false, text: format!("(encoded as {encoding})") })
+                (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
             }
             _ => return error,
         };
@@ -381,8 +381,8 @@ impl Client {
     fn broken(&self, request: &Request, broken: Broken, elapsed: Duration) -> Error {
         let Broken { mut kind, sent, reused, source } = broken;
         match &mut kind {
-            ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets).0,
-            ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).0.text,
+            ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets),
+            ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).text,
             // It may be a proxy's own text.
             ErrorKind::Proxy { problem, .. } => *problem = self.mask(problem),
             _ => {}

@@ -25,7 +25,7 @@ pub(crate) fn refusal(reply: &Reply, url: &str, secrets: &Secrets) -> ErrorKind 
     if let Some(encoded) = encoded(reply, secrets) {
         return encoded;
     }
-    ErrorKind::Foreign { status, excerpt: excerpt(&reply.body, secrets).0 }
+    ErrorKind::Foreign { status, excerpt: excerpt(&reply.body, secrets) }
 }
 
 /// Explains a successful reply that could not be read as `expected`.
@@ -44,11 +44,7 @@ pub(crate) fn unreadable(
         Unreadable::Unexpected(problem) => (true, format!("got something else: {}", secrets.mask(&problem))),
         Unreadable::Cut | Unreadable::NotJson => (false, "got no JSON".to_owned()),
     };
-    let (mut excerpt, title) = excerpt(&reply.body, secrets);
-    // This is no refusal, but a login page or the like, whose title says enough.
-    if !title.is_empty() {
-        excerpt.text = title;
-    }
+    let excerpt = excerpt(&reply.body, secrets);
     let malformed = ErrorKind::Malformed { expected, is_json, problem, excerpt };
     encoded(reply, secrets).filter(|_| !is_json).unwrap_or(malformed)
 }

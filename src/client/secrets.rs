@@ -11,6 +11,25 @@ use crate::config::{ApiKey, Config};
 /// A shorter text is not masked: it would match by coincidence, and is too short for a secret.
 const MIN_BYTES: usize = 6;
 const MASK: &[u8] = b"***";
+/// The HTML entities that servers write for the characters of a text (Go, Python, PHP, Java and JavaScript).
+pub(super) const ENTITIES: [(&str, char); 16] = [
+    ("&nbsp;", ' '),
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+    ("&quot;", '"'),
+    ("&#34;", '"'),
+    ("&apos;", '\''),
+    ("&#39;", '\''),
+    ("&#039;", '\''),
+    ("&#x27;", '\''),
+    ("&#43;", '+'),
+    ("&#47;", '/'),
+    ("&#x2F;", '/'),
+    ("&#x3D;", '='),
+    ("&#x60;", '`'),
+    ("&#38;", '&'),
+    ("&amp;", '&'),
+];
 
 /// Texts that are not to be shown.
 #[derive(Default)]
@@ -47,8 +66,8 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// Returns text with each secret replaced by `***`, even if JSON escapes spell some of its characters, or the text
-    /// ends within it.
+    /// Returns text with each secret replaced by `***`, even if JSON escapes or HTML entities spell some of its characters,
+    /// or the text ends within it.
     pub(crate) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for secret in &self.0 {
@@ -84,7 +103,7 @@ fn without(secret: &str, text: &[u8]) -> Option<Vec<u8>> {
 /// Returns the number of bytes that spell `secret` at the start of `text`, or all of `text` if it ends in the middle.
 fn length_of(secret: &str, text: &[u8]) -> Option<usize> {
     // Almost every byte of a reply can be ruled out at once.
-    if text[0] != b'\\' && text[0] != secret.as_bytes()[0] {
+    if ![b'\\', b'&', secret.as_bytes()[0]].contains(&text[0]) {
         return None;
     }
     if text.starts_with(secret.as_bytes()) {
@@ -104,13 +123,18 @@ fn length_of(secret: &str, text: &[u8]) -> Option<usize> {
     Some(length)
 }
 
-/// Reports whether nothing is left, or only the start of a JSON escape.
+/// Reports whether nothing is left, or only the start of a JSON escape or of an HTML entity.
 fn is_start_of_char(text: &[u8]) -> bool {
-    text.is_empty() || text[0] == b'\\' && text.len() < 6 && !text[1..].contains(&b'"')
+    let is_start = |(entity, _): &(&str, char)| entity.as_bytes().starts_with(text);
+    ENTITIES.iter().any(is_start) || text[0] == b'\\' && text.len() < 6 && !text[1..].contains(&b'"')
 }
 
-/// Returns the number of bytes that spell `c` at the start of `text`, as it is or as a JSON escape.
+/// Returns the number of bytes that spell `c` at the start of `text`, as it is, as a JSON escape or as an HTML entity.
 fn length_of_char(c: char, text: &[u8]) -> Option<usize> {
+    let spells_c = |&&(entity, meaning): &&(&str, char)| meaning == c && text.starts_with(entity.as_bytes());
+    if let Some((entity, _)) = ENTITIES.iter().find(spells_c) {
+        return Some(entity.len());
+    }
     match text {
         [b'\\', b'u', hex @ ..] => {
             let hex = std::str::from_utf8(hex.get(..4)?).ok()?;

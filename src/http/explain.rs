@@ -70,7 +70,7 @@ impl Http {
             Some(bad_head) if !sent => self.connect_failed(bad_head.to_string()),
             Some(BadHead { line, is_http: false, .. }) => {
                 let text = String::from_utf8_lossy(line).into_owned();
-                ErrorKind::NotHttp(Excerpt { is_page: false, text })
+                ErrorKind::NotHttp(Excerpt { text, ..Excerpt::default() })
             }
             Some(BadHead { problem, line, .. }) => {
                 ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))

@@ -161,7 +161,7 @@ impl Http {
                 agent = agent.proxy(Some(proxy.for_ureq()));
                 wire.proxied = true;
             } else {
-                resolver.proxy = Some((proxy.host().to_owned(), proxy.port()));
+                resolver.proxy = Some(proxy.for_ureq().uri().clone());
                 wire.origin = Some(config.server.origin());
             }
         }

@@ -131,6 +131,11 @@ fn in_json(secret: &str) -> [String; 2] {
     [shortest.trim_matches('"').to_owned(), numbers]
 }
 
+/// Returns a secret as a page spells it.
+fn in_html(secret: &str) -> String {
+    secret.replace('"', "&quot;").replace('<', "&lt;").replace('/', "&#x2F;")
+}
+
 /// Runs a command with all secrets but a proxy's.
 fn run_with_secrets(server: &Server, words: &str) -> Ran {
     connect_cache(server)
@@ -147,7 +152,7 @@ fn run_with_secrets(server: &Server, words: &str) -> Ran {
 #[track_caller]
 fn assert_hidden(secret: &str, ran: Ran) -> Ran {
     let mut ran = ran;
-    for spelled in in_json(secret).into_iter().chain([secret.to_owned()]) {
+    for spelled in in_json(secret).into_iter().chain([secret.to_owned(), in_html(secret)]) {
         let start: String = spelled.chars().take(if spelled.starts_with("\\u") { 36 } else { 6 }).collect();
         ran = ran.never_says(&start);
     }
@@ -193,6 +198,8 @@ fn hides_secrets_in_errors_and_traces() {
             Action::reply(400, format!(r#"{{"code":25,"error":"{json}"}}"#)),
             Action::reply(400, format!(r#"{{"code":25,"error":"{numbers}"}}"#)),
             Action::reply(500, format!("<html><title>{secret}</title>{secret}")),
+            Action::reply(403, format!("<html><title>{0}</title>{0}", in_html(secret))),
+            Action::reply(200, format!("<html><title>{0}</title>{0}", in_html(secret))),
             Action::reply(404, format!("{json} {numbers}")),
             Action::reply(200, secret),
             Action::reply(200, format!(r#"{{"caches":"{json}"}}"#)),

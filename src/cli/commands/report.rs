@@ -1,6 +1,8 @@
 //! What people read about a deletion: its progress and its outcome, as sentences with the next step.
 
-use connect_cache::{Cause, Deletion, Known, Outcome, Progress, Proof, RuntimeCache, Status, TaskId};
+use connect_cache::{
+    Cause, Deletion, Known, Outcome, Progress, Proof, RuntimeCache, Status, TaskId, Verdict,
+};
 
 use crate::cli::output::in_words;
 use crate::cli::session::Session;
@@ -64,6 +66,9 @@ fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
                 _ => None,
             };
             let list = || format!("a task may still be deleting it; see '{}'", session.command("list"));
+            // A task that no node knows cannot be resumed.
+            let is_lost = matches!(cause, Cause::Request(error) if error.verdict() == Verdict::NotFound);
+            let resume = resume.filter(|_| !is_lost);
             let next = (*known != Known::NotStarted).then(|| resume.unwrap_or_else(list));
             let steps: Vec<String> = advice.into_iter().chain(next).collect();
             (!steps.is_empty()).then(|| steps.join("; "))
