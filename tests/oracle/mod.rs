@@ -210,8 +210,10 @@ fn status(claim: &Claim<'_>, truth: &Truth) -> Result<(), String> {
         }
         "failed" => {
             require(command == Command::Delete && deletion.shown == Shown::Failed, "no task failed")?;
-            // If the task has deleted a cache that hides, a namesake of it is missing from the list.
-            let not_known = trouble.unanswered || server.hides_cache && !deletion.took_effect;
+            // If the task has deleted a cache that hides, a namesake of it is missing from the list, unless another client
+            // has created one.
+            let shows_effect = deletion.took_effect && !trouble.created;
+            let not_known = trouble.unanswered || server.hides_cache && !shows_effect;
             let may_leave_open = not_known && !trouble.in_doubt;
             require(claim.says.still_there || may_leave_open, "it is known whether the cache exists")
         }

@@ -11,6 +11,8 @@ pub(super) enum Asked {
     Delete,
     DryRun,
     Poll,
+    /// The server's settings, to find out whether a gateway refuses only DELETE requests. Its reply changes no claim.
+    Settings,
 }
 
 /// An incident at the request of this number, from 0.
@@ -198,7 +200,7 @@ impl Incident {
         incidents.extend(all(BLOCKS, Self::Blocked));
         match asked {
             Asked::List if world.kind.tells => incidents.push(Self::StaleList),
-            Asked::List => {}
+            Asked::List | Asked::Settings => {}
             Asked::Delete => {
                 incidents.extend(all(UNANSWERED, Self::AfterEffect));
                 incidents.extend(all(&[Other, NoTask], Self::AfterEffect));

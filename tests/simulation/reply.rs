@@ -21,6 +21,11 @@ pub(super) fn list(rows: &[RuntimeCache]) -> Content {
     (200, format!(r#"{{"caches":[{}]}}"#, rows.join(",")))
 }
 
+/// Returns the server's settings.
+pub(super) fn settings() -> Content {
+    (200, r#"{"version":"2026.09.0"}"#.to_owned())
+}
+
 fn cache(cache: &RuntimeCache) -> String {
     let RuntimeCache { language, version, image_name } = cache;
     format!(r#"{{"language":"{language}","version":"{version}","image_name":"{image_name}"}}"#)

@@ -60,6 +60,7 @@ struct Request {
 
 enum Details {
     List,
+    Settings,
     /// A DELETE or a dry run of this cache.
     Cache(RuntimeCache),
     Poll {
@@ -203,6 +204,8 @@ impl Server {
             let mut next = || -> usize { numbers.next().unwrap() };
             let (task, first, wait) = (next(), next(), Duration::from_secs(next() as u64));
             (Asked::Poll, self.tasks[task].named, Details::Poll { task, first, wait })
+        } else if outgoing.url.ends_with("/server_settings") {
+            (Asked::Settings, None, Details::Settings)
         } else {
             (Asked::List, None, Details::List)
         };
@@ -227,7 +230,8 @@ impl Server {
     /// Reports whether a good reply follows if the request is sent again: not to a key that is refused twice. Retries
     /// never pass the timeout, and a run may have none.
     fn helps_to_ask_again(&self, Oddity { odd, is_lasting, .. }: Oddity) -> bool {
-        let is_second = self.log.last().is_some_and(|last| last.odd.is_some());
+        let last = self.log.iter().rev().find(|entry| entry.asked != Asked::Settings);
+        let is_second = last.is_some_and(|last| last.odd.is_some());
         let is_final = is_lasting || odd.denies() && is_second;
         let course = self.world.course;
         !is_final && course.timeout.is_none() && course.retries.is_none()
@@ -301,6 +305,7 @@ impl Server {
     fn answer(&mut self, request: &Request, odd: Option<Odd>) -> Content {
         let named = match &request.details {
             Details::List => return self.list(request.concern.number),
+            Details::Settings => return reply::settings(),
             &Details::Poll { task, first, wait } => return self.poll(task, first, wait),
             Details::Cache(named) => named,
         };
@@ -326,6 +331,7 @@ impl Server {
         let (_, body) = match &request.details {
             _ if has_effect => self.answer(request, Some(odd)),
             Details::List => reply::list(&self.rows()),
+            Details::Settings => reply::settings(),
             &Details::Poll { task, first, wait } => self.poll(task, first, wait),
             Details::Cache(_) => reply::accepted(&RuntimeCache::new("R", "9.9.9", "Local"), None),
         };
@@ -468,7 +474,7 @@ impl Server {
 impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::List => Ok(()),
+            Self::List | Self::Settings => Ok(()),
             Self::Cache(cache) => cache.fmt(f),
             Self::Poll { task, .. } => write!(f, "task-{task}"),
         }

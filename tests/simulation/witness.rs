@@ -198,7 +198,7 @@ impl Witness {
         self.dry_run_deletes |= odd == Odd::Started;
         let meaning = odd.meaning(request.asked, self.connect_answered);
         let is_harmless = meaning == Meaning::AskedAgain && helps;
-        if is_harmless {
+        if is_harmless || request.asked == Asked::Settings {
             return;
         }
         let concerns_all = odd.denies() || odd == Odd::Started;

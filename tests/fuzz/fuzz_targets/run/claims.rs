@@ -148,6 +148,7 @@ fn exit_statuses(command: &Command, statuses: &[&str]) -> &'static [i32] {
         _ if any("unknown") => &[3, 6],
         _ if any("not-started") => &[6, 7],
         _ if any("running") => &[7],
+        _ if any("not-found") => &[4],
         _ => &[0],
     }
 }
