@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use connect_test_server::Endpoint::{Delete, DryRun, List, Task};
+use connect_test_server::Endpoint::{self, Delete, DryRun, List, Task};
 use connect_test_server::{
-    Action, Config, Echo, Effect, Fault, Images, LostLookup, MissingCache, Plan, Polls, Sanitizer, Server,
+    Action, Config, Echo, Effect, Fault, Images, LostLookup, MissingCache, OtherClient, Plan, Polls,
+    Sanitizer, Server,
 };
 use serde_json::json;
 
@@ -329,4 +330,20 @@ fn reads_a_retry_after_with_too_many_digits() {
     server.fault(Fault::new(List, Action::Reply { status: 503, headers, body: String::new() }));
     run(&server, "list").exits(6).fails_with("the server asks to retry in ");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn sees_a_cache_by_dry_runs_only_if_one_was_accepted_before_the_delete() {
+    let other = "R 9.9.9 Local";
+    for kind in MissingCache::ALL.into_iter().filter(|kind| kind.dry_run_tells()) {
+        let server = server(kind, Plan::lasting(Duration::from_secs(60)));
+        // Whether the cache is there is not known, so the DELETE is sent.
+        server.fault(Fault::new(DryRun, Action::html(403)));
+        server.fault(Fault::new(Delete, Action::ResetBeforeReply));
+        // Another client creates and deletes the cache between the questions after it.
+        server.other_client(OtherClient::creates(other).before(DryRun).skip(1));
+        server.other_client(OtherClient::deletes(other).before(DryRun).skip(3));
+        assert_status(&server, "delete -l R -V 9.9.9", ("absent", 0));
+        assert_eq!(endpoints(&server), [List, DryRun, Endpoint::Settings, Delete, DryRun, DryRun, DryRun]);
+    }
 }
