@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::api::object::{Unreadable, objects, unexpected};
 use crate::api::task::TaskId;
@@ -127,9 +128,9 @@ pub(crate) struct DeletionReply {
     language: Option<String>,
     version: Option<String>,
     image_name: Option<String>,
-    /// The task, `Some(None)` if the reply says that there is none.
+    /// The task; null if the reply says that there is none.
     #[serde(default, deserialize_with = "present")]
-    task_id: Option<Option<TaskId>>,
+    task_id: Option<Value>,
 }
 
 /// Reads a value that is there, even if it is null.
@@ -141,19 +142,21 @@ impl DeletionReply {
     /// Returns the task of a DELETE for `cache`.
     pub(crate) fn into_task(self, cache: &RuntimeCache) -> Result<TaskId, Unreadable> {
         self.reject_other_cache(cache)?;
-        self.task_id.flatten().ok_or_else(|| unexpected("no task_id"))
+        let id = self.task_id.as_ref().and_then(Value::as_str).and_then(|id| id.parse().ok());
+        id.ok_or_else(|| unexpected("no valid task_id"))
     }
 
     /// Checks that this is the reply to a dry run for `cache`: it says that there is no task, or names all of the
     /// cache.
     pub(crate) fn into_dry_run(self, cache: &RuntimeCache) -> Result<(), Unreadable> {
+        // Whatever else it says, a dry run with a task is never repeated.
+        if let Some(id) = self.task_id.as_ref().filter(|id| !id.is_null()) {
+            return Err(Unreadable::DryRunStarted(id.as_str().map_or_else(|| id.to_string(), str::to_owned)));
+        }
         self.reject_other_cache(cache)?;
         let names_cache = [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some());
-        match self.task_id {
-            Some(Some(id)) => Err(Unreadable::DryRunStarted(id.to_string())),
-            None if !names_cache => Err(unexpected("neither a task_id nor the cache")),
-            _ => Ok(()),
-        }
+        let is_dry_run = names_cache || self.task_id.is_some();
+        if is_dry_run { Ok(()) } else { Err(unexpected("neither a task_id nor the cache")) }
     }
 
     /// Rejects a reply that names another cache. How images are spelled is documented nowhere, so only `Local` can be
@@ -234,7 +237,11 @@ mod tests {
         for wrong in [r#"{"language":"R"}"#, "{}", "[]", r#"[null,null,null,null]"#] {
             assert!(matches!(dry_run(wrong), Err(Unreadable::Unexpected(_))), "{wrong}");
         }
-        assert!(matches!(dry_run(r#"{"task_id":"abc"}"#), Err(Unreadable::DryRunStarted(_))));
+        // Whatever the ID is, and whatever the reply is about.
+        for id in [r#""abc""#, r#""a/b""#, "42"] {
+            let body = format!(r#"{{"language":"Python","task_id":{id}}}"#);
+            assert!(matches!(dry_run(&body), Err(Unreadable::DryRunStarted(_))), "{id}");
+        }
     }
 
     #[test]

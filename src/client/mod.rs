@@ -205,7 +205,8 @@ impl Client {
             self.cookies.borrow_mut().clear();
             self.fresh_connection.set(true);
         }
-        self.retry_policy().next(failures, error)
+        let again = self.retry_policy().next(failures, error)?;
+        Some(Again { delay: again.delay.max(self.pause_for_load()), ..again })
     }
 
     /// Sends a request until it works, as far as the configuration allows.
@@ -261,7 +262,9 @@ impl Client {
             error
         });
         if result.is_ok() {
-            self.connect_answered(request.attempt.needs_key());
+            let experience = self.experience.get();
+            let key_accepted = experience.key_accepted || request.attempt.needs_key();
+            self.experience.set(Experience { connect_answered: true, key_accepted, ..experience });
         }
         result
     }
@@ -317,23 +320,16 @@ impl Client {
         }
     }
 
-    /// Notes that Connect itself has answered, and whether it thereby accepted the key.
-    fn connect_answered(&self, accepts_key: bool) {
-        let experience = self.experience.get();
-        let key_accepted = experience.key_accepted || accepts_key;
-        self.experience.set(Experience { connect_answered: true, key_accepted, ..experience });
-    }
-
     /// Finds out why a DELETE was refused by something that is not Connect: if Connect answers a GET request, it is
     /// because of the method.
     pub(crate) fn explain_refusal(&self, error: Error) -> Error {
         let is_refused = matches!(error.verdict(), Verdict::Denied | Verdict::RefusedByGateway);
-        // A 429 is about load and a 407 about a proxy, whatever the method.
+        // A 429 is about load, a 401 about a session and a 407 about a proxy, whatever the method.
         if !is_refused || error.class.overloaded {
             return error;
         }
         let (status, excerpt) = match &error.kind {
-            ErrorKind::Foreign { status: 407, .. } => return error,
+            ErrorKind::Foreign { status: 401 | 407, .. } => return error,
             ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
             ErrorKind::Encoded { status, encoding } => {
                 (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
@@ -342,6 +338,7 @@ impl Client {
         };
         // The gateway may be about to close the connection of the refused request.
         self.fresh_connection.set(true);
+        self.clock.sleep(self.pause_for_load());
         match self.call(&Request::new(Attempt::GetServerSettings), |_: ServerSettings| Ok(())) {
             Err(get) if !matches!(get.kind, ErrorKind::Api { .. }) => error,
             _ => error.with_kind(ErrorKind::DeleteRefused { status, excerpt }),
@@ -373,7 +370,7 @@ impl Client {
         };
         let mut error = self.error(request, kind, true);
         if matches!(error.kind, ErrorKind::Api { .. }) {
-            self.connect_answered(request.attempt.needs_key() && error.verdict() != Verdict::Denied);
+            self.experience.set(Experience { connect_answered: true, ..self.experience.get() });
         }
         error.context.retry_after = reply.header("retry-after").and_then(reply::retry_after);
         error.context.request_id = reply::request_id(reply, &self.secrets);
@@ -523,6 +520,13 @@ mod tests {
                 "{timeout:?} {pause}"
             );
         }
+        // A retry is announced with the pause that it will have.
+        let client = Client::new(self::config()).unwrap();
+        let now = client.clock().now();
+        client.pace.set(Pace::default().after(Some(&error), now, now));
+        let lost = Error::new(Attempt::PollTask, ErrorKind::Lost(String::new()), true);
+        let again = client.next_try(&mut Failures::default(), &lost).unwrap();
+        assert!(again.delay > Duration::from_secs(30), "{again:?}");
     }
 
     #[test]

@@ -90,12 +90,13 @@ impl<'a> Following<'a> {
     }
 
     fn failed(mut self, error: Error, run: &mut Run<'_>) -> Step<Self, Followed> {
+        // There may have been no time left for this poll, so that the previous one was the last.
+        let is_unsent = matches!(error.kind, ErrorKind::OutOfTime) && self.failures.is_empty();
         if let Some(due) = run.retry_at(&mut self.failures, &error, self.cache) {
             return Step::Next(self, due);
         }
         Step::End(match self.last {
-            // There was no time left for this poll, so the previous one was the last.
-            Some(last) if matches!(error.kind, ErrorKind::OutOfTime) => Followed::TimedOut(last),
+            Some(last) if is_unsent => Followed::TimedOut(last),
             _ => Followed::Lost(error),
         })
     }

@@ -146,6 +146,9 @@ impl<'a> History<'a> {
                 None => self.end(Outcome::NotStarted(Obstacle::TimedOut), run),
             };
         }
+        if failed.is_some() && failures.is_empty() {
+            run.report(Some(self.cache), Progress::SentAgain);
+        }
         if self.namesakes.is_none() {
             self.namesakes = Some(run.evidence.namesakes(self.cache));
         }
@@ -275,7 +278,6 @@ impl<'a> History<'a> {
             return self.ask(pause.min(left), Because::InDoubt(doubt), run);
         }
         if doubt.send_again && !left.is_zero() {
-            run.report(Some(self.cache), Progress::SentAgain);
             let failed = Some(doubt.error);
             return self.now(State::Send { failures: Failures::default(), failed }, run);
         }

@@ -180,7 +180,7 @@ fn shows_the_title_of_a_login_page_on_one_line() {
         let server = answering(endpoints, &Action::reply(200, page));
         for words in ["delete -l R -V 4.3.0 -q", "delete -l R -V 4.3.0 -d -q", "purge -y -q -l R"] {
             let ran = run(&server, &format!("{words} --retries 0")).exits(6);
-            assert!(ran.stderr.lines().all(|line| line.len() < 280), "{ran:#?}");
+            assert!(ran.stderr.lines().all(|line| line.len() < 320), "{ran:#?}");
             ran.says(": expected JSON; the page says: Sign in: Welcome By signing in you accept the terms of use.; ").says("test it with: connect-cache check");
         }
         // The command does not advise to run itself.
