@@ -229,7 +229,7 @@ mod tests {
         for wrong in [r#"{"task_id":null}"#, r#"{"task_id":""}"#, r#"{"language":"R"}"#, r#"["R"]"#, "{}"] {
             assert!(task(wrong).is_err(), "{wrong}");
         }
-        let dry_run = |body| reply(body).and_then(|reply| reply.into_dry_run(&cache));
+        let dry_run = |body: &str| reply(body).and_then(|reply| reply.into_dry_run(&cache));
         let named = r#"{"language":"r","version":"4.3.0","image_name":"Local"}"#;
         for right in [r#"{"language":"R","task_id":null}"#, r#"{"task_id":null}"#, named] {
             assert!(dry_run(right).is_ok(), "{right}");

@@ -29,13 +29,6 @@ pub const MEANINGS: [&str; 8] = [
     "stopped polling while the task is still running",
 ];
 
-impl ExitStatus {
-    /// Returns the number that the shell sees.
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-}
-
 impl From<&Error> for ExitStatus {
     fn from(error: &Error) -> Self {
         match error.verdict() {
@@ -62,6 +55,6 @@ impl From<&Outcome> for ExitStatus {
 
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
-        Self::from(status.code())
+        Self::from(status as u8)
     }
 }

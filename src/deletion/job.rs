@@ -246,7 +246,9 @@ impl<'a> History<'a> {
         match because {
             Because::Unlisted if self.mode == Mode::DryRun => self.end(dry_run_outcome(answer), run),
             Because::Unlisted => match answer {
-                Answer::Gone(refusal) => self.end(Outcome::NotFound(missing(refusal)), run),
+                Answer::Gone(refusal) => {
+                    self.end(Outcome::NotFound(refusal.map_or(Missing::NotListed, Missing::Refused)), run)
+                }
                 Answer::There | Answer::NotKnown(_) => {
                     self.now(State::Send { failures: Failures::default(), failed: None }, run)
                 }
@@ -389,16 +391,11 @@ impl<'a> History<'a> {
     }
 }
 
-/// Returns how a cache that is gone is known to be missing.
-fn missing(refusal: Option<Error>) -> Missing {
-    refusal.map_or(Missing::NotListed, Missing::Refused)
-}
-
 /// Decides a dry run of a cache that no list has.
 fn dry_run_outcome(answer: Answer) -> Outcome {
     match answer {
         Answer::There => Outcome::WouldDelete,
-        Answer::Gone(refusal) => Outcome::NotFound(missing(refusal)),
+        Answer::Gone(refusal) => Outcome::NotFound(refusal.map_or(Missing::NotListed, Missing::Refused)),
         Answer::NotKnown(Cause::Request(error)) if error.attempt == Attempt::CheckRuntimeCache => {
             Outcome::of_request(error)
         }
