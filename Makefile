@@ -25,7 +25,7 @@ test: ## run unit, integration and documentation tests (no network, no privilege
 	RUST_TEST_THREADS=16 cargo test --workspace --quiet
 
 simulate: ## run all pairs of incidents in all worlds of a model of the server (minutes)
-	cargo test --release --quiet --lib simulation -- --include-ignored --nocapture
+	cargo test --profile simulate --quiet --lib simulation -- --include-ignored --nocapture
 
 soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: one run of a seed)
 	@SOAK_SECONDS='$(SECONDS)' SOAK_SEED='$(SEED)' SOAK_RUN='$(RUN)' \

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::deletion::simulation::incident::{Asked, Placed};
 use crate::deletion::simulation::oracle::{self, Claim, Says};
 use crate::deletion::simulation::server::{Entry, Seen, Server};
-use crate::deletion::simulation::world::{Todo, World};
+use crate::deletion::simulation::world::{LONG, Todo, World};
 use crate::deletion::{AfterFailure, Deletion, Known, Mode, Outcome, Progress, Proof, Selection, Status};
 use crate::http::{Broken, Exchange, Outgoing, Receive, Reply};
 
@@ -68,6 +68,10 @@ pub(super) fn run(world: &World, incidents: &[Placed]) -> Ran {
         Line { server: Arc::new(Mutex::new(Server::new(world, incidents))), started_at: Instant::now() };
     let mut config = config();
     (config.timeout, config.retries) = (world.course.timeout, world.course.retries);
+    if world.is_purge() && world.course == LONG {
+        // Its polls are not held: one each second would only repeat the same incidents.
+        config.interval = Duration::from_secs(5);
+    }
     let client = Client::with_parts(config, Box::new(line.clone()), Box::new(line.clone()));
     let mut ran = Ran {
         world: *world,

@@ -229,9 +229,13 @@ impl Server {
 
     /// Reports whether a good reply follows if the request is sent again: not to a key that is refused twice. Retries
     /// never pass the timeout, and a run may have none.
-    fn helps_to_ask_again(&self, Oddity { odd, is_lasting, .. }: Oddity) -> bool {
-        let last = self.log.iter().rev().find(|entry| entry.asked != Asked::Settings);
-        let is_second = last.is_some_and(|last| last.odd.is_some());
+    fn helps_to_ask_again(&self, request: &Request, Oddity { odd, is_lasting, .. }: Oddity) -> bool {
+        // Another deletion may have sent one in between, and a refused dry run leads to a look at the settings.
+        let about = request.details.to_string();
+        let is_same = |entry: &&Entry| entry.asked == request.concern.asked && entry.about == about;
+        let is_odd = |entry: &Entry| entry.odd.is_some();
+        let is_second =
+            self.log.last().is_some_and(is_odd) || self.log.iter().rev().find(is_same).is_some_and(is_odd);
         let is_final = is_lasting || odd.denies() && is_second;
         let course = self.world.course;
         !is_final && course.timeout.is_none() && course.retries.is_none()
@@ -339,7 +343,7 @@ impl Server {
             self.now += request.limit;
             self.finish_tasks();
         }
-        let helps = self.helps_to_ask_again(oddity);
+        let helps = self.helps_to_ask_again(request, oddity);
         self.witness.got_odd(&request.concern, odd, helps);
         reply::odd(odd, request.concern.asked, &body, request.limit)
     }

@@ -127,9 +127,11 @@ const fn course(seconds: u64) -> Course {
 
 /// A task that ends at once, and one that ends while it is polled or asked about.
 const USUAL: &[Course] = &[course(0), course(4)];
-/// A task that outlasts all questions, one that outlasts the run, and a run without retries.
+/// A task that outlasts all questions.
+pub(super) const LONG: Course = course(30);
+/// That, one that outlasts the run, and a run without retries.
 const OTHERS: &[Course] = &[
-    course(30),
+    LONG,
     Course { timeout: Some(Duration::from_secs(10)), ..course(60) },
     Course { retries: Some(0), ..course(0) },
 ];
