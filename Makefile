@@ -20,7 +20,7 @@ picture: ## record docs/terminal.svg, the picture in the README (needs Python an
 	@$(PICTURE)/bin/python packaging/picture docs/terminal.svg
 
 test: ## run unit, integration and documentation tests (no network, no privileges)
-	@echo "building and running the tests: about 2 minutes"
+	@echo "building and running the tests: about 3 minutes"
 	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
 	RUST_TEST_THREADS=16 cargo test --workspace --quiet
 

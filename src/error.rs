@@ -53,11 +53,6 @@ impl Error {
         self.class.verdict
     }
 
-    /// Returns the same failure with another cause of the same classification.
-    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
-        Self { kind, ..self }
-    }
-
     /// Returns the pause that the server asked for in `Retry-After`.
     pub fn retry_after(&self) -> Option<Duration> {
         self.context.retry_after

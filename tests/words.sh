@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rejects misspelled words, British spelling, and words that the house style replaces: tests/words.sh
+# Rejects misspelled words, British spelling, and words that have a better one: tests/words.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Texts of others, and lists that programs write.

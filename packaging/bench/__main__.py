@@ -36,7 +36,7 @@ def machine():
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     # Work of others on the machine delays all clients.
     load = os.getloadavg()[0]
-    kernel = f"{platform.system()} {platform.release()}"
+    kernel = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
     return f"{os.cpu_count()} cores of {cpu}, {kernel}, load average {load:.1f} at the start"
 
 

@@ -133,7 +133,11 @@ impl<'a> Arguments<'a> {
         args.push(flag.long);
         if let Some(name) = value_name(flag) {
             let value = value.or_else(|| self.rest.next().map(String::as_str));
-            args.push(value.ok_or_else(|| format!("{} requires a value: {name}", flag.long))?);
+            let value = value.ok_or_else(|| format!("{} requires a value: {name}", flag.long))?;
+            if value.is_empty() {
+                return Err(format!("invalid {} '': it is empty", flag.long));
+            }
+            args.push(value);
         } else if value.is_some() {
             return Err(format!("{} takes no value", flag.long));
         }

@@ -20,7 +20,7 @@ pub enum ExitStatus {
 /// The meanings of the statuses in the order of their numbers, as `--help`, the man page and the README give them.
 pub const MEANINGS: [&str; 8] = [
     "done: deleted, listed, would be deleted, or was not there and that was fine",
-    "a deletion ran and failed, or the results could not be written",
+    "a deletion failed, one of several was refused, or results were not written",
     "usage or configuration error, or an unconfirmed purge: nothing was deleted",
     "access was refused: a wrong key, a missing role, or a gateway",
     "no such cache or task",

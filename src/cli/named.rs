@@ -15,20 +15,23 @@ pub(crate) fn read(file: &str) -> Result<Vec<RuntimeCache>, String> {
 }
 
 fn parse(text: &str) -> Result<Vec<RuntimeCache>, String> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-    let text = lines.join("\n");
-    let named = if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_lines(&text) };
+    let is_read = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).filter(is_read).collect();
+    let is_json = lines.first().is_some_and(|(_, line)| line.trim_start().starts_with(['{', '[']));
+    let named = if is_json { from_json(&lines) } else { from_lines(&lines) };
     // The entry is not shown: the file may hold something else, such as a key.
-    named.map_err(|entry| {
-        format!("entry {entry} is not R or Python, a version and an image, as in the output of list or list --json")
+    named.map_err(|place| {
+        format!("{place} is not R or Python, a version and an image, as in the output of list or list --json")
     })
 }
 
-/// Reads JSON values that follow each other; the error is the number of the first cache that is not understood.
-fn from_json(text: &str) -> Result<Vec<RuntimeCache>, usize> {
+/// Reads JSON values that follow each other; the error says which cache is the first that is not understood.
+fn from_json(lines: &[(usize, &str)]) -> Result<Vec<RuntimeCache>, String> {
+    let text: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
     let mut caches = Vec::new();
-    for value in Deserializer::from_str(text).into_iter() {
-        value.and_then(|value| add(value, &mut caches)).map_err(|_| caches.len() + 1)?;
+    for value in Deserializer::from_str(&text.join("\n")).into_iter() {
+        let added = value.and_then(|value| add(value, &mut caches));
+        added.map_err(|_| format!("entry {}", caches.len() + 1))?;
     }
     Ok(caches)
 }
@@ -55,11 +58,11 @@ fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
     }
 }
 
-/// Reads lines, of which blank ones do not count; the error is the number of the first that is not understood.
-fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
+/// Reads lines, with their numbers; the error says which one is the first that is not understood.
+fn from_lines(lines: &[(usize, &str)]) -> Result<Vec<RuntimeCache>, String> {
     let is_count = |word: &&str| word.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let mut caches = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    for (number, line) in lines {
         // `list` puts two spaces between its columns.
         let mut columns: Vec<&str> =
             line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -69,10 +72,10 @@ fn from_lines(text: &str) -> Result<Vec<RuntimeCache>, usize> {
         match columns[..] {
             // A fourth column counts the content items.
             [language, version, image, ref items @ ..] if items.len() < 2 && items.iter().all(is_count) => {
-                let language = values::language(language).map_err(|_| caches.len() + 1)?;
+                let language = values::language(language).map_err(|_| format!("line {number}"))?;
                 caches.push(RuntimeCache::new(&language, version, image));
             }
-            _ => return Err(caches.len() + 1),
+            _ => return Err(format!("line {number}")),
         }
     }
     Ok(caches)

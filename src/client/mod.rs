@@ -342,7 +342,7 @@ impl Client {
         self.clock.sleep(self.pause_for_load());
         match self.call(&Request::new(Attempt::GetServerSettings), |_: ServerSettings| Ok(())) {
             Err(get) if !matches!(get.kind, ErrorKind::Api { .. }) => error,
-            _ => error.with_kind(ErrorKind::DeleteRefused { status, excerpt }),
+            _ => Error { kind: ErrorKind::DeleteRefused { status, excerpt }, ..error },
         }
     }
 

@@ -81,22 +81,25 @@ impl Http {
     }
 
     fn explain_io(&self, error: &io::Error) -> ErrorKind {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
         let sent = self.wire.sent.load(Relaxed);
         let socks = self.proxy.as_ref().filter(|proxy| proxy.is_socks());
         if let Some(proxy) = socks.filter(|_| !sent && !self.wire.connected.load(Relaxed)) {
             return socks_problem(proxy, error);
         }
         // rustls' errors come wrapped in an I/O error of this kind, in each phase.
-        if error.kind() == io::ErrorKind::InvalidData {
+        if error.kind() == InvalidData {
             return tls_problem(error.to_string(), sent);
         }
         // A connection that cannot be made is refused or times out, so this one was made and then closed.
         let is_direct = self.proxy.is_none() || socks.is_some();
-        if !sent && is_closed(error) && self.server.is_https() && is_direct {
+        let is_closed =
+            matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe);
+        if !sent && is_closed && self.server.is_https() && is_direct {
             return ErrorKind::TlsClosed(error.to_string());
         }
         // rustls' own words for this lead to its documentation.
-        let problem = if error.kind() == io::ErrorKind::UnexpectedEof {
+        let problem = if error.kind() == UnexpectedEof {
             "the connection was closed".to_owned()
         } else {
             error.to_string()
@@ -209,11 +212,6 @@ fn tls_problem(text: String, sent: bool) -> ErrorKind {
     } else {
         ErrorKind::Tls(text)
     }
-}
-
-fn is_closed(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 #[cfg(test)]

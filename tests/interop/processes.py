@@ -222,8 +222,13 @@ class Program:
 
 def rsconnect(home, *words, **environment):
     """Runs rsconnect-python; returns its exit status, standard output and standard error."""
+    return client(home, "rsconnect", *words, **environment)
+
+
+def client(home, program, *words, **environment):
+    """Runs another client; returns its exit status, standard output and standard error."""
     done = subprocess.run(
-        [shutil.which("rsconnect"), *map(str, words)],
+        [shutil.which(program), *map(str, words)],
         check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,

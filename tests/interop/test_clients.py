@@ -116,14 +116,14 @@ def test_posit_sdk_raises_refusals(sdk):
         assert refusal(error) == expected
 
 
-@pytest.fixture
-def rsconnect(server, authority, tmp_path):
-    """Runs `rsconnect system caches …`; returns its exit status, standard output and standard error."""
+@pytest.fixture(params=[["rsconnect"], ["posit", "connect"]], ids=["rsconnect", "posit"])
+def rsconnect(request, server, authority, tmp_path):
+    """Runs `… system caches …`; returns its exit status, standard output and standard error."""
 
     def run(command, *words, key="admin-key"):
         words = ["-s", server.url, "-k", key, *words]
         words += ["-c", authority.ca] if server.url.startswith("https:") else []
-        return processes.rsconnect(tmp_path, "system", "caches", command, *words)
+        return processes.client(tmp_path, *request.param, "system", "caches", command, *words)
 
     return run
 

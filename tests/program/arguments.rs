@@ -112,7 +112,7 @@ fn rejects_values_that_no_cache_can_have_without_requests() {
         ("-l", "Quarto", format!("invalid --language 'Quarto': {r}; see")),
         ("-l", "Pyhton", format!("invalid --language 'Pyhton': {r} (did you mean Python?)")),
         ("-l", "python3", format!("invalid --language 'python3': {r} (did you mean Python?)")),
-        ("-l", "", format!("invalid --language '': {r}")),
+        ("-l", "", "invalid --language '': it is empty".to_owned()),
         ("-l", "R\r", format!("invalid --language 'R\\r': {r}")),
         ("-V", "", "invalid --version '': it is empty".to_owned()),
         ("-V", "4.3.0\r", "invalid --version '4.3.0\\r': it contains a control character".to_owned()),
@@ -308,7 +308,7 @@ fn takes_the_key_from_flag_file_and_variables_in_this_order() {
 #[test]
 fn rejects_unsendable_keys_without_showing_them() {
     let server = Server::start(Config::default());
-    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", "sec ret", ""] {
+    for key in ["sec\nret", "sec\r\nx-injected: ret", "s\u{e9}cret", "sec ret", " "] {
         let ran = connect_cache(&server).words("list -k").arg(key).run();
         ran.exits(2).fails_with("the API key").never_says("ret").never_says("\u{e9}");
     }

@@ -217,7 +217,7 @@ fn reports_each_cache() {
         "error: R 4.5.0 Local: cannot delete the runtime cache on {}: is disabled. (HTTP 400, code 194)",
         server.url()
     ));
-    assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 gone, 1 failed, 1 refused"));
+    assert_eq!(ran.stderr.lines().last(), Some("5 deleted, 1 absent, 1 failed, 1 refused"));
     // Only a terminal gets these.
     ran.never_says("\nfailed: ").never_says("Ctrl-C");
     assert_eq!(server.max_running(), 4);
@@ -301,7 +301,7 @@ fn exits_with_the_worst_status() {
     let denied = || Fault::new(Endpoint::Delete, Action::error(403, 22, "no")).skip(2);
     let words = "purge --all -y --timeout 1 --retries 0 --max-running 1";
     for (plans, fault, status, summary) in [
-        ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 gone"),
+        ([Plan::default(), gone.clone(), Plan::default()], None, 0, "2 deleted, 1 absent"),
         (
             [Plan::default(), long.clone(), long.clone()],
             None,
@@ -309,7 +309,12 @@ fn exits_with_the_worst_status() {
             "1 deleted, 1 still running, 1 not started: timed out",
         ),
         // While the cache of a lost task is there, the program waits for it to disappear, up to the timeout.
-        ([gone, long.clone(), long.clone()], Some(lost()), 6, "1 gone, 1 unknown, 1 not started: timed out"),
+        (
+            [gone, long.clone(), long.clone()],
+            Some(lost()),
+            6,
+            "1 absent, 1 unknown, 1 not started: timed out",
+        ),
         (
             [failing.clone(), long.clone(), long.clone()],
             None,

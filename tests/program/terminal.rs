@@ -243,7 +243,7 @@ fn counts_a_cache_that_was_already_gone_as_no_failure() {
     let missing = Action::error(404, 4, "The requested object does not exist.");
     server.fault(Fault::new(Endpoint::Delete, missing).with_effect());
     let ran = AtTerminal::start(&server, "purge --all --yes").end().exits(0);
-    assert_eq!(lines(&ran.stderr).last(), Some(&"1 deleted, 1 gone"), "{ran:#?}");
+    assert_eq!(lines(&ran.stderr).last(), Some(&"1 deleted, 1 absent"), "{ran:#?}");
     ran.never_says("not-found:").never_says("absent:").never_says("1 failed");
 }
 

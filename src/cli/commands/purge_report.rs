@@ -119,7 +119,6 @@ fn summary(deletions: &[Deletion]) -> String {
     let parts: Vec<String> = (numbers.iter())
         .map(|(status, number)| match status {
             Status::WouldDelete => format!("{number} would be deleted"),
-            Status::Absent => format!("{number} gone"),
             Status::NotFound => format!("{number} not found"),
             Status::Running => format!("{number} still running"),
             Status::NotStarted => format!("{number} not started"),
