@@ -151,7 +151,7 @@ impl DeletionReply {
     pub(crate) fn into_dry_run(self, cache: &RuntimeCache) -> Result<(), Unreadable> {
         // Whatever else it says, a dry run with a task is never repeated.
         if let Some(id) = self.task_id.as_ref().filter(|id| !id.is_null()) {
-            return Err(Unreadable::DryRunStarted(id.as_str().map_or_else(|| id.to_string(), str::to_owned)));
+            return Err(Unreadable::DryRunStarted(id.as_str().unwrap_or("without an ID").to_owned()));
         }
         self.reject_other_cache(cache)?;
         let names_cache = [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some());

@@ -31,7 +31,7 @@ impl Filters {
                 && matches(&self.version, &cache.version)
                 && matches(&self.image_name, &cache.image_name)
         });
-        caches.sort();
+        caches.sort_unstable();
         // A row that is listed twice is one cache.
         caches.dedup();
         caches

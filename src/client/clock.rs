@@ -1,5 +1,6 @@
-//! The time. Tests replace it by one that does not wait.
+//! The time, and chance. Tests replace them by a time that does not wait, and no chance.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,9 @@ pub(crate) trait Clock {
     fn now(&self) -> Instant;
 
     fn sleep(&self, time: Duration);
+
+    /// Returns a random number, so that clients that fail at the same time do not retry at the same time.
+    fn jitter(&self) -> u8;
 }
 
 /// The time of this host.
@@ -19,5 +23,20 @@ impl Clock for SystemClock {
 
     fn sleep(&self, time: Duration) {
         thread::sleep(time);
+    }
+
+    fn jitter(&self) -> u8 {
+        // The standard library's only randomness is in its hash keys, which suffices here.
+        RandomState::new().build_hasher().finish() as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differs_from_one_retry_to_the_next() {
+        assert!((0..100).any(|_| SystemClock.jitter() != SystemClock.jitter()));
     }
 }

@@ -193,6 +193,7 @@ impl Client {
             retries: self.config.retries,
             experience: self.experience.get(),
             time_left: self.time_left(),
+            jitter: self.clock.jitter(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::retry::{backoff, random};
+use crate::client::retry::backoff;
 use crate::error::Error;
 
 /// The time between the starts of requests after the server was overloaded. It doubles with each further overload after
@@ -35,7 +35,7 @@ impl Pace {
                     // The request is not sent again, and others need not wait so long.
                     Some(pause) if pause > Error::MAX_RETRY_AFTER => SPACING,
                     Some(pause) => pause,
-                    None => backoff(overloads, random()),
+                    None => backoff(overloads, 0),
                 };
                 let spacing = match self.spacing {
                     None => SPACING,

@@ -58,7 +58,7 @@ impl Secrets {
     fn new(mut secrets: Vec<String>) -> Self {
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
         // If one starts with another, masking the shorter one first would leave the rest of the longer one.
-        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
         Self(secrets)
     }
 

@@ -275,3 +275,18 @@ fn hides_the_password_of_a_proxy() {
         }
     }
 }
+
+#[test]
+fn shows_no_secret_as_the_id_of_a_task() {
+    let secret = "k3yThatLooksLikeAnId";
+    for words in ["delete -l R -V 4.3.0 --no-wait", "delete -l R -V 4.3.0 --json", "purge -l R -y --json"] {
+        let server = Server::builder().start();
+        let reply = Action::reply(200, format!(r#"{{"task_id":"{secret}"}}"#));
+        server.fault(Fault::always(Endpoint::Delete, reply));
+        let program = connect_cache(&server).env("CONNECT_API_KEY", "admin-key");
+        let ran =
+            program.words(&format!("{words} --retries 0 -vv -H")).arg(format!("X-Gate: {secret}")).run();
+        // No task that could be followed is known, so the deletion is in doubt.
+        let _ = ran.exits(6).says("a secret as task_id").never_says(secret);
+    }
+}

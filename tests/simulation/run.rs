@@ -60,6 +60,10 @@ impl Clock for Line {
     fn sleep(&self, time: Duration) {
         self.server().sleep(time);
     }
+
+    fn jitter(&self) -> u8 {
+        0
+    }
 }
 
 /// Runs the library in a world.

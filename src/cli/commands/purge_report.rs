@@ -81,7 +81,7 @@ impl<'a> PurgeReport<'a> {
         if !self.json {
             let would_delete = deletions.iter().filter(|it| it.outcome.status() == Status::WouldDelete);
             let mut caches: Vec<RuntimeCache> = would_delete.map(|deletion| deletion.cache.clone()).collect();
-            caches.sort();
+            caches.sort_unstable();
             table(&caches, None, &io::stdout()).iter().for_each(|row| self.session.line(row));
         }
         if self.session.output.brief() && self.selected > 1 {
