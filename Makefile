@@ -24,7 +24,7 @@ test: ## run unit, integration and documentation tests (no network, no privilege
 	@# Most tests wait for a task, so more of them than there are cores can run at the same time.
 	RUST_TEST_THREADS=16 cargo test --workspace --quiet
 
-simulate: ## run all pairs of incidents in all worlds of a model of the server (minutes)
+simulate: ## run all pairs of incidents in all worlds of a model of the server (20 minutes)
 	cargo test --profile simulate --quiet --lib simulation -- --include-ignored --nocapture
 
 soak: ## compare claims with servers that fail at random (SECONDS, SEED, RUN: one run of a seed)

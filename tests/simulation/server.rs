@@ -232,10 +232,10 @@ impl Server {
     fn helps_to_ask_again(&self, request: &Request, Oddity { odd, is_lasting, .. }: Oddity) -> bool {
         // Another deletion may have sent one in between, and a refused dry run leads to a look at the settings.
         let about = request.details.to_string();
-        let is_same = |entry: &&Entry| entry.asked == request.concern.asked && entry.about == about;
         let is_odd = |entry: &Entry| entry.odd.is_some();
-        let is_second =
-            self.log.last().is_some_and(is_odd) || self.log.iter().rev().find(is_same).is_some_and(is_odd);
+        let is_same = |entry: &Entry| entry.asked == request.concern.asked && entry.about == about;
+        let is_second = self.log.last().is_some_and(is_odd)
+            || self.log.iter().any(|entry| is_same(entry) && is_odd(entry));
         let is_final = is_lasting || odd.denies() && is_second;
         let course = self.world.course;
         !is_final && course.timeout.is_none() && course.retries.is_none()
