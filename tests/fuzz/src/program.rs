@@ -56,7 +56,7 @@ pub fn run(args: &[String], answer: impl FnMut(Request) -> Answer + Send) -> Ran
     set_up();
     server::serve(answer, || match binary() {
         Some(binary) => run_binary(binary, args),
-        None => run_here(|| cli::run(args.iter().map(Into::into)).code()),
+        None => run_here(|| cli::run(args.iter().map(Into::into)) as u8),
     })
 }
 
