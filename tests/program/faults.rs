@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use connect_test_server::{Action, Config, Endpoint, Fault, MissingCache, Plan, Server};
 use serde_json::{Value, json};
 
+use crate::oracle::{self, Claim, Says, Trouble, Truth};
 use crate::support::{
     Program, Ran, caches, connect_cache, endpoints, requests_to, run, server_with_tasks_of,
 };
@@ -246,12 +247,11 @@ fn test_fault(point: &Point, with: Run) {
     let context = format!("{lasting}{fault} at {} on {:?}: {ran:#?}", point.name, world);
     let is_purge = command.starts_with("purge");
     // The status must be true of the server.
-    let there = server.has("R 4.3.0 Local");
-    match expected {
-        "deleted" => assert!(!there, "{context}"),
-        "would-delete" | "not-started" | "refused" => assert!(there, "{context}"),
-        _ => {}
-    }
+    let claim = Claim { status: expected, exit: ran.status.filter(|_| !is_purge), says: Says::default() };
+    let trouble = Trouble { any: true, unanswered: true, in_doubt: point.in_doubt, ..Trouble::default() };
+    let command = if point.dry_run { oracle::Command::DryRun } else { oracle::Command::Delete };
+    let truth = Truth { command, trouble, ..Truth::between(true, server.has("R 4.3.0 Local")) };
+    oracle::check(&claim, &truth).unwrap_or_else(|problem| panic!("{problem}: {context}"));
     let exit = match expected {
         "refused" if is_purge && point.on != Endpoint::List => 1,
         "unknown" | "not-started" | "refused" => 6,

@@ -25,6 +25,8 @@ mod logs;
 mod masking;
 mod namesakes;
 mod odd_replies;
+#[path = "../oracle/mod.rs"]
+mod oracle;
 mod presence;
 mod properties;
 mod proxy;

@@ -3,6 +3,8 @@
 #![no_main]
 
 mod claims;
+#[path = "../../../oracle/mod.rs"]
+mod oracle;
 mod play;
 mod scenario;
 
