@@ -53,7 +53,7 @@ static: ## build the static binary, man page and completions in dist (needs rust
 size: static ## check its size against the limit, and compare it with the floor
 	@packaging/size.sh dist/connect-cache
 
-bench: ## compare with other clients in docs/bench.md (17 minutes, QUICK=1: 4; needs Debian, PyPI)
+bench: ## compare with other clients in docs/bench.md (14 minutes, QUICK=1: 4; needs Debian, PyPI)
 	@packaging/bench/run $(if $(QUICK),quick)
 
 mutants: ## change src/ in small ways and count the changes that no test notices (hours; PART, SINCE)
