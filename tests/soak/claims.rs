@@ -137,8 +137,8 @@ impl Run<'_> {
             |request: &&Request| request.endpoint == Endpoint::Delete && names(&request.json(), &named);
         let deletes: Vec<&Request> = requests.iter().filter(is_own).collect();
         let is_accepted = deletes.iter().any(|request| request.status == Some(200));
-        // Another process deleted the cache if this one's DELETE did not find it.
-        let may_have_found = deletes.iter().any(|request| request.status != Some(404));
+        // Another process deleted the cache if this one's DELETE did not find it, or was refused by a limit.
+        let may_have_found = deletes.iter().any(|request| !matches!(request.status, Some(404 | 429)));
         let took_effect = was_there && !is_there && may_have_found;
         let shown = match claim.status {
             "failed" if is_accepted && can_fail => Shown::Failed,
