@@ -52,7 +52,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         ErrorKind::Certificate(certificate) => certificate.correction,
         ErrorKind::NotTls(_) => return other_scheme("http", "the server seems to use plain http"),
         ErrorKind::TlsClosed(_) => {
-            "check that this port uses https, and whether a gateway blocks it or requires a client certificate"
+            "check that this port uses https, and whether a gateway blocks it or requires a client certificate, which stunnel can send"
         }
         ErrorKind::ClientCertificateRequired(_) => CLIENT_CERTIFICATE,
         ErrorKind::TlsAlert(alert) if alert.ends_with("UnrecognisedName") => {
