@@ -1,6 +1,5 @@
 //! The output for people and scripts. Results go to standard output, everything else to standard error.
 
-use std::collections::HashSet;
 use std::env;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind::BrokenPipe, IsTerminal, Write};
@@ -35,7 +34,7 @@ struct State {
     /// written after an error, so that no result is missing between others.
     stdout: io::Result<BufWriter<File>>,
     /// The deprecated endpoints that were reported.
-    deprecated: HashSet<String>,
+    deprecated: Vec<String>,
 }
 
 impl Output {
@@ -48,7 +47,7 @@ impl Output {
             started_at: Instant::now(),
             live_line_shown: false,
             stdout: stdout.map(|stdout| BufWriter::new(stdout.into())),
-            deprecated: HashSet::new(),
+            deprecated: Vec::new(),
         };
         Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
     }
@@ -156,7 +155,8 @@ impl Output {
             Event::Deprecated { path, instead, .. } => {
                 // Once for all tasks, whose paths differ by their IDs.
                 let endpoint: String = path.split_inclusive('/').take(2).collect();
-                if self.state().deprecated.insert(endpoint) {
+                if !self.state().deprecated.contains(&endpoint) {
+                    self.state().deprecated.push(endpoint);
                     self.warn(&format!("the server reports {path} as deprecated, replaced by {instead}"));
                 }
             }
