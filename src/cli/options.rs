@@ -59,7 +59,7 @@ pub struct Options {
     #[argh(option, arg_name = "N", from_str_fn(count::<0, 100>))]
     pub retries: Option<u32>,
 
-    /// write only errors, and the sum of a failed purge, to standard error
+    /// write only errors, and the summary of a failed purge, to standard error
     #[argh(switch, short = 'q')]
     pub quiet: bool,
 
