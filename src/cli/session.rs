@@ -77,10 +77,8 @@ impl Session {
 
     /// Returns an error and the next step, on one line.
     pub(crate) fn explained(&self, error: &Error) -> String {
-        match self.next_step(error) {
-            Some(step) => format!("{error}; {step}"),
-            None => error.to_string(),
-        }
+        let next_step = self.next_step(error).map(|step| format!("; {step}")).unwrap_or_default();
+        format!("{error}{next_step}")
     }
 
     /// Prints a failed request with the next step, and returns its exit status.
