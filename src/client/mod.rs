@@ -263,9 +263,8 @@ impl Client {
             error
         });
         if result.is_ok() {
-            let experience = self.experience.get();
-            let key_accepted = experience.key_accepted || request.attempt.needs_key();
-            self.experience.set(Experience { connect_answered: true, key_accepted, ..experience });
+            let needs_key = request.attempt.needs_key();
+            self.learn(if needs_key { Experience::KeyAccepted } else { Experience::ConnectAnswered });
         }
         result
     }
@@ -309,12 +308,16 @@ impl Client {
         result
     }
 
+    fn learn(&self, experience: Experience) {
+        self.experience.set(self.experience.get().max(experience));
+    }
+
     /// Keeps what a reply says about the server.
     fn received(&self, reply: &Reply, request: &Request) {
         for (_, cookie) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
             self.cookies.borrow_mut().store(cookie);
         }
-        self.experience.set(Experience { answered: true, ..self.experience.get() });
+        self.learn(Experience::Answered);
         if let Some(instead) = reply.header("x-deprecated-endpoint") {
             let path = request.path.split('?').next().unwrap_or_default();
             (self.observer)(Event::Deprecated { path, instead: &self.secrets.mask(instead) });
@@ -371,7 +374,7 @@ impl Client {
         };
         let mut error = self.error(request, kind, true);
         if matches!(error.kind, ErrorKind::Api { .. }) {
-            self.experience.set(Experience { connect_answered: true, ..self.experience.get() });
+            self.learn(Experience::ConnectAnswered);
         }
         error.context.retry_after = reply.header("retry-after").and_then(reply::retry_after);
         error.context.request_id = reply::request_id(reply, &self.secrets);
@@ -412,8 +415,8 @@ impl Client {
 
     fn limits(&self, request: &Request) -> Result<Limits> {
         let whole = self.limit(request)?;
-        let experience = self.experience.get();
-        let connect = (!experience.answered && self.config.retries.is_none()).then_some(FIRST_CONNECT);
+        let is_first = self.experience.get() == Experience::Nothing;
+        let connect = (is_first && self.config.retries.is_none()).then_some(FIRST_CONNECT);
         if request.attempt != Attempt::ListContent {
             return Ok(Limits { whole, connect, part: None });
         }
@@ -485,7 +488,7 @@ mod tests {
             config.retries = retries;
             let request = Request::new(if is_long { Attempt::ListContent } else { Attempt::GetUser });
             let client = Client::new(config.clone()).unwrap();
-            client.experience.set(Experience { answered, ..Experience::default() });
+            client.learn(if answered { Experience::Answered } else { Experience::Nothing });
             let limits = client.limits(&request).unwrap();
             assert_eq!(limits.connect, expected, "{retries:?} {is_long} {answered}");
             assert_eq!(

@@ -14,15 +14,17 @@ const LOOKUP_PAUSE: Duration = Duration::from_millis(100);
 /// The pause before a request is sent again whose key was refused, although it has been accepted before.
 const REFUSED_KEY_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a run has learned about the server.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Experience {
+/// What a run has learned about the server. Each includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Experience {
+    #[default]
+    Nothing,
     /// The server, or something in front of it, has answered.
-    pub(crate) answered: bool,
+    Answered,
     /// Connect has answered.
-    pub(crate) connect_answered: bool,
+    ConnectAnswered,
     /// Connect has accepted the key.
-    pub(crate) key_accepted: bool,
+    KeyAccepted,
 }
 
 /// The failures of one request since its last success.
@@ -71,13 +73,13 @@ impl RetryPolicy {
                 again.then_some(Again { delay: LOOKUP_PAUSE, is_retry: false })
             }
             Retry::OnceIfKeyAccepted => {
-                let again = self.experience.key_accepted
+                let again = self.experience >= Experience::KeyAccepted
                     && !std::mem::replace(&mut failures.key_refused, true)
                     && self.retries != Some(0)
                     && REFUSED_KEY_PAUSE < self.time_left;
                 again.then_some(Again { delay: REFUSED_KEY_PAUSE, is_retry: true })
             }
-            Retry::IfConnectAnswered if !self.experience.connect_answered => None,
+            Retry::IfConnectAnswered if self.experience < Experience::ConnectAnswered => None,
             Retry::IfConnectAnswered | Retry::Later => {
                 let delay = self.delay(failures, error)?;
                 Some(Again { delay, is_retry: true })
@@ -88,7 +90,7 @@ impl RetryPolicy {
     /// Counts a failure, and reports whether the retries allow another attempt.
     pub(crate) fn allows_another(&self, failures: &mut Failures) -> bool {
         failures.count += 1;
-        let limit = if self.experience.answered { RETRIES } else { RETRIES_UNANSWERED };
+        let limit = if self.experience == Experience::Nothing { RETRIES_UNANSWERED } else { RETRIES };
         failures.count <= self.retries.unwrap_or(limit)
     }
 
@@ -103,11 +105,7 @@ impl RetryPolicy {
                 let delay = backoff(failures.count, self.jitter);
                 // At the deadline, a task is polled one last time, but no deletion starts.
                 let at_deadline = error.attempt.is_repeatable() && !self.time_left.is_zero();
-                if at_deadline {
-                    Some(delay.min(self.time_left))
-                } else {
-                    (delay < self.time_left).then_some(delay)
-                }
+                (at_deadline || delay < self.time_left).then_some(delay.min(self.time_left))
             }
         }
     }
@@ -134,7 +132,7 @@ mod tests {
     }
 
     fn policy(retries: Option<u32>, answered: bool, time_left: Duration) -> RetryPolicy {
-        let experience = Experience { answered, ..Experience::default() };
+        let experience = if answered { Experience::Answered } else { Experience::Nothing };
         RetryPolicy { retries, experience, time_left, jitter: 0 }
     }
 
@@ -197,8 +195,9 @@ mod tests {
         );
         let mut policy = policy(None, true, HOUR);
         assert_eq!((delay(&policy, &odd), delay(&policy, &refused)), (None, None));
-        policy.experience.connect_answered = true;
-        policy.experience.key_accepted = true;
+        policy.experience = Experience::ConnectAnswered;
+        assert!(delay(&policy, &odd).is_some() && delay(&policy, &refused).is_none());
+        policy.experience = Experience::KeyAccepted;
         assert!(delay(&policy, &odd).is_some());
         let mut failures = Failures::default();
         let again = Some(Again { delay: REFUSED_KEY_PAUSE, is_retry: true });

@@ -212,12 +212,10 @@ impl<'a> History<'a> {
             self.task_code = Some(task.code);
         }
         let because = match followed {
-            Followed::Finished(task) if task.succeeded() => {
-                if run.evidence.has_seen(self.cache) {
-                    return self.end(Outcome::Deleted(Proof::TaskSucceeded), run);
-                }
-                return self.ask(Duration::ZERO, Because::NotSeen, run);
+            Followed::Finished(task) if task.succeeded() && run.evidence.has_seen(self.cache) => {
+                return self.end(Outcome::Deleted(Proof::TaskSucceeded), run);
             }
+            Followed::Finished(task) if task.succeeded() => Because::NotSeen,
             Followed::TimedOut(task) => return self.end(Outcome::Running(task.id), run),
             Followed::Finished(Task { id, code, error, .. }) => {
                 let failure = TaskFailure { task: id, code, error: run.client.mask(&error) };
@@ -294,27 +292,16 @@ impl<'a> History<'a> {
     /// - There: `failed`.
     /// - Not known: `unknown` if a namesake is missing or a DELETE was in doubt; else `failed`.
     fn after_failed_task(self, failure: TaskFailure, answer: Answer, run: &Run<'_>) -> Next<'a> {
+        let (seen, in_doubt) = (run.evidence.has_seen(self.cache), self.in_doubt);
+        let had_namesake = self.namesakes.iter().flatten().next().is_some();
+        let never_there = !seen && !in_doubt && !had_namesake && run.evidence.dry_runs == DryRuns::DoNotTell;
         let outcome = match answer {
-            Answer::Gone(_) if run.evidence.has_seen(self.cache) => {
-                if self.in_doubt {
-                    Outcome::Deleted(Proof::GoneAfterLostReply)
-                } else {
-                    Outcome::Absent(Absence::TaskFailed(failure))
-                }
-            }
-            Answer::Gone(_) => {
-                let had_namesake = self.namesakes.iter().flatten().next().is_some();
-                let never_there =
-                    !self.in_doubt && run.evidence.dry_runs == DryRuns::DoNotTell && !had_namesake;
-                if never_there {
-                    Outcome::NotFound(Missing::TaskFailed(failure))
-                } else {
-                    Outcome::Absent(Absence::TaskFailed(failure))
-                }
-            }
-            Answer::There if self.in_doubt => Outcome::Failed(failure, AfterFailure::InDoubt),
+            Answer::Gone(_) if seen && in_doubt => Outcome::Deleted(Proof::GoneAfterLostReply),
+            Answer::Gone(_) if never_there => Outcome::NotFound(Missing::TaskFailed(failure)),
+            Answer::Gone(_) => Outcome::Absent(Absence::TaskFailed(failure)),
+            Answer::There if in_doubt => Outcome::Failed(failure, AfterFailure::InDoubt),
             Answer::There => Outcome::Failed(failure, AfterFailure::StillThere),
-            Answer::NotKnown(_) if self.in_doubt || self.is_namesake_missing(run) => {
+            Answer::NotKnown(_) if in_doubt || self.is_namesake_missing(run) => {
                 Outcome::Unknown(Cause::TaskFailed(failure), Known::MayHaveStarted)
             }
             Answer::NotKnown(_) => Outcome::Failed(failure, AfterFailure::NotKnown),
@@ -330,21 +317,17 @@ impl<'a> History<'a> {
     ///   cache of the same language and version is `unknown`. Else a namesake that is missing now was the cache, spelled
     ///   in another way: `deleted`. Else nothing was deleted: `not-found`.
     fn after_unseen_success(self, answer: Answer, run: &Run<'_>) -> Next<'a> {
+        let evidence = &run.evidence;
+        let list_tells = evidence.dry_runs == DryRuns::DoNotTell
+            && !self.in_doubt
+            && !evidence.deleted_namesake(self.cache);
         let outcome = match answer {
-            Answer::Gone(Some(_)) if run.evidence.has_seen(self.cache) => {
-                Outcome::Deleted(Proof::TaskSucceeded)
-            }
+            Answer::Gone(Some(_)) if evidence.has_seen(self.cache) => Outcome::Deleted(Proof::TaskSucceeded),
             Answer::Gone(Some(_)) => Outcome::Absent(Absence::Unproven),
-            Answer::Gone(None) | Answer::NotKnown(Cause::Namesake)
-                if run.evidence.dry_runs == DryRuns::DoNotTell
-                    && !self.in_doubt
-                    && !run.evidence.deleted_namesake(self.cache) =>
-            {
-                if self.is_namesake_missing(run) {
-                    Outcome::Deleted(Proof::TaskSucceeded)
-                } else {
-                    Outcome::NotFound(Missing::NothingDeleted)
-                }
+            Answer::Gone(None) | Answer::NotKnown(Cause::Namesake) if list_tells => {
+                let was_it = self.is_namesake_missing(run);
+                let deleted = Outcome::Deleted(Proof::TaskSucceeded);
+                if was_it { deleted } else { Outcome::NotFound(Missing::NothingDeleted) }
             }
             Answer::There => Outcome::Unknown(Cause::NotSeen, Known::StillThere),
             Answer::NotKnown(Cause::Request(error)) => {
