@@ -2,9 +2,8 @@
 //!
 //! A large server lists tens of thousands of items of 2 to 4 KB each, so nothing but counts is kept.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -17,17 +16,18 @@ const REPORT_EVERY: u64 = 1000;
 /// Limits for what is kept, so that it fits in memory whatever the server sends.
 const MAX_COMBINATIONS: usize = 1000;
 const MAX_VERSION: usize = 64;
+const MAX_TEXT: u64 = 8 << 10;
 
 /// How many content items use which versions of R and Python.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContentUsage {
     items: u64,
     /// Each combination of versions, and how many items use it.
-    combinations: HashMap<Item, u64>,
+    combinations: Vec<(Item, u64)>,
 }
 
 /// The fields that are read of a content item. A version is null if the item does not use the language.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 struct Item {
     r_version: Option<String>,
     py_version: Option<String>,
@@ -58,7 +58,7 @@ impl ContentUsage {
 
     /// Reports whether any item names a version of R or Python. Servers that do not report versions name none.
     pub fn names_versions(&self) -> bool {
-        self.combinations.keys().any(|item| item.versions().any(|version| !version.is_empty()))
+        self.combinations.iter().any(|(item, _)| item.versions().any(|version| !version.is_empty()))
     }
 
     /// Returns the number of items that use the language and version of at least one of `caches`, in any
@@ -82,10 +82,12 @@ impl ContentUsage {
             return Err("a very long version");
         }
         self.items += 1;
-        if !self.combinations.contains_key(&item) && self.combinations.len() == MAX_COMBINATIONS {
-            return Err("too many combinations of versions");
+        let is_full = self.combinations.len() == MAX_COMBINATIONS;
+        match self.combinations.iter_mut().find(|(known, _)| *known == item) {
+            Some((_, items)) => *items += 1,
+            None if is_full => return Err("too many combinations of versions"),
+            None => self.combinations.push((item, 1)),
         }
-        *self.combinations.entry(item).or_default() += 1;
         Ok(())
     }
 }
@@ -97,10 +99,33 @@ pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<Co
     if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
         body.consume(MARK.len());
     }
-    let mut json = serde_json::Deserializer::from_reader(body);
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(Utf8 { body, text: Vec::new() }));
     let usage = json.deserialize_seq(Items(progress))?;
     json.end()?;
     Ok(usage)
+}
+
+/// A body in which replacement characters stand for bytes that are not UTF-8.
+struct Utf8<R> {
+    body: R,
+    /// The part that is decoded.
+    text: Vec<u8>,
+}
+
+impl<R: BufRead> Read for Utf8<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.text.is_empty() {
+            if self.body.fill_buf()?.is_ascii() {
+                return self.body.read(buffer);
+            }
+            // A quote is never a part of another character, and only long strings are cut elsewhere.
+            self.body.by_ref().take(MAX_TEXT).read_until(b'"', &mut self.text)?;
+            self.text = String::from_utf8_lossy(&self.text).into_owned().into_bytes();
+        }
+        let length = self.text.as_slice().read(buffer)?;
+        self.text.drain(..length);
+        Ok(length)
+    }
 }
 
 /// Counts items, and reports their number so far.
@@ -174,6 +199,17 @@ mod tests {
         for part in ["", " ", "[", "[{}", "[{},", "[{\"a\":\"]", "[{\"a\\"] {
             assert!(matches!(count_in(part), Err(Unreadable::Cut)), "{part}");
         }
+    }
+
+    #[test]
+    fn replaces_bytes_that_are_not_utf_8() {
+        let list = b"[{\"titr\xe9\":\"\xe9\",\"r_version\":\"4.\xff\"},{\"a\":\"gr\xc3\xb6\xc3\",\"py_version\":\"\xc3\xb6\"}]";
+        let usage = count(&list[..], &mut |_| {}).unwrap();
+        let used = |language, version| usage.of(&[cache(language, version)]);
+        assert_eq!((used("R", "4.\u{fffd}"), used("Python", "\u{f6}")), (Some(1), Some(1)));
+        // A character of a long string may be cut, but never one of a version.
+        let long = format!("[{{\"a\":\"{}\",\"r_version\":\"4.3.0\"}}]", "\u{f6}".repeat(10_000));
+        assert_eq!(count_in(&long).unwrap().of(&[cache("R", "4.3.0")]), Some(1));
     }
 
     #[test]

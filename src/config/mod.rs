@@ -108,10 +108,7 @@ impl Config {
         if self.key.is_none() && !self.has_authorization() {
             return Err(InvalidConfig::NoCredentials);
         }
-        if self.headers_length() > MAX_HEADERS {
-            return Err(InvalidConfig::HeadersTooLong);
-        }
-        Ok(())
+        if self.headers_length() > MAX_HEADERS { Err(InvalidConfig::HeadersTooLong) } else { Ok(()) }
     }
 
     /// Reports whether one of the headers is `Authorization`.

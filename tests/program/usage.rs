@@ -220,6 +220,14 @@ fn stops_reading_an_invalid_content_list() {
 }
 
 #[test]
+fn replaces_bytes_that_are_not_utf_8_in_a_content_list() {
+    let list = b"[{\"titr\xe9\":\"\xe9\",\"r_version\":\"4.3.\xff\"},{\"py_version\":\"3.11.4\"}]";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", list.len());
+    let server = answering(Action::Raw([head.as_bytes(), list].concat()), 1);
+    run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  1\n").says_nothing();
+}
+
+#[test]
 fn warns_if_the_counts_prove_nothing() {
     let server = server([Content::items(3)]);
     run(&server, "list --usage -l python").exits(0).prints("Python  3.11.4  Local  0\n").says(
