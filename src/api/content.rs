@@ -16,7 +16,6 @@ const REPORT_EVERY: u64 = 1000;
 /// Limits for what is kept, so that it fits in memory whatever the server sends.
 const MAX_COMBINATIONS: usize = 1000;
 const MAX_VERSION: usize = 64;
-const MAX_TEXT: u64 = 8 << 10;
 
 /// How many content items use which versions of R and Python.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,12 +114,11 @@ struct Utf8<R> {
 impl<R: BufRead> Read for Utf8<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.text.is_empty() {
-            if self.body.fill_buf()?.is_ascii() {
-                return self.body.read(buffer);
-            }
-            // A quote is never a part of another character, and only long strings are cut elsewhere.
-            self.body.by_ref().take(MAX_TEXT).read_until(b'"', &mut self.text)?;
-            self.text = String::from_utf8_lossy(&self.text).into_owned().into_bytes();
+            // A character of several bytes may be cut at the end of a chunk. No member's name and no version has one.
+            let chunk = self.body.fill_buf()?;
+            let length = chunk.len();
+            self.text = String::from_utf8_lossy(chunk).into_owned().into_bytes();
+            self.body.consume(length);
         }
         let length = self.text.as_slice().read(buffer)?;
         self.text.drain(..length);
@@ -207,7 +205,7 @@ mod tests {
         let usage = count(&list[..], &mut |_| {}).unwrap();
         let used = |language, version| usage.of(&[cache(language, version)]);
         assert_eq!((used("R", "4.\u{fffd}"), used("Python", "\u{f6}")), (Some(1), Some(1)));
-        // A character of a long string may be cut, but never one of a version.
+        // A character that is cut makes no difference to those that follow.
         let long = format!("[{{\"a\":\"{}\",\"r_version\":\"4.3.0\"}}]", "\u{f6}".repeat(10_000));
         assert_eq!(count_in(&long).unwrap().of(&[cache("R", "4.3.0")]), Some(1));
     }
