@@ -3,9 +3,9 @@
 use connect_cache_fuzz::Ran;
 use serde_json::Value;
 
-use crate::oracle;
+use crate::oracle::{self, Claim, Deletion, Says, Shown, Trouble, Truth};
 use crate::play::{Asked, Exchange, Play};
-use crate::scenario::{CACHES, Command, Effect, HEADER, KEY, Scenario};
+use crate::scenario::{CACHES, Command, HEADER, KEY, Missing, Scenario};
 
 /// More requests than any run needs for one cache: each is retried up to nine times.
 const MOST_REQUESTS: usize = 120;
@@ -78,16 +78,27 @@ pub fn check(play: &Play, ran: &Ran) -> Result<(), String> {
 }
 
 fn is_same_cache(a: &Value, b: &Value) -> bool {
-    ["language", "version", "image_name"].iter().all(|name| a[name] == b[name])
+    ["language", "version", "image_name"].iter().all(|name| shown(&a[name]) == shown(&b[name]))
+}
+
+/// Returns a name of a cache as the program shows it, without the key.
+fn shown(name: &Value) -> String {
+    name.as_str().unwrap_or_default().replace(KEY, "***")
 }
 
 /// Checks a record against the server's replies.
 fn deletion(play: &Play, record: &Value) -> Result<(), String> {
     let (exchanges, Scenario { command, world, .. }) = (&play.exchanges, &*play.scenario);
     let cache = ["language", "version", "image_name"].map(|name| record[name].as_str().unwrap_or_default());
-    let is_delete = |asked: &Asked| matches!(asked, Asked::Delete(named) if *named == cache);
-    let was_sent = exchanges.iter().any(|exchange| is_delete(&exchange.asked));
-    let is_accepted = !said(exchanges, |asked| *asked == Asked::DryRun || is_delete(asked)).is_empty();
+    let is_delete = |asked: &Asked| match asked {
+        Asked::Delete(named) => named.iter().map(|name| name.replace(KEY, "***")).eq(cache),
+        _ => false,
+    };
+    // A request over a connection that the server has closed is sent, and never read.
+    let may_be_unread = play.scenario.faults().any(|fault| fault.kind.closes());
+    let was_sent = may_be_unread || exchanges.iter().any(|exchange| is_delete(&exchange.asked));
+    let deletes = said(exchanges, is_delete);
+    let is_accepted = !deletes.is_empty() || !said(exchanges, |asked| *asked == Asked::DryRun).is_empty();
 
     let tasks = said(exchanges, |asked| *asked == Asked::Task);
     let has_failed =
@@ -122,13 +133,47 @@ fn deletion(play: &Play, record: &Value) -> Result<(), String> {
     if !is_evident {
         return Err(format!("{status}, which the server did not say"));
     }
-    // A list that leaves caches out, and a task that succeeds without effect, give false evidence.
-    let is_true = play.is_honest() && world.unlisted == 0 && world.effect != Effect::Never;
-    let is_there = play.caches.contains(&cache);
-    if is_true && is_there && ["deleted", "absent", "not-found"].contains(&status) {
-        return Err(format!("{status}, but the cache is there"));
+    if !play.is_true() {
+        return Ok(());
     }
-    Ok(())
+    let (was_there, is_there) = (play.had(cache), play.has(cache));
+    let is_disturbed = play.scenario.faults().next().is_some();
+    let needs_doubt = !["failed", "not-found"].contains(&status);
+    let truth = Truth::between(was_there, is_there);
+    let truth = Truth {
+        command: match command {
+            _ if !command.deletes() => oracle::Command::DryRun,
+            Command::Delete { no_wait: true, .. } => oracle::Command::NoWait,
+            _ => oracle::Command::Delete,
+        },
+        ignores_missing: matches!(command, Command::Delete { ignore_not_found: true, .. }),
+        deletion: Deletion {
+            sent: was_sent,
+            started: deletes.iter().any(|reply| reply["task_id"].is_string()),
+            took_effect: was_there && !is_there,
+            // Of all replies, those are taken to have reached the program that the claim needs.
+            shown: match status {
+                "failed" => Shown::Failed,
+                "running" => Shown::Running,
+                _ => Shown::Nothing,
+            },
+            ..Deletion::default()
+        },
+        // The oracle need not know what was possible, since faults and limits of time prevent almost any answer.
+        trouble: Trouble {
+            any: true,
+            unanswered: true,
+            in_doubt: is_disturbed && needs_doubt,
+            timed_out: true,
+            ..Trouble::default()
+        },
+        server: oracle::Server {
+            missing_succeeds: world.missing == Missing::TaskSucceeds,
+            hides_cache: world.missing != Missing::NotFound,
+        },
+        ..truth
+    };
+    oracle::check(&Claim { status, exit: None, says: Says::default() }, &truth)
 }
 
 /// Returns the objects that the server sent in reply to these requests.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use connect_cache_fuzz::{Answer, Framing, Request, one_of};
 use serde_json::{Deserializer, Value, json};
 
-use crate::scenario::{CACHES, Cache, Effect, HEADER, KEY, Kind, Missing, Scenario, World};
+use crate::scenario::{CACHES, Cache, Effect, Fault, HEADER, KEY, Kind, Missing, Scenario, World};
 
 /// A request and its reply.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Task {
 #[derive(Debug)]
 pub struct Play {
     pub scenario: Arc<Scenario>,
-    pub caches: BTreeSet<Cache>,
+    caches: BTreeSet<Cache>,
     tasks: Vec<Task>,
     pub exchanges: Vec<Exchange>,
 }
@@ -210,6 +210,28 @@ impl Play {
             "error": error, "last": last})
     }
 
+    /// Reports whether the server has done what its replies say, and lists what it has.
+    pub fn is_true(&self) -> bool {
+        let World { unlisted, effect, .. } = self.scenario.world;
+        // A DELETE that is refused, and carried out all the same.
+        let is_false_refusal = |fault: &Fault| match fault.kind {
+            Kind::Page(number) => fault.effect && [404, 407, 413, 429].contains(&one_of(&PAGES, number).0),
+            _ => false,
+        };
+        let are_refusals_true = !self.scenario.faults().any(is_false_refusal);
+        self.is_honest() && unlisted == 0 && effect != Effect::Never && are_refusals_true
+    }
+
+    /// Reports whether the server had a cache before the run.
+    pub fn had(&self, cache: [&str; 3]) -> bool {
+        bits(self.scenario.world.caches).any(|known| known == cache)
+    }
+
+    /// Reports whether the server has a cache.
+    pub fn has(&self, cache: [&str; 3]) -> bool {
+        self.caches.contains(&cache)
+    }
+
     /// Reports whether every reply was true.
     pub fn is_honest(&self) -> bool {
         !self.scenario.faults().any(|fault| fault.kind.may_lie())
@@ -303,9 +325,9 @@ fn reply(
         Some(Kind::Cut(at)) => answer.bytes.truncate(usize::from(*at) % (answer.bytes.len() + 1)),
         Some(Kind::Reply(change)) => change.apply(&mut answer.bytes),
         Some(Kind::Garbage(bytes)) => answer.bytes.clone_from(bytes),
-        _ => return (body, answer),
+        _ => {}
     }
     // A client would wait for the rest.
-    answer.close = true;
+    answer.close |= fault.is_some_and(Kind::closes);
     (body, answer)
 }

@@ -129,6 +129,11 @@ impl Kind {
         !matches!(self, Self::Close | Self::Cut(_) | Self::Page(_) | Self::Header(_) | Self::Framed(_))
     }
 
+    /// Reports whether the server closes the connection, although the reply may announce nothing of that.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::Close | Self::Cut(_) | Self::Reply(_) | Self::Garbage(_))
+    }
+
     /// Reports whether the request is answered as if nothing were wrong, apart from the form of the reply.
     pub fn keeps_effect(&self) -> bool {
         matches!(self, Self::Header(_) | Self::Framed(_) | Self::Body(_) | Self::Reply(_) | Self::Echo(_))
