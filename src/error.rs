@@ -42,9 +42,15 @@ impl Error {
     /// A longer pause in `Retry-After` ends the retries.
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-    /// Returns the error of an attempt. `sent` says whether any of the request was sent, as observed at the transport.
-    pub(crate) fn new(attempt: Attempt, kind: ErrorKind, sent: bool) -> Self {
-        let class = Class::of(attempt, &kind, sent);
+    /// Returns the error of a request of which some was sent, as observed at the transport.
+    pub(crate) fn sent(attempt: Attempt, kind: ErrorKind) -> Self {
+        let class = Class::sent(attempt, &kind);
+        Self { attempt, kind, class, context: Box::default() }
+    }
+
+    /// Returns the error of a request that was not sent.
+    pub(crate) fn not_sent(attempt: Attempt, kind: ErrorKind) -> Self {
+        let class = Class::not_sent(&kind);
         Self { attempt, kind, class, context: Box::default() }
     }
 
@@ -127,19 +133,7 @@ pub(crate) struct Class {
 }
 
 impl Class {
-    fn of(attempt: Attempt, kind: &ErrorKind, sent: bool) -> Self {
-        let status = kind.status();
-        let is_lost = matches!(kind, ErrorKind::Lost(_) | ErrorKind::TimedOut(_));
-        let (verdict, retry) = if sent { Self::sent(attempt, kind) } else { Self::not_sent(kind) };
-        Self {
-            verdict,
-            retry,
-            overloaded: matches!(status, Some(429 | 503)),
-            lost_while_held: sent && (is_lost || matches!(status, Some(502 | 504))),
-        }
-    }
-
-    fn not_sent(kind: &ErrorKind) -> (Verdict, Retry) {
+    fn not_sent(kind: &ErrorKind) -> Self {
         let is_final = matches!(
             kind,
             ErrorKind::UnknownIssuer
@@ -149,10 +143,23 @@ impl Class {
                 | ErrorKind::ProxyAuthentication { .. }
                 | ErrorKind::OutOfTime
         );
-        (Verdict::NotSent, if is_final { Retry::Never } else { Retry::Later })
+        let retry = if is_final { Retry::Never } else { Retry::Later };
+        Self { verdict: Verdict::NotSent, retry, overloaded: false, lost_while_held: false }
     }
 
-    fn sent(attempt: Attempt, kind: &ErrorKind) -> (Verdict, Retry) {
+    fn sent(attempt: Attempt, kind: &ErrorKind) -> Self {
+        let status = kind.status();
+        let is_lost = matches!(kind, ErrorKind::Lost(_) | ErrorKind::TimedOut(_));
+        let (verdict, retry) = Self::verdict(attempt, kind);
+        Self {
+            verdict,
+            retry,
+            overloaded: matches!(status, Some(429 | 503)),
+            lost_while_held: is_lost || matches!(status, Some(502 | 504)),
+        }
+    }
+
+    fn verdict(attempt: Attempt, kind: &ErrorKind) -> (Verdict, Retry) {
         let repeatable = attempt.is_repeatable();
         let unanswered = |retry| {
             if repeatable { (Verdict::NoAnswer, retry) } else { (Verdict::InDoubt, Retry::Never) }
@@ -507,8 +514,13 @@ mod tests {
         ErrorKind::Malformed { expected: "", is_json: true, problem, excerpt }
     }
 
-    fn class(attempt: Attempt, kind: ErrorKind, sent: bool) -> (Verdict, Retry) {
-        let Class { verdict, retry, .. } = Error::new(attempt, kind, sent).class;
+    fn not_sent(attempt: Attempt, kind: ErrorKind) -> (Verdict, Retry) {
+        let Class { verdict, retry, .. } = Error::not_sent(attempt, kind).class;
+        (verdict, retry)
+    }
+
+    fn sent(attempt: Attempt, kind: ErrorKind) -> (Verdict, Retry) {
+        let Class { verdict, retry, .. } = Error::sent(attempt, kind).class;
         (verdict, retry)
     }
 
@@ -532,7 +544,7 @@ mod tests {
                 },
                 ErrorKind::OutOfTime,
             ] {
-                assert_eq!(class(attempt, kind, false), (Verdict::NotSent, Retry::Never));
+                assert_eq!(not_sent(attempt, kind), (Verdict::NotSent, Retry::Never));
             }
             for kind in [
                 ErrorKind::Connect { to: String::new(), problem: String::new() },
@@ -542,10 +554,10 @@ mod tests {
                 text(ErrorKind::NotTls),
                 text(ErrorKind::TlsClosed),
             ] {
-                assert_eq!(class(attempt, kind, false), (Verdict::NotSent, Retry::Later));
+                assert_eq!(not_sent(attempt, kind), (Verdict::NotSent, Retry::Later));
             }
             let alert = text(ErrorKind::ClientCertificateRequired);
-            assert_eq!(class(attempt, alert, true), (Verdict::NotSent, Retry::Never));
+            assert_eq!(sent(attempt, alert), (Verdict::NotSent, Retry::Never));
         }
     }
 
@@ -571,16 +583,16 @@ mod tests {
             (redirect(), Verdict::RefusedByGateway, Retry::Never),
         ] {
             let shown = kind.to_string();
-            assert_eq!(class(DELETE, kind, true), (verdict, retry), "{shown}");
+            assert_eq!(sent(DELETE, kind), (verdict, retry), "{shown}");
         }
         for kind in [api(401, 30), foreign(401)] {
-            assert_eq!(class(POLL, kind, true), (Verdict::Denied, Retry::OnceIfKeyAccepted));
+            assert_eq!(sent(POLL, kind), (Verdict::Denied, Retry::OnceIfKeyAccepted));
         }
-        assert_eq!(class(DELETE, api(401, 30), true), (Verdict::Denied, Retry::Never));
+        assert_eq!(sent(DELETE, api(401, 30)), (Verdict::Denied, Retry::Never));
         for code in [4, 141] {
-            assert_eq!(class(POLL, api(404, code), true), (Verdict::NotFound, Retry::AtOtherNodes));
+            assert_eq!(sent(POLL, api(404, code)), (Verdict::NotFound, Retry::AtOtherNodes));
         }
-        assert_eq!(class(Attempt::GetUser, api(404, 4), true), (Verdict::Refused, Retry::Never));
+        assert_eq!(sent(Attempt::GetUser, api(404, 4)), (Verdict::Refused, Retry::Never));
     }
 
     #[test]
@@ -604,14 +616,14 @@ mod tests {
             (|| ErrorKind::TooLarge, Retry::Never),
         ];
         for (kind, retry) in rows {
-            assert_eq!(class(POLL, kind(), true), (Verdict::NoAnswer, retry), "{}", kind());
-            assert_eq!(class(DRY_RUN, kind(), true), (Verdict::NoAnswer, retry), "{}", kind());
-            assert_eq!(class(DELETE, kind(), true), (Verdict::InDoubt, Retry::Never), "{}", kind());
+            assert_eq!(sent(POLL, kind()), (Verdict::NoAnswer, retry), "{}", kind());
+            assert_eq!(sent(DRY_RUN, kind()), (Verdict::NoAnswer, retry), "{}", kind());
+            assert_eq!(sent(DELETE, kind()), (Verdict::InDoubt, Retry::Never), "{}", kind());
         }
         let started = ErrorKind::DryRunStarted { task: String::new() };
-        assert_eq!(class(DRY_RUN, started, true), (Verdict::InDoubt, Retry::Never));
-        assert!(Error::new(POLL, timed_out(), true).class.lost_while_held);
-        assert!(!Error::new(POLL, timed_out(), false).class.lost_while_held);
+        assert_eq!(sent(DRY_RUN, started), (Verdict::InDoubt, Retry::Never));
+        assert!(Error::sent(POLL, timed_out()).class.lost_while_held);
+        assert!(!Error::not_sent(POLL, timed_out()).class.lost_while_held);
         for (status, overloaded, lost_while_held) in [
             (429, true, false),
             (503, true, false),
@@ -619,7 +631,7 @@ mod tests {
             (504, false, true),
             (500, false, false),
         ] {
-            let class = Error::new(POLL, foreign(status), true).class;
+            let class = Error::sent(POLL, foreign(status)).class;
             assert_eq!((class.overloaded, class.lost_while_held), (overloaded, lost_while_held), "{status}");
         }
     }

@@ -1,6 +1,5 @@
 //! Why the options, the environment and the saved servers do not make a configuration.
 
-use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -30,15 +29,6 @@ pub(crate) enum Misconfigured {
 impl From<InvalidConfig> for Misconfigured {
     fn from(error: InvalidConfig) -> Self {
         Self::Invalid(error)
-    }
-}
-
-impl Error for Misconfigured {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Invalid(source) | Self::InvalidIn { source, .. } => Some(source),
-            _ => None,
-        }
     }
 }
 

@@ -34,7 +34,7 @@ use session::Session;
 
 /// Runs the program with these arguments and this process's environment.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
-    let output = Output::new(false, 0);
+    let output = Output::new();
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
     let status = match arguments::parse(args) {

@@ -30,31 +30,28 @@ fn from_json(lines: &[(usize, &str)]) -> Result<Vec<RuntimeCache>, String> {
     let text: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
     let mut caches = Vec::new();
     for value in Deserializer::from_str(&text.join("\n")).into_iter() {
-        let added = value.and_then(|value| add(value, &mut caches));
-        added.map_err(|_| format!("entry {}", caches.len() + 1))?;
+        let added = value.ok().and_then(|value| add(value, &mut caches));
+        added.ok_or_else(|| format!("entry {}", caches.len() + 1))?;
     }
     Ok(caches)
 }
 
 /// Adds the caches that a value names: it is one, an array of them, or an object as `list --json` prints it.
-fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> serde_json::Result<()> {
+fn add(value: Value, caches: &mut Vec<RuntimeCache>) -> Option<()> {
     match value {
         Value::Array(values) => values.into_iter().try_for_each(|value| add(value, caches)),
-        Value::Object(mut members) if members.contains_key("caches") => {
+        Value::Object(mut members) if members.contains_key("caches") => match members.remove("caches")? {
             // Without caches, the API may list null.
-            let listed = members.remove("caches").filter(|listed| !listed.is_null());
-            listed.map_or(Ok(()), |listed| add(listed, caches))
-        }
+            Value::Null => Some(()),
+            listed => add(listed, caches),
+        },
         value @ Value::Object(_) => {
-            let mut cache: RuntimeCache = serde_json::from_value(value)?;
-            cache.language = language(&cache.language).map_err(serde::de::Error::custom)?;
-            if cache.version.is_empty() || cache.image_name.is_empty() {
-                return Err(serde::de::Error::custom("an empty name"));
-            }
-            caches.push(cache);
-            Ok(())
+            let mut cache: RuntimeCache = serde_json::from_value(value).ok()?;
+            cache.language = language(&cache.language).ok()?;
+            let is_named = !cache.version.is_empty() && !cache.image_name.is_empty();
+            is_named.then(|| caches.push(cache))
         }
-        _ => Err(serde::de::Error::custom("not a cache")),
+        _ => None,
     }
 }
 

@@ -16,8 +16,8 @@ use super::exit_status::ExitStatus;
 /// The two streams of a run. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Output {
-    quiet: bool,
-    verbose: u8,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: u8,
     /// Whether standard error is a terminal.
     terminal: bool,
     /// Whether control sequences may be written to it, so that it ends in one live line.
@@ -38,7 +38,7 @@ struct State {
 }
 
 impl Output {
-    pub(crate) fn new(quiet: bool, verbose: u8) -> Self {
+    pub(crate) fn new() -> Self {
         let terminal = io::stderr().is_terminal();
         let controls = terminal && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let colors = controls && env::var_os("NO_COLOR").unwrap_or_default().is_empty();
@@ -49,7 +49,7 @@ impl Output {
             stdout: stdout.map(|stdout| BufWriter::new(stdout.into())),
             deprecated: Vec::new(),
         };
-        Self { quiet, verbose, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
+        Self { quiet: false, verbose: 0, terminal, controls, colors, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Reports whether standard error is a terminal and --quiet is not set.

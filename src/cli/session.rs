@@ -22,8 +22,9 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session as the options, the environment and the saved servers say.
     pub(crate) fn open(options: &Options) -> Result<Self, Misconfigured> {
-        let output = Output::new(options.quiet, options.verbose);
-        let settings = settings::from_options(options, output.interactive())?;
+        let mut output = Output::new();
+        (output.quiet, output.verbose) = (options.quiet, options.verbose);
+        let settings = settings::from_options(options, &output)?;
         settings.note.iter().for_each(|note| output.note(note));
         settings.warnings.iter().for_each(|warning| output.warn(warning));
         let mut client = Client::new(settings.config)?;

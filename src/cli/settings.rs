@@ -10,6 +10,7 @@ use connect_cache::{ApiKey, Config, Header, InvalidConfig, Proxy, ServerUrl, Tru
 use super::files;
 use super::misconfigured::Misconfigured;
 use super::options::{Command, Options};
+use super::output::Output;
 use super::saved_servers::{self, SavedServer};
 use super::values::{Secret, boolean, is_key, seconds};
 
@@ -30,7 +31,7 @@ pub(crate) struct Settings {
 }
 
 /// Returns the settings of a run.
-pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Settings> {
+pub(crate) fn from_options(options: &Options, output: &Output) -> Result<Settings> {
     let source = Source::of(options)?;
     let server: ServerUrl = source.url().parse()?;
     let (given_key, key_file) = key(options, &source)?.unzip();
@@ -63,7 +64,7 @@ pub(crate) fn from_options(options: &Options, interactive: bool) -> Result<Setti
     }
     config.interval = options.interval.unwrap_or(config.interval);
     config.retries = options.retries;
-    config.max_wait = interactive.then_some(WATCHED_WAIT);
+    config.max_wait = output.interactive().then_some(WATCHED_WAIT);
 
     let default = source.saved_server().filter(|_| options.name.is_none());
     let server = &config.server;

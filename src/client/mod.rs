@@ -24,7 +24,7 @@ use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig};
 use crate::error::{Attempt, Error, ErrorKind, Excerpt, Result, Verdict};
-use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply, credentials_refused};
+use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply};
 
 pub use event::Event;
 
@@ -258,7 +258,7 @@ impl Client {
     ) -> Result<R> {
         let result = result.map_err(|problem| {
             let kind = reply::unreadable(reply, problem, request.expected, &self.secrets);
-            let mut error = self.error(request, kind, true);
+            let mut error = self.described(Error::sent(request.attempt, kind));
             error.context.request_id = reply::request_id(reply, &self.secrets);
             error
         });
@@ -366,13 +366,8 @@ impl Client {
 
     /// Returns the error of a complete reply with any other status than success.
     fn refused(&self, request: &Request, reply: &Reply) -> Error {
-        let kind = match &self.config.proxy {
-            Some(proxy) if reply.status == 407 && !proxy.is_socks() => {
-                credentials_refused(proxy, "HTTP 407", !reply.refuses_basic)
-            }
-            _ => reply::refusal(reply, &self.config.server, &request.path, &self.secrets),
-        };
-        let mut error = self.error(request, kind, true);
+        let kind = reply::refusal(reply, &self.config, &request.path, &self.secrets);
+        let mut error = self.described(Error::sent(request.attempt, kind));
         if matches!(error.kind, ErrorKind::Api { .. }) {
             self.learn(Experience::ConnectAnswered);
         }
@@ -392,22 +387,22 @@ impl Client {
             _ => {}
         }
         let stale = reused && matches!(kind, ErrorKind::Lost(_)) && elapsed < STALE_WITHIN;
-        let mut error = self.error(request, kind, sent);
+        let error = if sent { Error::sent } else { Error::not_sent }(request.attempt, kind);
+        let mut error = self.described(error);
         error.context.stale = stale;
         error.context.source = source;
         error
     }
 
-    /// Returns an error. It names the server, and the proxy, which may have answered instead of Connect.
-    fn error(&self, request: &Request, kind: ErrorKind, sent: bool) -> Error {
+    /// Returns an error that names the server, and the proxy, which may have answered instead of Connect.
+    fn described(&self, mut error: Error) -> Error {
         let is_clear = matches!(
-            kind,
+            error.kind,
             ErrorKind::Api { .. }
                 | ErrorKind::Proxy { .. }
                 | ErrorKind::ProxyAuthentication { .. }
                 | ErrorKind::OutOfTime
         );
-        let mut error = Error::new(request.attempt, kind, sent);
         error.context.server = self.config.server.to_string();
         error.context.proxy = self.config.proxy.as_ref().filter(|_| !is_clear).map(ToString::to_string);
         error
@@ -430,7 +425,9 @@ impl Client {
         let Some(limit) = self.config.request_timeout else { return Ok(None) };
         match self.time_after_timeout().filter(|_| self.time_left().is_zero()) {
             None => Ok(self.representable(Some(limit.saturating_add(request.hold)))),
-            Some(Duration::ZERO) => Err(self.error(request, ErrorKind::OutOfTime, false)),
+            Some(Duration::ZERO) => {
+                Err(self.described(Error::not_sent(request.attempt, ErrorKind::OutOfTime)))
+            }
             Some(left) => Ok(self.representable(Some(left.min(limit)))),
         }
     }
@@ -502,7 +499,7 @@ mod tests {
     fn pauses_for_load_only_as_long_as_there_is_time() {
         let mut config = config();
         let kind = ErrorKind::Foreign { status: 503, excerpt: Excerpt::default() };
-        let mut error = Error::new(Attempt::PollTask, kind, true);
+        let mut error = Error::sent(Attempt::PollTask, kind);
         error.context.retry_after = Some(Duration::from_secs(40));
         for (timeout, request_timeout, expected) in [
             (None, Some(30), 40),
@@ -528,7 +525,7 @@ mod tests {
         let client = Client::new(self::config()).unwrap();
         let now = client.clock().now();
         client.pace.set(Pace::default().after(Some(&error), now, now));
-        let lost = Error::new(Attempt::PollTask, ErrorKind::Lost(String::new()), true);
+        let lost = Error::sent(Attempt::PollTask, ErrorKind::Lost(String::new()));
         let again = client.next_try(&mut Failures::default(), &lost).unwrap();
         assert!(again.delay > Duration::from_secs(30), "{again:?}");
     }

@@ -57,7 +57,7 @@ mod tests {
 
     fn refused(status: u16, retry_after: Option<u64>) -> Error {
         let kind = ErrorKind::Foreign { status, excerpt: Excerpt::default() };
-        let mut error = Error::new(Attempt::PollTask, kind, true);
+        let mut error = Error::sent(Attempt::PollTask, kind);
         error.context.retry_after = retry_after.map(Duration::from_secs);
         error
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::api::{ApiError, Unreadable, read};
 use crate::client::excerpt::excerpt;
 use crate::client::secrets::Secrets;
-use crate::config::ServerUrl;
+use crate::config::{Config, ServerUrl};
 use crate::error::ErrorKind;
-use crate::http::{REQUEST_IDS, Reply};
+use crate::http::{REQUEST_IDS, Reply, basic_refused, credentials_refused};
 
 /// Explains how a reply without its end was lost.
 const CUT: &str = "it ended early";
@@ -15,11 +15,16 @@ const CUT: &str = "it ended early";
 /// How many characters an error shows of a page that is no refusal.
 const TITLE: usize = 60;
 
-/// Explains a reply with any other status than success to a request for `path` of `server`.
-pub(crate) fn refusal(reply: &Reply, server: &ServerUrl, path: &str, secrets: &Secrets) -> ErrorKind {
+/// Explains a reply with any other status than success to a request for `path`.
+pub(crate) fn refusal(reply: &Reply, config: &Config, path: &str, secrets: &Secrets) -> ErrorKind {
     let status = reply.status;
+    match config.proxy.as_ref().filter(|proxy| !proxy.is_socks()) {
+        Some(proxy) if reply.refuses_basic => return basic_refused(proxy),
+        Some(proxy) if status == 407 => return credentials_refused(proxy, "HTTP 407"),
+        _ => {}
+    }
     if let (300..400, Some(location)) = (status, reply.header("location")) {
-        let (location, instead) = redirect(&secrets.mask(location), server, path);
+        let (location, instead) = redirect(&secrets.mask(location), &config.server, path);
         return ErrorKind::Redirect { status, location, instead };
     }
     if let Ok(ApiError { code, error }) = read(&reply.body) {

@@ -137,8 +137,11 @@ mod tests {
     }
 
     fn lost(attempt: Attempt, retry_after: Option<Duration>) -> Error {
-        let sent = attempt != Attempt::DeleteRuntimeCache;
-        let mut error = Error::new(attempt, ErrorKind::Lost(String::new()), sent);
+        let kind = ErrorKind::Lost(String::new());
+        let mut error = match attempt {
+            Attempt::DeleteRuntimeCache => Error::not_sent(attempt, kind),
+            _ => Error::sent(attempt, kind),
+        };
         error.context.retry_after = retry_after;
         error
     }
@@ -187,12 +190,9 @@ mod tests {
             let (problem, excerpt) = (String::new(), Excerpt::default());
             ErrorKind::Malformed { expected: "", is_json: true, problem, excerpt }
         };
-        let odd = Error::new(Attempt::PollTask, kind(), true);
-        let refused = Error::new(
-            Attempt::PollTask,
-            ErrorKind::Foreign { status: 401, excerpt: Excerpt::default() },
-            true,
-        );
+        let odd = Error::sent(Attempt::PollTask, kind());
+        let refused =
+            Error::sent(Attempt::PollTask, ErrorKind::Foreign { status: 401, excerpt: Excerpt::default() });
         let mut policy = policy(None, true, HOUR);
         assert_eq!((delay(&policy, &odd), delay(&policy, &refused)), (None, None));
         policy.experience = Experience::ConnectAnswered;

@@ -27,9 +27,8 @@ impl Http {
             }
             // ureq reports a refused CONNECT only as text: "proxy server responded 407/407".
             ureq::Error::ConnectProxyFailed(problem) => match &self.proxy {
-                Some(proxy) if problem.contains("407") => {
-                    credentials_refused(proxy, "HTTP 407", !self.wire.refuses_basic.load(Relaxed))
-                }
+                Some(proxy) if self.wire.refuses_basic.load(Relaxed) => basic_refused(proxy),
+                Some(proxy) if problem.contains("407") => credentials_refused(proxy, "HTTP 407"),
                 _ => self.connect_failed(problem),
             },
             ureq::Error::Timeout(reason) => {
@@ -89,7 +88,7 @@ impl Http {
         }
         // rustls' errors come wrapped in an I/O error of this kind, in each phase.
         if error.kind() == InvalidData {
-            return tls_problem(error.to_string(), sent);
+            return self.explain_tls(error.to_string());
         }
         // A connection that cannot be made is refused or times out, so this one was made and then closed.
         let is_direct = self.proxy.is_none() || socks.is_some();
@@ -107,6 +106,36 @@ impl Http {
         if sent { ErrorKind::Lost(problem) } else { self.connect_failed(problem) }
     }
 
+    /// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
+    /// is tested with real certificates.
+    fn explain_tls(&self, text: String) -> ErrorKind {
+        if text.contains("invalid peer certificate") {
+            if text.contains("UnknownIssuer") {
+                return ErrorKind::UnknownIssuer;
+            }
+            let (problem, correction) =
+                match CERTIFICATE_PROBLEMS.iter().find(|(part, ..)| text.contains(*part)) {
+                    Some((_, problem, correction)) => ((*problem).into(), *correction),
+                    None => (text.into(), OTHER_KEY),
+                };
+            return ErrorKind::Certificate(CertificateProblem { problem, correction });
+        }
+        if text.contains("fatal alert") {
+            // The server sends it before it processes a request, which in TLS 1.3 may have been sent already.
+            if text.ends_with("CertificateRequired") {
+                ErrorKind::ClientCertificateRequired(text)
+            } else {
+                ErrorKind::TlsAlert(text)
+            }
+        } else if self.wire.sent.load(Relaxed) {
+            ErrorKind::Lost(text)
+        } else if text.contains("corrupt message") {
+            ErrorKind::NotTls(text)
+        } else {
+            ErrorKind::Tls(text)
+        }
+    }
+
     fn connect_failed(&self, problem: String) -> ErrorKind {
         match &self.proxy {
             Some(proxy) => ErrorKind::Proxy { proxy: proxy.to_string(), problem },
@@ -119,9 +148,15 @@ impl Http {
 }
 
 /// Returns the error of a request whose credentials, or lack of them, a proxy refused.
-pub(crate) fn credentials_refused(proxy: &Proxy, problem: &str, basic: bool) -> ErrorKind {
-    let refused = proxy.credentials().is_some();
-    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem: problem.to_owned(), basic, refused }
+pub(crate) fn credentials_refused(proxy: &Proxy, problem: &str) -> ErrorKind {
+    let (problem, refused) = (problem.to_owned(), proxy.credentials().is_some());
+    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem, basic: true, refused }
+}
+
+/// Returns the error of a request that a proxy answered with 407, and accepts no Basic credentials.
+pub(crate) fn basic_refused(proxy: &Proxy) -> ErrorKind {
+    let (problem, refused) = ("HTTP 407".to_owned(), proxy.credentials().is_some());
+    ErrorKind::ProxyAuthentication { proxy: proxy.to_string(), problem, basic: false, refused }
 }
 
 /// Explains an error of ureq's SOCKS handshake, by its text.
@@ -129,13 +164,13 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
     let text = error.to_string();
     let problem = match text.as_str() {
         "password authentication failed" => {
-            return credentials_refused(proxy, "it rejected the user name and password", true);
+            return credentials_refused(proxy, "it rejected the user name and password");
         }
         "no acceptable auth methods" if proxy.credentials().is_some() => {
-            return credentials_refused(proxy, "it does not accept a user name and password", true);
+            return credentials_refused(proxy, "it does not accept a user name and password");
         }
         "no acceptable auth methods" | "unknown auth method" if proxy.credentials().is_none() => {
-            return credentials_refused(proxy, "it requires a user name and password", true);
+            return credentials_refused(proxy, "it requires a user name and password");
         }
         "invalid response version" => "it does not speak SOCKS5".to_owned(),
         _ if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
@@ -184,36 +219,6 @@ const OTHER_KEY: &str = "have it and the certificates of its CAs reissued with k
 const SHORTER_CHAIN: &str =
     "have it reissued with fewer intermediate certificates, or with a longer path length in those of its CAs";
 
-/// Recognizes an error of rustls by its text: a program with these dependencies cannot name its types. The text
-/// is tested with real certificates.
-fn tls_problem(text: String, sent: bool) -> ErrorKind {
-    if text.contains("invalid peer certificate") {
-        if text.contains("UnknownIssuer") {
-            return ErrorKind::UnknownIssuer;
-        }
-        let (problem, correction) = match CERTIFICATE_PROBLEMS.iter().find(|(part, ..)| text.contains(*part))
-        {
-            Some((_, problem, correction)) => ((*problem).into(), *correction),
-            None => (text.into(), OTHER_KEY),
-        };
-        return ErrorKind::Certificate(CertificateProblem { problem, correction });
-    }
-    if text.contains("fatal alert") {
-        // The server sends it before it processes a request, which in TLS 1.3 may have been sent already.
-        if text.ends_with("CertificateRequired") {
-            ErrorKind::ClientCertificateRequired(text)
-        } else {
-            ErrorKind::TlsAlert(text)
-        }
-    } else if sent {
-        ErrorKind::Lost(text)
-    } else if text.contains("corrupt message") {
-        ErrorKind::NotTls(text)
-    } else {
-        ErrorKind::Tls(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::mem::discriminant;
@@ -222,10 +227,19 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn http() -> Http {
+        Http::new(&Config::new("http://host:1".parse().unwrap(), "key".parse().unwrap()), None)
+    }
+
+    fn tls_problem(text: String, sent: bool) -> ErrorKind {
+        let http = http();
+        http.wire.sent.store(sent, Relaxed);
+        http.explain_tls(text)
+    }
+
     #[test]
     fn names_the_limit_that_was_exceeded() {
-        let config = Config::new("http://host:1".parse().unwrap(), "key".parse().unwrap());
-        let http = Http::new(&config, None);
+        let http = http();
         let [whole, connect, part] = [30, 10, 5].map(|seconds| Some(Duration::from_secs(seconds)));
         for (reason, limits, says) in [
             (Timeout::Connect, Limits { whole, connect, part }, "no reply within 10 s"),

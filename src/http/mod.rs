@@ -29,7 +29,7 @@ use crate::http::resolver::CallingThreadResolver;
 use crate::http::transport::{ConnectedConnector, Wire, WireConnector};
 
 pub(crate) use cookies::Jar;
-pub(crate) use explain::credentials_refused;
+pub(crate) use explain::{basic_refused, credentials_refused};
 pub(crate) use head::REQUEST_IDS;
 
 /// Limit for a body, unless it is read as it arrives: Connect sends no longer one.

@@ -37,6 +37,7 @@ impl Wire {
     pub(crate) fn start_request(&self) {
         self.sent.store(false, Relaxed);
         self.connected.store(false, Relaxed);
+        self.refuses_basic.store(false, Relaxed);
         self.at_head.store(true, Relaxed);
     }
 }

@@ -26,7 +26,8 @@ struct Row {
 pub(crate) fn run(list: &List, session: &Session) -> Result<ExitStatus, ExitStatus> {
     let List { language, version, image_name, orphaned, unused, usage, json } = list.clone();
     let filters = Filters { language, version, image_name, orphaned, unused };
-    let Selected { caches, usage: counted, .. } = selected::by(&filters, usage, session)?;
+    let counted = (usage || unused).then(|| selected::usage(&filters, session)).transpose()?;
+    let Selected { caches, usage: counted, .. } = selected::by(&filters, counted, session)?;
     let usage = counted.as_ref().filter(|_| usage);
     if json {
         let content = |cache| usage.map(|usage| usage.of(slice::from_ref(cache)));

@@ -68,7 +68,9 @@ fn check(options: &options::Purge, filters: &Filters) -> Result<(), &'static str
 /// Returns the caches to delete: those that a file names, or those that match the filters.
 fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Result<Selected, ExitStatus> {
     let Some(file) = &options.from else {
-        return selected::by(filters, options.usage, session);
+        let usage =
+            (options.usage || options.unused).then(|| selected::usage(filters, session)).transpose()?;
+        return selected::by(filters, usage, session);
     };
     let named = named::read(file).map_err(|problem| session.misused(&problem))?;
     // Sorts them, and drops those that are named twice.

@@ -7,6 +7,9 @@ use crate::cli::filters::{self, Filters};
 use crate::cli::session::Session;
 use crate::cli::values::glob_of_short_version;
 
+/// A result; if there is none, the exit status.
+type Result<T> = std::result::Result<T, ExitStatus>;
+
 /// The caches that match the filters.
 pub(crate) struct Selected {
     /// The whole list, as the server sent it.
@@ -16,10 +19,9 @@ pub(crate) struct Selected {
     pub(crate) usage: Option<ContentUsage>,
 }
 
-/// Returns the caches that match the filters, in order, and their usage by content if it is `wanted` or needed; if they
-/// are not known, the exit status. Prints a note if there are none.
-pub(crate) fn by(filters: &Filters, wanted: bool, session: &Session) -> Result<Selected, ExitStatus> {
-    let usage = if wanted || filters.unused { Some(usage(filters.unused, session)?) } else { None };
+/// Returns the caches that match the filters, in order. The usage has to be known to select unused ones. Prints a note
+/// if there are none.
+pub(crate) fn by(filters: &Filters, usage: Option<ContentUsage>, session: &Session) -> Result<Selected> {
     let fail = |error: Error| session.fail(&error);
     let listed = session.client.runtime_caches().map_err(fail)?;
     if listed.is_empty() {
@@ -40,12 +42,12 @@ pub(crate) fn by(filters: &Filters, wanted: bool, session: &Session) -> Result<S
 }
 
 /// Returns the usage of versions by content. To select unused caches it has to be of all content.
-fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
+pub(crate) fn usage(filters: &Filters, session: &Session) -> Result<ContentUsage> {
     let refused = |problem: String, status| {
         session.error(&format!("cannot select unused caches: {problem}"));
         Err(status)
     };
-    if unused {
+    if filters.unused {
         let role = role(session)?;
         if role != "administrator" {
             let problem = "only an administrator's key sees all content, and the role of this one is";
@@ -60,7 +62,7 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
     let problem = format!("none of the {} content items has a version of R or Python", usage.items());
     if usage.names_versions() {
         Ok(usage)
-    } else if unused {
+    } else if filters.unused {
         refused(format!("{problem}; select with other filters"), ExitStatus::NoAnswer)
     } else {
         session.output.warn(&format!("{problem}; the counts prove nothing"));
@@ -69,7 +71,7 @@ fn usage(unused: bool, session: &Session) -> Result<ContentUsage, ExitStatus> {
 }
 
 /// Returns the role of the key's user. Connect has no user for the key of a service principal.
-fn role(session: &Session) -> Result<String, ExitStatus> {
+fn role(session: &Session) -> Result<String> {
     let role = match session.client.current_user() {
         Ok(user) => user.user_role,
         Err(Error { kind: ErrorKind::Api { status: 403, code: 22, .. }, .. }) => String::new(),
