@@ -135,32 +135,6 @@ fn runs_in_twenty_megabytes_of_address_space() {
     run(&server, "ulimit -v 20480; exec \"$0\" list").exits(0).prints(LIST).says_nothing();
 }
 
-/// Returns the processor time that the program needs to read a task's state with this many empty arrays before its
-/// output.
-fn time_to_read(arrays: usize) -> Duration {
-    let many = r#""a":[],"#.repeat(arrays);
-    let task = format!(
-        r#"{{{many}"id":"abc","output":["x"],"result":null,"finished":true,"code":0,"error":"","last":1}}"#
-    );
-    let server = Server::start(Config::default());
-    server.fault(Fault::new(Endpoint::Task, Action::reply(200, task)));
-    let ran = run(&server, "\"$0\" task abc -q; times").exits(0).says_nothing();
-    assert!(ran.stdout.starts_with("x\n"), "{ran:#?}");
-    // The shell prints its own times, then those of its children, such as `0m1.20s 0m0.04s`.
-    let (_, times) = ran.stdout.rsplit_once("s\n0m").unwrap();
-    let seconds = |time: &str| time.trim_end_matches('s').parse::<f64>().unwrap();
-    let (user, system) = times.trim().split_once(" 0m").unwrap();
-    Duration::from_secs_f64(seconds(user) + seconds(system))
-}
-
-#[test]
-fn reads_a_reply_in_time_proportional_to_its_length() {
-    let (short, long) = (time_to_read(4_000), time_to_read(40_000));
-    // The system counts in hundredths of a second.
-    let short = short.max(Duration::from_millis(20));
-    assert!(long <= 20 * short, "{short:?} and {long:?}");
-}
-
 #[test]
 fn reaches_a_server_over_ipv6_alone() {
     let server = Server::start(Config::default());

@@ -191,3 +191,12 @@ fn ignores_the_image_names_of_installations() {
     run(&server, "list --orphaned").exits(0).prints("R  4.2.0  ghcr-io-rstudio-r-jammy\n");
     run(&server, "list -I *focal").exits(0).prints("R  4.3.0  ghcr-io-rstudio-r-focal\n");
 }
+
+#[test]
+fn advises_more_time_if_none_is_left_for_the_request() {
+    let server = server();
+    let ran = run(&server, "list --timeout 0 --request-timeout 0.000000001").exits(6);
+    let url = server.url();
+    ran.says(&format!("error: cannot list the runtime caches on {url}: timed out; raise --timeout\n"));
+    assert_eq!(server.connections(), 0);
+}

@@ -15,6 +15,7 @@ mod faults;
 mod following;
 mod from;
 mod gateways;
+mod growth;
 mod headers;
 mod heads;
 mod help;

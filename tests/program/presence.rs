@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use connect_test_server::Endpoint::{self, Delete, DryRun, List, Task};
 use connect_test_server::{
-    Action, Config, Echo, Effect, Fault, Images, LostLookup, MissingCache, OtherClient, Plan, Polls,
-    Sanitizer, Server,
+    Action, Config, Echo, Effect, Fault, Images, LostLookup, MissingCache, MissingDryRun, OtherClient, Plan,
+    Polls, Sanitizer, Server,
 };
 use serde_json::json;
 
@@ -94,6 +94,14 @@ fn deletes_a_cache_that_is_not_listed_if_a_dry_run_tells() {
         assert_eq!(endpoints(&server)[3..], [List, DryRun, DryRun, Delete, Task, DryRun]);
         assert!(!server.has("R 4.2.0 Local"));
     }
+}
+
+#[test]
+fn takes_a_failed_task_for_no_proof_that_the_cache_never_existed_if_dry_runs_tell() {
+    let server = server(MissingCache { dry_run: MissingDryRun::NotFound, ..TASK_FAILS }, Plan::default());
+    server.fault(Fault::new(DryRun, Action::html(502)));
+    assert_status(&server, "delete -l R -V 9.9.9 --retries 0", ("absent", 0));
+    assert_eq!(endpoints(&server), [List, DryRun, Delete, Task, DryRun]);
 }
 
 #[test]
