@@ -38,10 +38,13 @@ git ls-files -z --cached --others --exclude-standard | tar --create --null --fil
     tar --extract --directory "$tree"
 results=$work/$(cd "$tree" && find src tests build.rs Cargo.* -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-12)
 (cd "$tree" && cargo test --quiet --package connect-cache --lib --bins --test program --no-run)
-# A mutant that loops outlives the tests that started it, so the processes of a test may use only this much processor
-# time.
+# A mutant that loops outlives the tests that started it, and takes the time of those after it. So the processes of a
+# test end with it, and may use only this much processor time.
+runner='prlimit --cpu=60'
+namespace='unshare --fork --pid --mount-proc --kill-child'
+if $namespace true 2>/dev/null; then runner="$namespace $runner"; fi
 host=$(rustc -vV | sed -n 's/^host: //p' | tr '[:lower:]-' '[:upper:]_')
-export "CARGO_TARGET_${host}_RUNNER=prlimit --cpu=60"
+export "CARGO_TARGET_${host}_RUNNER=$runner"
 
 # mutants SHARD OPTION...: calls cargo-mutants for the files of a shard.
 mutants() {
