@@ -2,6 +2,7 @@
 //!
 //! A large server lists tens of thousands of items of 2 to 4 KB each, so nothing but counts is kept.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -16,6 +17,7 @@ const REPORT_EVERY: u64 = 1000;
 /// Limits for what is kept, so that it fits in memory whatever the server sends.
 const MAX_COMBINATIONS: usize = 1000;
 const MAX_VERSION: usize = 64;
+const MAX_ITEM: usize = 1 << 20;
 
 /// How many content items use which versions of R and Python.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +67,8 @@ impl ContentUsage {
     pub fn of(&self, caches: &[RuntimeCache]) -> Option<u64> {
         let mut number = 0;
         for (item, items) in &self.combinations {
-            let mut used = false;
-            for cache in caches {
-                used |= item.uses(cache)?;
-            }
-            if used {
+            let uses: Option<Vec<bool>> = caches.iter().map(|cache| item.uses(cache)).collect();
+            if uses?.contains(&true) {
                 number += items;
             }
         }
@@ -94,24 +93,28 @@ impl ContentUsage {
 /// Counts the items of a list as it arrives, and calls `progress` with their number so far.
 pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
-    let mut body = BufReader::new(body);
-    if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
-        body.consume(MARK.len());
-    }
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(Utf8 { body, text: Vec::new() }));
-    let usage = json.deserialize_seq(Items(progress))?;
+    let (mut body, mut start) = (BufReader::new(body), Vec::new());
+    // An error occurs again when the list is read.
+    let _ = body.by_ref().take(MARK.len() as u64).read_to_end(&mut start);
+    let body = start.strip_prefix(MARK).unwrap_or(&start).chain(body);
+    let room = &Cell::new(MAX_ITEM);
+    let mut json =
+        serde_json::Deserializer::from_reader(BufReader::new(Utf8 { body, text: Vec::new(), room }));
+    let usage = json.deserialize_seq(Items { progress, room })?;
     json.end()?;
     Ok(usage)
 }
 
 /// A body in which replacement characters stand for bytes that are not UTF-8.
-struct Utf8<R> {
+struct Utf8<'a, R> {
     body: R,
     /// The part that is decoded.
     text: Vec<u8>,
+    /// How much more of an item may come.
+    room: &'a Cell<usize>,
 }
 
-impl<R: BufRead> Read for Utf8<R> {
+impl<R: BufRead> Read for Utf8<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.text.is_empty() {
             // A character of several bytes may be cut at the end of a chunk. No member's name and no version has one.
@@ -120,14 +123,21 @@ impl<R: BufRead> Read for Utf8<R> {
             self.text = String::from_utf8_lossy(chunk).into_owned().into_bytes();
             self.body.consume(length);
         }
+        if self.room.get() == 0 {
+            return Err(io::Error::other("an item of more than 1 MiB"));
+        }
         let length = self.text.as_slice().read(buffer)?;
         self.text.drain(..length);
+        self.room.set(self.room.get().saturating_sub(length));
         Ok(length)
     }
 }
 
 /// Counts items, and reports their number so far.
-struct Items<'a>(&'a mut dyn FnMut(u64));
+struct Items<'a> {
+    progress: &'a mut dyn FnMut(u64),
+    room: &'a Cell<usize>,
+}
 
 impl<'de> Visitor<'de> for Items<'_> {
     type Value = ContentUsage;
@@ -139,9 +149,10 @@ impl<'de> Visitor<'de> for Items<'_> {
     fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<ContentUsage, S::Error> {
         let mut usage = ContentUsage::default();
         while let Some(Object(item)) = items.next_element()? {
+            self.room.set(MAX_ITEM);
             usage.add(item).map_err(S::Error::custom)?;
             if usage.items % REPORT_EVERY == 0 {
-                (self.0)(usage.items);
+                (self.progress)(usage.items);
             }
         }
         Ok(usage)
@@ -193,6 +204,13 @@ mod tests {
         ] {
             let error = count_in(list).unwrap_err();
             assert_eq!(matches!(error, Unreadable::Unexpected(_)), is_json, "{list}: {error:?}");
+        }
+        let long = "x".repeat(2 * MAX_ITEM);
+        for list in [format!(r#"[{{"r_version":"{long}"}}]"#), format!(r#"[{{}},{{"{long}":1}}]"#)] {
+            match count_in(&list).unwrap_err() {
+                Unreadable::Unexpected(problem) => assert!(problem.starts_with("an item of more than 1 MiB")),
+                other => panic!("{other:?}"),
+            }
         }
         for part in ["", " ", "[", "[{}", "[{},", "[{\"a\":\"]", "[{\"a\\"] {
             assert!(matches!(count_in(part), Err(Unreadable::Cut)), "{part}");

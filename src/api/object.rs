@@ -70,7 +70,9 @@ impl From<serde_json::Error> for Unreadable {
             Category::Syntax if error.to_string().starts_with("recursion limit") => {
                 Self::Unexpected("it is nested too deeply".to_owned())
             }
-            Category::Syntax | Category::Io => Self::NotJson,
+            Category::Syntax => Self::NotJson,
+            // The reader ends an item that is too long.
+            Category::Io => Self::Unexpected(error.to_string()),
             Category::Data => Self::Unexpected(without_values(&error.to_string())),
         }
     }
