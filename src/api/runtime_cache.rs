@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::api::object::{Unreadable, objects, unexpected};
 use crate::api::task::TaskId;
@@ -122,50 +122,46 @@ pub(crate) struct DeletionRequest<'a> {
     pub(crate) dry_run: Option<bool>,
 }
 
-/// The reply of `DELETE v1/system/caches/runtime`. Some replies contain only the task's ID.
+/// The reply of `DELETE v1/system/caches/runtime`. Some replies contain only the task's ID. The members may be anything,
+/// so that none hides a task.
 #[derive(Deserialize)]
-pub(crate) struct DeletionReply {
-    language: Option<String>,
-    version: Option<String>,
-    image_name: Option<String>,
-    /// The task; null if the reply says that there is none.
-    #[serde(default, deserialize_with = "present")]
-    task_id: Option<Value>,
-}
-
-/// Reads a value that is there, even if it is null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
+#[serde(transparent)]
+pub(crate) struct DeletionReply(Map<String, Value>);
 
 impl DeletionReply {
     /// Returns the task of a DELETE for `cache`.
     pub(crate) fn into_task(self, cache: &RuntimeCache) -> Result<TaskId, Unreadable> {
         self.reject_other_cache(cache)?;
-        let id = self.task_id.as_ref().and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let id = self.0.get("task_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         id.ok_or_else(|| unexpected("no valid task_id"))
     }
 
     /// Checks that this is the reply to a dry run for `cache`: it says that there is no task, or names all of the
     /// cache.
     pub(crate) fn into_dry_run(self, cache: &RuntimeCache) -> Result<(), Unreadable> {
+        let task = self.0.get("task_id");
         // Whatever else it says, a dry run with a task is never repeated.
-        if let Some(id) = self.task_id.as_ref().filter(|id| !id.is_null()) {
+        if let Some(id) = task.filter(|id| !id.is_null()) {
             return Err(Unreadable::DryRunStarted(id.as_str().unwrap_or("without an ID").to_owned()));
         }
         self.reject_other_cache(cache)?;
-        let names_cache = [&self.language, &self.version, &self.image_name].iter().all(|name| name.is_some());
-        let is_dry_run = names_cache || self.task_id.is_some();
+        let is_named = |name| self.0.get(name).is_some_and(Value::is_string);
+        let is_dry_run = task.is_some() || ["language", "version", "image_name"].into_iter().all(is_named);
         if is_dry_run { Ok(()) } else { Err(unexpected("neither a task_id nor the cache")) }
     }
 
     /// Rejects a reply that names another cache. How images are spelled is documented nowhere, so only `Local` can be
     /// distinguished from the others.
     fn reject_other_cache(&self, cache: &RuntimeCache) -> Result<(), Unreadable> {
+        let name = |member, asked: &str| match self.0.get(member) {
+            None | Some(Value::Null) => asked.to_owned(),
+            Some(Value::String(name)) => name.clone(),
+            Some(other) => other.to_string(),
+        };
         let named = RuntimeCache::new(
-            self.language.as_deref().unwrap_or(&cache.language),
-            self.version.as_deref().unwrap_or(&cache.version),
-            self.image_name.as_deref().unwrap_or(&cache.image_name),
+            name("language", &cache.language),
+            name("version", &cache.version),
+            name("image_name", &cache.image_name),
         );
         if named.has_version_of(cache) && named.is_local() == cache.is_local() {
             return Ok(());

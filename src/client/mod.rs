@@ -283,7 +283,8 @@ impl Client {
         };
         let method = outgoing.method();
         let body = request.body.as_deref().map(|body| self.mask_key(&String::from_utf8_lossy(body)));
-        (self.observer)(Event::Request { method, url: &url, body: body.as_deref() });
+        let shown = self.mask_key(&url);
+        (self.observer)(Event::Request { method, url: &shown, body: body.as_deref() });
         let sent_at = self.clock.now();
         let result = self.exchange.exchange(&outgoing, receive);
         let now = self.clock.now();
@@ -291,7 +292,7 @@ impl Client {
         let result = match result {
             Ok(reply) => {
                 self.received(&reply, request);
-                self.report(&reply, &outgoing, elapsed);
+                self.report(&reply, method, &shown, elapsed);
                 if (200..300).contains(&reply.status) {
                     Ok(reply)
                 } else {
@@ -300,7 +301,7 @@ impl Client {
             }
             Err(broken) => {
                 let error = self.broken(request, broken, elapsed);
-                (self.observer)(Event::NoReply { method, url: &url, reason: &error.kind, elapsed });
+                (self.observer)(Event::NoReply { method, url: &shown, reason: &error.kind, elapsed });
                 Err(error)
             }
         };
@@ -327,19 +328,17 @@ impl Client {
     /// Finds out why a DELETE was refused by something that is not Connect: if Connect answers a GET request, it is
     /// because of the method.
     pub(crate) fn explain_refusal(&self, error: Error) -> Error {
-        let is_refused = matches!(error.verdict(), Verdict::Denied | Verdict::RefusedByGateway);
-        // A 429 is about load, a 401 about a session and a 407 about a proxy, whatever the method.
-        if !is_refused || error.class.overloaded {
-            return error;
-        }
         let (status, excerpt) = match &error.kind {
-            ErrorKind::Foreign { status: 401 | 407, .. } => return error,
             ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
             ErrorKind::Encoded { status, encoding } => {
                 (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
             }
             _ => return error,
         };
+        // 407 is about a proxy, 408 about time and 429 about load, whatever the method.
+        if !matches!(status, 400..=499 | 501) || matches!(status, 407 | 408 | 429) {
+            return error;
+        }
         // The gateway may be about to close the connection of the refused request.
         self.fresh_connection.set(true);
         self.clock.sleep(self.pause_for_load());
@@ -350,12 +349,12 @@ impl Client {
     }
 
     /// Reports a reply to the observer.
-    fn report(&self, reply: &Reply, outgoing: &Outgoing<'_>, elapsed: Duration) {
+    fn report(&self, reply: &Reply, method: &str, url: &str, elapsed: Duration) {
         let mask = |(name, value): &(String, String)| (name.clone(), self.mask(value));
         let headers: Vec<(String, String)> = reply.headers.iter().map(mask).collect();
         (self.observer)(Event::Reply {
-            method: outgoing.method(),
-            url: outgoing.url,
+            method,
+            url,
             status: reply.status,
             headers: &headers,
             body: &shown(&reply.body, &self.secrets),
@@ -403,7 +402,7 @@ impl Client {
                 | ErrorKind::ProxyAuthentication { .. }
                 | ErrorKind::OutOfTime
         );
-        error.context.server = self.config.server.to_string();
+        error.context.server = self.mask_key(&self.config.server.to_string());
         error.context.proxy = self.config.proxy.as_ref().filter(|_| !is_clear).map(ToString::to_string);
         error
     }

@@ -216,6 +216,15 @@ fn rejects_a_dry_run_that_starts_a_task() {
         .says(": the dry run started task abc; a task may still be deleting it; see 'connect-cache list'\n");
     // A dry run that starts a deletion is never sent again.
     assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
+    let server = answering(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#));
+    run(&server, "delete -l R -V 9.9.9").exits(6).says(": the dry run started task abc; ");
+    assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
+    // Nothing else in the reply hides the task.
+    for body in [r#"{"version":4.3,"task_id":"abc"}"#, r#"{"task_id":null,"language":[],"task_id":"abc"}"#] {
+        let server = answering(Endpoint::DryRun, with_body(body));
+        run(&server, &format!("{DELETE} -d")).exits(6).says(": the dry run started task abc; ");
+        assert_eq!(endpoints(&server), [Endpoint::List, Endpoint::DryRun]);
+    }
     let server = Server::builder().caches(["R 4.1.0 Local", "R 4.2.0 Local", "R 4.3.0 Local"]).start();
     server.fault(Fault::always(Endpoint::DryRun, with_body(r#"{"task_id":"abc"}"#)));
     run(&server, "purge --all -d").exits(6).says("\n3 unknown\n");
@@ -275,8 +284,7 @@ fn names_a_gateway_that_refuses() {
     for (status, words, endpoint, says) in [
         (401, "list", Endpoint::List, refused),
         (403, "list", Endpoint::List, refused),
-        // A session at the gateway may have ended.
-        (401, DELETE, Endpoint::Delete, refused),
+        (401, DELETE, Endpoint::Delete, BLOCKS),
         (403, DELETE, Endpoint::Delete, BLOCKS),
     ] {
         let server = answering(endpoint, Action::html(status));
