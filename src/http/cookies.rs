@@ -2,14 +2,10 @@
 //!
 //! A load balancer in front of a Connect cluster marks with a cookie which node answered, and only
 //! that node knows the tasks it runs, so the cookie goes back with every later request. The client
-//! talks to one host for some minutes, so domain and path make no difference, and an expiry date only
-//! removes a cookie if it is past.
+//! talks to one host for some minutes, so domain, path and a date of expiry make no difference.
 
 /// More than any load balancer sets, but short enough for the header to fit the output buffer.
 const MAX_BYTES: usize = 4096;
-
-/// An expiry date before this year is in the past: Connect has had runtime cache endpoints since 2023.
-const LONG_PAST: &str = "2020";
 
 /// Names and values, in the order in which they were set.
 #[derive(Clone, Default)]
@@ -18,9 +14,8 @@ pub(crate) struct Jar(Vec<(String, String)>);
 impl Jar {
     /// Stores the cookie that the value of a `Set-Cookie` header sets.
     ///
-    /// It replaces the cookie with the same name. An empty value, a `Max-Age` of 0 or less, or an expiry date
-    /// long past only removes that cookie, as does one that would not fit. A cookie that could not be sent back
-    /// unchanged is ignored.
+    /// It replaces the cookie with the same name. An empty value or a `Max-Age` of 0 or less only removes that cookie, as
+    /// does one that would not fit. A cookie that could not be sent back unchanged is ignored.
     pub(crate) fn store(&mut self, set_cookie: &str) {
         let mut parts = set_cookie.split(';');
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
@@ -28,17 +23,9 @@ impl Jar {
         if name.is_empty() || !(name.bytes().chain(value.bytes())).all(|b| (b' '..=b'~').contains(&b)) {
             return;
         }
-        let attribute = |wanted: &str| {
-            let mut attributes = parts.clone().filter_map(|attribute| attribute.split_once('='));
-            let found = attributes.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
-            found.map(|(_, value)| value.trim())
-        };
-        let expired = match attribute("max-age").and_then(|age| age.parse::<i64>().ok()) {
-            Some(age) => age <= 0,
-            // Servers remove a cookie by a date long past. A date in the future is later than the end of the run.
-            None => attribute("expires")
-                .is_some_and(|date| date.split([' ', '-']).any(|part| part.len() == 4 && part < LONG_PAST)),
-        };
+        let is_max_age = |(key, _): &(&str, &str)| key.trim().eq_ignore_ascii_case("max-age");
+        let age = parts.filter_map(|attribute| attribute.split_once('=')).find(is_max_age);
+        let expired = age.and_then(|(_, age)| age.trim().parse().ok()).is_some_and(|age: i64| age <= 0);
         self.0.retain(|(known, _)| known != name);
         let length = |(name, value): &(String, String)| name.len() + value.len() + "=; ".len();
         let cookie = (name.to_owned(), value.to_owned());
@@ -90,12 +77,9 @@ mod tests {
             (&["a=1", "b=2", "a=gone; max-age=0"], Some("b=2")),
             (&["a=1", "a=x; Max-Age=-1"], None),
             (&["a=1; Max-Age=3600"], Some("a=1")),
-            (&["a=1", "a=x; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], None),
-            (&["a=1", "a=x; expires=Thu, 01-Jan-1970 00:00:01 GMT"], None),
-            (&["a=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], Some("a=1")),
+            // As HAProxy removes its cookie.
+            (&["a=1", "a=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"], None),
             (&["a=1; Expires=Fri, 23 Nov 2035 12:00:00 GMT"], Some("a=1")),
-            (&["a=1; Expires=Tue, 31 Dec 2019 12:00:00 GMT"], None),
-            (&["a=1; Expires=Wed, 01 Jan 2020 12:00:00 GMT"], Some("a=1")),
             (&["token=a=b==; Path=/"], Some("token=a=b==")),
             (&["", "=x", "novalue", "bad=\u{7f}"], None),
         ] {

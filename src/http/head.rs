@@ -16,18 +16,18 @@ pub(crate) const MAX_HEAD: usize = 30 << 10;
 /// The headers that lead to a request in the log of Connect, or of a gateway.
 pub(crate) const REQUEST_IDS: [&str; 4] = ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"];
 
-/// The other headers that ureq or this library reads. The rest is dropped if there are too many.
+/// The other headers that ureq or this library reads, the most important ones first.
 const READ: &[&str] = &[
+    "transfer-encoding",
+    "content-length",
     "connection",
     "content-encoding",
-    "content-length",
     "content-type",
     "location",
-    "proxy-authenticate",
     "retry-after",
-    "set-cookie",
-    "transfer-encoding",
+    "proxy-authenticate",
     "x-deprecated-endpoint",
+    "set-cookie",
 ];
 
 /// The start of the input.
@@ -67,7 +67,7 @@ impl fmt::Display for BadHead {
 
 impl std::error::Error for BadHead {}
 
-/// Reads the head at the start of `input`. Beyond `max_headers`, it drops headers that nothing reads.
+/// Reads the head at the start of `input`. Of more than `max_headers`, it drops the least important.
 pub(crate) fn read(input: &[u8], max_headers: usize) -> Result<Head, BadHead> {
     let empty_lines = input.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let mut rest = &input[empty_lines..];
@@ -107,20 +107,17 @@ pub(crate) fn read(input: &[u8], max_headers: usize) -> Result<Head, BadHead> {
         // RFC 9112, section 5.1.
         let name = line[..colon].trim_ascii_end();
         if HeaderName::from_bytes(name).is_ok() {
-            let mut all_read = REQUEST_IDS.iter().chain(READ);
-            let is_read = all_read.any(|read| name.eq_ignore_ascii_case(read.as_bytes()));
-            headers.push((name, line[colon + 1..].trim_ascii(), is_read));
+            headers.push((name, line[colon + 1..].trim_ascii()));
         }
     }
-    let mut spare = max_headers.saturating_sub(headers.iter().filter(|(.., is_read)| *is_read).count());
+    if headers.len() > max_headers {
+        let all = || READ.iter().chain(&REQUEST_IDS);
+        let place = |name: &[u8]| all().position(|read| name.eq_ignore_ascii_case(read.as_bytes()));
+        headers.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+        headers.truncate(max_headers);
+    }
     let mut rewritten = [b"HTTP/1.", minor, b" ", status, b"\n"].concat();
-    for (name, value, is_read) in headers {
-        if !is_read {
-            if spare == 0 {
-                continue;
-            }
-            spare -= 1;
-        }
+    for (name, value) in headers {
         rewritten.extend_from_slice(name);
         rewritten.push(b':');
         // RFC 9110, section 5.5.
@@ -219,6 +216,13 @@ mod tests {
         assert_eq!(kept.lines().count(), 1 + 128 + 1);
         assert!(kept.contains("\nset-cookie:a=b\n") && kept.contains("\nCONTENT-LENGTH:3\n"), "{kept}");
         assert!(kept.contains("\nX-125:y\n") && !kept.contains("\nX-126:"), "{kept}");
+        // Of cookies, too, those that are too many are dropped, and never what shows where the body ends.
+        let cookies = "Set-Cookie: a=b\r\n".repeat(140);
+        let head = format!("HTTP/1.1 200 OK\r\n{cookies}X-A: y\r\nContent-Length: 3\r\n\r\n");
+        let Ok(Head::Whole { rewritten, .. }) = read(head.as_bytes(), 128) else { panic!("{head}") };
+        let kept = String::from_utf8(rewritten).unwrap();
+        assert_eq!(kept.matches("\nSet-Cookie:").count(), 127);
+        assert!(kept.contains("\nContent-Length:3\n") && !kept.contains("X-A"), "{kept}");
     }
 
     #[test]

@@ -81,6 +81,17 @@ fn shows_unfolded_headers() {
 }
 
 #[test]
+fn reads_a_reply_with_many_cookies() {
+    let server = Server::start(Config::default());
+    let mut action = Action::reply(200, r#"{"caches":[]}"#);
+    for n in 0..150 {
+        action = action.with_header("Set-Cookie", format!("c{n}=1"));
+    }
+    server.fault(Fault::new(Endpoint::List, action));
+    run(&server, "list").exits(0).says("there are no runtime caches on ");
+}
+
+#[test]
 fn keeps_the_id_of_a_request_among_many_headers() {
     let many = (0..150).map(|n| format!("X-Header-{n}: {n}\r\n")).collect::<String>();
     for name in ["X-Correlation-ID", "CF-Ray", "X-Request-ID", "X-Amzn-Trace-Id"] {
