@@ -37,11 +37,11 @@ const MAX_BODY: u64 = 32 << 20;
 /// How much is kept of a body that is read as it arrives.
 const KEPT: usize = 32 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
-/// Holds the whole head of a request, except for the configured headers.
+/// Holds the whole head of a request, except for the configured headers and a proxy's credentials.
 const OUTPUT_BUFFER: usize = 11 << 10;
-/// Firewalls and address translators forget a connection that is idle for some minutes, without a word to either
-/// side. A DELETE sent into one would be in doubt.
-const MAX_IDLE: Duration = Duration::from_secs(90);
+/// Load balancers reset a connection that is idle for a minute, and firewalls and address translators forget it after
+/// some, without a word to either side. A DELETE sent into one would be in doubt.
+const MAX_IDLE: Duration = Duration::from_secs(50);
 
 const USER_AGENT: &str = concat!("connect-cache/", env!("CARGO_PKG_VERSION"));
 
@@ -137,6 +137,8 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(config: &Config, roots: Option<RootCerts>) -> Self {
+        let authorization = config.proxy.as_ref().and_then(Proxy::authorization);
+        let credentials = authorization.map_or(0, HeaderValue::len);
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -145,7 +147,7 @@ impl Http {
             .accept_encoding("identity")
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER + config.headers_length())
+            .output_buffer_size(OUTPUT_BUFFER + config.headers_length() + credentials)
             .max_idle_connections(1)
             .max_idle_age(MAX_IDLE)
             .proxy(None);
