@@ -17,6 +17,9 @@ pub enum ExitStatus {
     StillRunning,
 }
 
+/// A result; if there is none, the exit status.
+pub(crate) type Result<T> = std::result::Result<T, ExitStatus>;
+
 /// The meanings of the statuses in the order of their numbers, as `--help`, the man page and the README give them.
 pub const MEANINGS: [&str; 8] = [
     "done: deleted, listed, would be deleted, or was not there and that was fine",

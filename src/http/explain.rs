@@ -31,6 +31,8 @@ impl Http {
                 Some(proxy) if problem.contains("407") => credentials_refused(proxy, "HTTP 407"),
                 _ => self.connect_failed(problem),
             },
+            // The parts of a long reply arrived in time.
+            ureq::Error::Timeout(Timeout::Global) if sent && limits.part.is_some() => ErrorKind::OutOfTime,
             ureq::Error::Timeout(reason) => {
                 let limit = match reason {
                     Timeout::Connect => limits.connect,

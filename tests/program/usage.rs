@@ -85,9 +85,14 @@ fn reports_the_impact_of_a_purge() {
     }
     run(&server, "purge --all --dry-run").exits(0).never_says("content item");
     let one = self::server([Content::items(1).r("4.3.0").python("3.11.4")]);
-    run(&one, "purge --all --usage --yes")
-        .exits(0)
-        .says("4 runtime caches, used by 1 content item, which rebuilds its environment on the next visit\n");
+    // The first line names the server.
+    let says = format!(
+        "deleting 4 runtime caches on {}\n4 runtime caches, used by 1 content item, which rebuilds its environment on \
+         the next visit\n",
+        one.url()
+    );
+    let ran = run(&one, "purge --all --usage --yes").exits(0);
+    assert!(ran.stderr.starts_with(&says), "{ran:#?}");
     // --usage is not a filter, and --unused is one.
     run(&server, "purge --usage --yes").exits(2).fails_with("no filter specified");
     run(&server, "purge --all --unused --yes").exits(2).fails_with("--all cannot be combined with filters");
@@ -106,6 +111,15 @@ fn does_not_count_caches_of_other_languages_as_unused() {
     assert!(listed.stdout.contains("\"content\":null"), "{listed:#?}");
     let says = "2 runtime caches, whose use by content is unknown";
     run(&server, "purge --all --usage -d").exits(1).says(says);
+}
+
+#[test]
+fn takes_a_refused_content_list_for_what_it_is_unless_unused_caches_are_selected() {
+    let refused = || Action::error(404, 2, "no such endpoint");
+    for (words, status) in [("list --usage", 5), ("list --unused", 6)] {
+        let ran = run(&answering(refused(), 1), words).exits(status);
+        ran.fails_with("; this version of Connect does not support --unused and --usage");
+    }
 }
 
 #[test]
@@ -258,7 +272,7 @@ fn limits_the_pauses_in_a_content_list_but_not_its_duration() {
     run(&server, &format!("{words} 0.1")).exits(6).fails_with("no reply within 0.1 s");
     // The time limit of the run applies too.
     let server = answering(Action::Pauses(Duration::from_millis(200)), 1);
-    run(&server, &format!("{words} 0.3 --timeout 0.1")).exits(6).fails_with(": no reply");
+    run(&server, &format!("{words} 0.3 --timeout 0.1")).exits(6).fails_with(": timed out; raise --timeout");
     // Every other reply must be complete within the time limit.
     let server = self::server(content());
     server.fault(Fault::new(Endpoint::List, Action::Pauses(Duration::from_millis(200))));

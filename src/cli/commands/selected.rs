@@ -2,13 +2,10 @@
 
 use connect_cache::{ContentUsage, Error, ErrorKind, RuntimeCache};
 
-use crate::cli::exit_status::ExitStatus;
+use crate::cli::exit_status::{ExitStatus, Result};
 use crate::cli::filters::{self, Filters};
 use crate::cli::session::Session;
 use crate::cli::values::glob_of_short_version;
-
-/// A result; if there is none, the exit status.
-type Result<T> = std::result::Result<T, ExitStatus>;
 
 /// The caches that match the filters.
 pub(crate) struct Selected {
@@ -56,8 +53,8 @@ pub(crate) fn usage(filters: &Filters, session: &Session) -> Result<ContentUsage
     }
     let progress = |items| session.output.live(&format!("reading the list of content: {items} items"));
     let usage = session.client.content_usage(progress).map_err(|error| match session.fail(&error) {
-        ExitStatus::Denied => ExitStatus::Denied,
-        _ => ExitStatus::NoAnswer,
+        ExitStatus::Refused if filters.unused => ExitStatus::NoAnswer,
+        status => status,
     })?;
     let problem = format!("none of the {} content items has a version of R or Python", usage.items());
     if usage.names_versions() {
@@ -90,7 +87,7 @@ fn note_none_selected(filters: &Filters, session: &Session) {
     let is_literal = |image: &&str| image.contains(['/', ':']) && !image.contains(['*', '?']);
     if let Some(image) = filters.image_name.as_deref().filter(is_literal) {
         session.note(&format!(
-            "the server lists images in another spelling than '{image}'; use a glob: -I '*{}*'",
+            "the server may list images in another spelling than '{image}'; use a glob: -I '*{}*'",
             image.rsplit(['/', ':']).next().unwrap_or_default()
         ));
     }
