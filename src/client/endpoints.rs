@@ -170,8 +170,8 @@ impl Client {
     /// administrator's key sees all content.
     ///
     /// # Errors
-    /// Anything that prevents an answer, a list that is not whole, more than 1,000 combinations of versions, and a version
-    /// of more than 64 bytes.
+    /// Anything that prevents an answer, a list that is not whole, more than 1,000 combinations of versions, a version of
+    /// more than 64 bytes, and an item of more than 1 MiB.
     ///
     /// ```
     /// # let server = connect_test_server::Server::start(Default::default());
@@ -199,7 +199,7 @@ impl Client {
         let task = |reply: DeletionReply| {
             let id = reply.into_task(cache)?;
             // It will be shown, and sent in the path of a request.
-            let is_secret = self.mask(id.as_str()) != id.as_str();
+            let is_secret = self.mask_key(id.as_str()) != id.as_str() || self.mask(id.as_str()) == "***";
             if is_secret { Err(Unreadable::Unexpected("a secret as task_id".to_owned())) } else { Ok(id) }
         };
         self.call(&Request::delete(cache), task).map_err(|error| self.explain_refusal(error))

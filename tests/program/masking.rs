@@ -2,10 +2,11 @@
 
 use std::thread;
 
-use connect_test_server::{Action, Endpoint, Fault, MissingCache, Plan, Request, Role, Server, User};
+use connect_test_server::{Action, Config, Endpoint, Fault, MissingCache, Plan, Request, Role, Server, User};
+use serde_json::json;
 
 use crate::proxy::start_replying;
-use crate::support::{Program, Ran, connect_cache};
+use crate::support::{Program, Ran, connect_cache, requests_to, run};
 
 /// Header values that equal words of requests, replies and names.
 const WORDS: [&str; 8] = [
@@ -274,6 +275,29 @@ fn hides_the_password_of_a_proxy() {
             let _ = assert_hidden(PASSWORD, ran.says("< x-echo: ***\n"));
         }
     }
+}
+
+#[test]
+fn follows_a_task_whose_id_contains_a_header_that_is_a_word() {
+    let server = Server::start(Config::default());
+    server.fault(Fault::new(Endpoint::Delete, Action::reply(200, r#"{"task_id":"production-1"}"#)));
+    let state = r#"{"id":"production-1","output":[],"finished":true,"code":0,"error":"","last":0}"#;
+    server.fault(Fault::new(Endpoint::Task, Action::reply(200, state)));
+    let program = connect_cache(&server).words("delete -l R -V 4.3.0 --json -H").arg("X-Env: production");
+    assert_eq!(program.run().exits(0).json()["status"], "deleted");
+    assert_eq!(requests_to(&server, Endpoint::Delete).len(), 1);
+}
+
+#[test]
+fn masks_the_key_as_the_name_of_a_member_and_in_the_url_of_a_trace() {
+    let server = Server::start(Config::default());
+    let state = r#"{"id":"a","output":[],"result":{"b":{"admin-key":["admin-key"]}},"finished":true,"code":0,"last":0}"#;
+    server.fault(Fault::new(Endpoint::Task, Action::reply(200, state)));
+    let ran = run(&server, "task a --json").exits(0);
+    assert_eq!(ran.json()["result"], json!({"b": {"***": ["***"]}}));
+    let url = format!("{}/admin-key", server.url());
+    let ran = connect_cache(&server).words("list -vv --retries 1 -s").arg(url).run().exits(6);
+    ran.says("/***/__api__/").never_says("admin-key");
 }
 
 #[test]

@@ -6,12 +6,12 @@ use connect_cache::{InvalidTaskId, Progress, Task, TaskId};
 use serde_json::Value;
 
 use crate::cli::commands::report;
-use crate::cli::exit_status::ExitStatus;
+use crate::cli::exit_status::{ExitStatus, Result};
 use crate::cli::options;
 use crate::cli::output::in_words;
 use crate::cli::session::Session;
 
-pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStatus, ExitStatus> {
+pub(crate) fn run(options: &options::Task, session: &Session) -> Result<ExitStatus> {
     let invalid = |invalid: InvalidTaskId| session.misused(&invalid.to_string());
     let id: TaskId = options.id.parse().map_err(invalid)?;
     let mut lines = Vec::new();
@@ -71,7 +71,11 @@ fn mask(value: &mut Value, session: &Session) {
     match value {
         Value::String(text) => *text = session.client.mask(text),
         Value::Array(values) => values.iter_mut().for_each(|value| mask(value, session)),
-        Value::Object(members) => members.values_mut().for_each(|value| mask(value, session)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| mask(value, session));
+            let masked = |(name, value): (String, Value)| (session.client.mask(&name), value);
+            *members = std::mem::take(members).into_iter().map(masked).collect();
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
