@@ -152,11 +152,13 @@ fn key(options: &Options, source: &Source) -> Result<Option<(ApiKey, Option<Stri
     }
     let reads_caches =
         matches!(&options.command, Command::Purge(purge) if purge.from.as_deref() == Some("-"));
+    let headers = options.header.iter().filter_map(header_file);
+    let files = headers.chain(file.as_deref().filter(|_| key.is_none()));
+    if files.filter(|file| *file == "-").count() + usize::from(reads_caches) > 1 {
+        return Err(Misconfigured::Usage("only one option can read standard input"));
+    }
     match (key, file) {
         (Some(key), _) => Ok(Some((key.reveal().parse()?, None))),
-        (None, Some(path)) if path == "-" && reads_caches => Err(Misconfigured::Usage(
-            "--from - cannot be combined with --api-key-file -: there is only one standard input",
-        )),
         (None, Some(path)) => Ok(Some((secret_file("key", &path, str::parse)?, Some(path)))),
         (None, None) => Ok(None),
     }

@@ -290,7 +290,9 @@ fn rejects_a_file_with_filters() {
     purge(&server, "", "R 4.1.0 Local\n")
         .exits(2)
         .fails_with("cannot ask for confirmation: standard input names");
-    let ran = purge(&server, "-y --api-key-file -", "R 4.1.0 Local\n");
-    ran.exits(2).fails_with("--from - cannot be combined with --api-key-file -");
+    for words in ["-y --api-key-file -", "-y -H @-", "-d --api-key-file - -H @-"] {
+        let ran = purge(&server, words, "R 4.1.0 Local\n");
+        ran.exits(2).fails_with("only one option can read standard input");
+    }
     assert!(server.requests().is_empty());
 }
