@@ -110,7 +110,8 @@ pub(crate) fn default() -> Result<Option<SavedServer>, Misconfigured> {
     all()?.into_iter().find(|server| server.default == Some(true)).map(SavedServer::usable).transpose()
 }
 
-/// Returns the server saved with this address and a key, or else one without a key.
+/// Returns the server saved with this address and a key, or else one without a key. Its certificate is verified, since
+/// nothing names the server that was saved as insecure.
 pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigured> {
     let here = all()?.into_iter().filter(|server| server.is_at(address));
     let (with_key, others): (Vec<_>, Vec<_>) = here.partition(|server| server.key().is_ok());
@@ -118,7 +119,7 @@ pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigur
         let names = [with_key[0].name.clone(), other.name.clone()];
         return Err(Misconfigured::TwoKeys { server: address.clone(), names });
     }
-    Ok(with_key.into_iter().chain(others).next())
+    Ok(with_key.into_iter().chain(others).map(|server| SavedServer { insecure: None, ..server }).next())
 }
 
 /// Returns all entries that have the shape that rsconnect writes; none if there is no file.

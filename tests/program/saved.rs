@@ -71,6 +71,11 @@ fn uses_ca_and_insecure_flag_of_a_saved_server() {
     assert_eq!(server.requests().len(), 2);
     run(entry(false, Some("no PEM"))).exits(2).fails_with("saved with the server contains no certificate");
     assert_eq!(server.requests().len(), 2);
+    // The URL alone does not say that any certificate will do.
+    let by_url = |entry| with_saved(&[entry]).words("list -s").arg(server.url()).run();
+    by_url(entry(false, Some(&pem))).exits(0).says_nothing();
+    by_url(entry(true, None)).exits(6).fails_with("no trusted CA issued it");
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[test]
