@@ -37,7 +37,7 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
             "the proxy rejected the user name and password in its URL"
         }
         ErrorKind::ProxyAuthentication { .. } | ErrorKind::Foreign { status: 407, .. } => {
-            "the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT"
+            "the proxy requires credentials; specify it as SCHEME://USER:PASSWORD@HOST:PORT in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
         }
         ErrorKind::Proxy { .. } => {
             "check the server URL, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, or bypass the proxy with NO_PROXY"
@@ -106,6 +106,8 @@ pub(crate) fn next_step(error: &Error, config: &Config, check: Option<&str>) -> 
         ErrorKind::Malformed { is_json: false, .. } if deletes => {
             "something in front of Connect replies to DELETE requests itself; have it pass them on"
         }
+        // Before a DELETE, Connect has answered.
+        ErrorKind::Malformed { .. } if deletes => return None,
         ErrorKind::Foreign { .. } | ErrorKind::Malformed { .. } | ErrorKind::TooLarge => {
             "check the server URL, including any path prefix"
         }

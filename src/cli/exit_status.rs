@@ -29,7 +29,7 @@ pub const MEANINGS: [&str; 8] = [
     "no such cache or task",
     "the server refused the request for another reason",
     "no usable answer, or the outcome is unknown",
-    "stopped polling while the task is still running",
+    "the task is still running, or the time ran out before a deletion started",
 ];
 
 impl From<&Error> for ExitStatus {

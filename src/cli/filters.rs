@@ -51,20 +51,17 @@ pub(crate) fn orphans(caches: &[RuntimeCache], session: &Session) -> Result<Vec<
     for caches in caches.chunk_by(|a, b| a.language == b.language) {
         let language = &caches[0].language;
         let installations = match language.to_ascii_lowercase().as_str() {
-            "r" => Some(session.client.r_installations()?),
-            "python" => Some(session.client.python_installations()?),
-            _ => None,
+            "r" => session.client.r_installations()?,
+            "python" => session.client.python_installations()?,
+            _ => Vec::new(),
         };
-        let obstacle = match installations {
-            None => "the server reports only R and Python",
-            Some(installations) if installations.is_empty() => "the server reports no installation of it",
-            Some(installations) => {
-                let is_orphan = |cache: &&RuntimeCache| !installations.iter().any(|i| may_use(i, cache));
-                orphans.extend(caches.iter().filter(is_orphan).cloned());
-                continue;
-            }
-        };
-        session.note(&format!("no {language} cache counts as orphaned: {obstacle}"));
+        if installations.is_empty() {
+            let obstacle = "the server reports no installation of it";
+            session.note(&format!("no {language} cache counts as orphaned: {obstacle}"));
+        } else {
+            let is_orphan = |cache: &&RuntimeCache| !installations.iter().any(|i| may_use(i, cache));
+            orphans.extend(caches.iter().filter(is_orphan).cloned());
+        }
     }
     Ok(orphans)
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     #[cfg(not(silent_panics))]
     report_panics(output.clone());
     let status = match arguments::parse(args) {
-        Ok(Invocation::Run(options)) => run_command(&options).map_err(|problem| problem.to_string()),
+        Ok(Invocation::Run(options)) => run_command(&options, &output).map_err(|problem| problem.to_string()),
         Ok(Invocation::Print(text)) => {
             output.print(&text);
             Ok(output.finish(ExitStatus::Success))
@@ -65,8 +65,8 @@ fn report_panics(output: Output) {
     }));
 }
 
-fn run_command(options: &Options) -> Result<ExitStatus, Misconfigured> {
-    let session = Session::open(options)?;
+fn run_command(options: &Options, output: &Output) -> Result<ExitStatus, Misconfigured> {
+    let session = Session::open(options, output)?;
     let status = match &options.command {
         Command::List(list) => commands::list::run(list, &session),
         Command::Delete(delete) => Ok(commands::delete::run(delete, &session)),

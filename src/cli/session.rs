@@ -21,8 +21,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens a session as the options, the environment and the saved servers say.
-    pub(crate) fn open(options: &Options) -> Result<Self, Misconfigured> {
-        let mut output = Output::new();
+    pub(crate) fn open(options: &Options, output: &Output) -> Result<Self, Misconfigured> {
+        let mut output = output.clone();
         (output.quiet, output.verbose) = (options.quiet, options.verbose);
         let settings = settings::from_options(options, &output)?;
         settings.note.iter().for_each(|note| output.note(note));

@@ -50,7 +50,6 @@ fn words(page: &str) -> String {
     text.push_str(&page[at..]);
     let (title, text) = (without_entities(&title), without_entities(&text));
     match (title.trim(), text.trim()) {
-        ("", text) => text.to_owned(),
         (title, "") => title.to_owned(),
         (title, text) if text.starts_with(title) => text.to_owned(),
         (title, text) => format!("{title}: {text}"),

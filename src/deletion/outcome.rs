@@ -241,7 +241,7 @@ impl Outcome {
     /// Returns the error in the server's words if it sent any, or the reason why the deletion was not started.
     pub fn error(&self) -> Option<String> {
         if let Some(failure) = self.task_failure() {
-            return Some(failure.error.clone());
+            return Some(failure.error.clone()).filter(|error| !error.is_empty());
         }
         match self {
             Self::NotStarted(Obstacle::TimedOut) => Some("timed out".to_owned()),
@@ -275,10 +275,9 @@ impl Outcome {
 
     /// Returns the outcome of a run whose list could not be read.
     pub(crate) fn of_list(error: Error) -> Self {
-        match error.verdict() {
-            Verdict::Denied | Verdict::Refused | Verdict::RefusedByGateway => Self::Refused(error),
-            _ if matches!(error.kind, ErrorKind::OutOfTime) => Self::NotStarted(Obstacle::TimedOut),
-            _ => Self::NotStarted(Obstacle::Request(error)),
+        match Self::of_request(error) {
+            Self::Unknown(Cause::Request(error), _) => Self::NotStarted(Obstacle::Request(error)),
+            other => other,
         }
     }
 }

@@ -32,8 +32,8 @@ pub enum Progress<'a> {
     TaskFailed(&'a TaskFailure),
     /// The task could not be followed to its end, so the next requests check whether the cache is still there.
     TaskLost(&'a Error),
-    /// A second has passed, or a poll has been answered.
+    /// Some time has passed, at most a second, or a poll has been answered.
     Waiting,
-    /// The deletion of the cache has ended.
+    /// The deletion of the cache has ended, after a list that was read.
     Ended(&'a Deletion),
 }

@@ -146,7 +146,7 @@ fn explains_the_first_failure() {
             "check".to_owned(),
             3,
             3,
-            "Connect answers",
+            "the key gives access",
             in_front,
         ),
         (

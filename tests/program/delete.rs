@@ -252,6 +252,14 @@ fn prints_every_outcome_as_json() {
 }
 
 #[test]
+fn writes_null_for_the_error_of_a_task_that_gives_none() {
+    let server = Server::builder().plan(Plan::failing(7, "")).start();
+    let ran = run(&server, "delete -l R -V 4.3.0 --json").exits(1).says("failed: no reason given (task ");
+    let record = ran.json();
+    assert_eq!((&record["code"], &record["error"]), (&json!(7), &json!(null)), "{record}");
+}
+
+#[test]
 fn does_not_start_a_deletion_without_time() {
     let server = Server::start(Config::default());
     let ran = run(&server, "delete -l R -V 4.3.0 --timeout 0 --request-timeout 0.000000001 --json").exits(7);

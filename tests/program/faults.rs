@@ -711,6 +711,27 @@ fn sends_no_unsent_deletion_at_the_deadline() {
 }
 
 #[test]
+fn keeps_the_state_of_a_task_if_there_was_no_time_for_another_poll() {
+    let server = Server::builder().plan(Plan::lasting(Duration::from_secs(60))).start();
+    // Each task is polled once, and again at the deadline, where the first poll takes all the time that is left.
+    server.fault(Fault::new(Endpoint::Task, Action::Stall).skip(2).times(usize::MAX));
+    let ran = run(&server, "purge --all -y --json --interval 9 --timeout 1 --request-timeout 1").exits(6);
+    let statuses = ["unknown", "running"].map(|status| format!(r#""status":"{status}""#));
+    assert_eq!(statuses.map(|status| ran.stdout.matches(&status).count()), [1, 1], "{ran:#?}");
+}
+
+#[test]
+fn asks_for_a_deletion_in_doubt_when_the_server_is_ready_for_it() {
+    let server = Server::start(Config::default());
+    server
+        .fault(Fault::new(Endpoint::Delete, Action::html(502).with_header("Retry-After", "2")).with_effect());
+    let started_at = Instant::now();
+    let ran = run(&server, "delete -l R -V 4.3.0 --json").exits(0);
+    assert!(started_at.elapsed() >= Duration::from_secs(2), "{ran:#?}");
+    assert_eq!(ran.json()["status"], "deleted", "{ran:#?}");
+}
+
+#[test]
 fn takes_a_lost_last_poll_for_no_state() {
     let server = Server::builder()
         .caches(["R 4.1.0 Local", "R 4.2.0 Local", "R 4.3.0 Local"])

@@ -307,7 +307,10 @@ fn reports_a_proxy_that_refuses() {
     let ran = program.words("delete -l R -V 4.3.0 --json").run().exits(6);
     assert_eq!(ran.json()["status"], "refused", "{ran:#?}");
     let ran = list(&plain).env("HTTP_PROXY", proxy.url()).words("--retries 0").run().exits(6).prints("");
-    ran.fails_with("HTTP 407").fails_with("the proxy requires credentials: SCHEME://USER:PASSWORD@HOST:PORT");
+    ran.fails_with("HTTP 407").fails_with(
+        "; the proxy requires credentials; specify it as SCHEME://USER:PASSWORD@HOST:PORT in HTTPS_PROXY, HTTP_PROXY or \
+         ALL_PROXY",
+    );
     assert_eq!((tls.connections(), plain.connections()), (0, 0));
 }
 

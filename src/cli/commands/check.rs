@@ -67,20 +67,17 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
         }
     };
 
-    // A gateway's refusal says nothing about the key.
-    let no_access = |error: Error| match &error.kind {
-        ErrorKind::Api { status: 401 | 403, .. } => failed("the key gives access")(error),
-        _ => failed("Connect answers")(error),
-    };
-
     findings.trust = client.trust_source().map(str::to_owned);
-    let settings = client.server_settings().map_err(|error| match &error.kind {
-        ErrorKind::UnknownIssuer | ErrorKind::Certificate(_) => {
-            let trust = findings.trust.as_deref().unwrap_or_default();
-            let Failure { explanation, status, check } = no_access(error);
-            Failure { check, explanation: format!("{explanation} (trusting {trust})"), status }
+    let settings = client.server_settings().map_err(|error| {
+        let is_certificate = matches!(error.kind, ErrorKind::UnknownIssuer | ErrorKind::Certificate(_));
+        // Some servers want a key even here.
+        let refuses_key = matches!(error.kind, ErrorKind::Api { status: 401 | 403, .. });
+        let check = if refuses_key { "the key gives access" } else { "Connect answers" };
+        let mut failure = failed(check)(error);
+        if let Some(trust) = findings.trust.as_ref().filter(|_| is_certificate) {
+            failure.explanation += &format!(" (trusting {trust})");
         }
-        _ => no_access(error),
+        failure
     })?;
     passed(&format!("Connect answers on {}", findings.server));
     match &findings.trust {
@@ -104,14 +101,14 @@ fn examine(session: &Session, findings: &mut Findings, passed: &dyn Fn(&str)) ->
             if !user_role.is_empty() {
                 passed(&format!("the role is {user_role}"));
             }
-            findings.user = Some(client.mask_key(&username));
-            findings.role = Some(client.mask_key(&user_role));
+            let known = |name: String| Some(client.mask_key(&name)).filter(|name| !name.is_empty());
+            (findings.user, findings.role) = (known(username), known(user_role));
         }
         // Connect has no user for the key of a service principal, which the list accepts if its role allows it.
         Err(error) if matches!(error.kind, ErrorKind::Api { status: 403, code: 22, .. }) => {
             passed("the key gives access: it may belong to a service principal");
         }
-        Err(error) => return Err(no_access(error)),
+        Err(error) => return Err(failed("the key gives access")(error)),
     }
 
     let caches = client.runtime_caches().map_err(failed("runtime caches can be managed"))?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::commands::selected::{self, Selected};
 use crate::cli::commands::table::table;
-use crate::cli::exit_status::ExitStatus;
+use crate::cli::exit_status::{ExitStatus, Result};
 use crate::cli::filters::Filters;
 use crate::cli::options::List;
 use crate::cli::session::Session;
@@ -23,7 +23,7 @@ struct Row {
     content: Option<Option<u64>>,
 }
 
-pub(crate) fn run(list: &List, session: &Session) -> Result<ExitStatus, ExitStatus> {
+pub(crate) fn run(list: &List, session: &Session) -> Result<ExitStatus> {
     let List { language, version, image_name, orphaned, unused, usage, json } = list.clone();
     let filters = Filters { language, version, image_name, orphaned, unused };
     let counted = (usage || unused).then(|| selected::usage(&filters, session)).transpose()?;

@@ -7,12 +7,12 @@ use connect_cache::{ContentUsage, Mode, RuntimeCache, Selection};
 use crate::cli::commands::purge_report::PurgeReport;
 use crate::cli::commands::selected::{self, Selected};
 use crate::cli::commands::table::table;
-use crate::cli::exit_status::ExitStatus;
+use crate::cli::exit_status::{ExitStatus, Result};
 use crate::cli::filters::Filters;
 use crate::cli::session::Session;
 use crate::cli::{named, options};
 
-pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitStatus, ExitStatus> {
+pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitStatus> {
     let options::Purge { language, version, image_name, orphaned, unused, .. } = options.clone();
     let filters = Filters { language, version, image_name, orphaned, unused };
     check(options, &filters).map_err(|problem| session.misused(problem))?;
@@ -22,10 +22,11 @@ pub(crate) fn run(options: &options::Purge, session: &Session) -> Result<ExitSta
     }
     if asks(options) {
         confirm(&caches, usage.as_ref(), session)?;
-    } else if let Some(usage) = usage {
-        session.note(&impact(&caches, &usage));
     }
     announce(options, caches.len(), session);
+    if let Some(usage) = usage.filter(|_| !asks(options)) {
+        session.note(&impact(&caches, &usage));
+    }
 
     let mut selection = Selection::new(&caches, &listed);
     selection.mode = if options.dry_run { Mode::DryRun } else { Mode::Wait };
@@ -43,7 +44,7 @@ fn asks(options: &options::Purge) -> bool {
 }
 
 /// Returns an error if the options cannot be combined.
-fn check(options: &options::Purge, filters: &Filters) -> Result<(), &'static str> {
+fn check(options: &options::Purge, filters: &Filters) -> std::result::Result<(), &'static str> {
     let filtered = *filters != Filters::default();
     let asks = asks(options);
     Err(match options.from.as_deref() {
@@ -66,7 +67,7 @@ fn check(options: &options::Purge, filters: &Filters) -> Result<(), &'static str
 }
 
 /// Returns the caches to delete: those that a file names, or those that match the filters.
-fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Result<Selected, ExitStatus> {
+fn select(options: &options::Purge, filters: &Filters, session: &Session) -> Result<Selected> {
     let Some(file) = &options.from else {
         let usage =
             (options.usage || options.unused).then(|| selected::usage(filters, session)).transpose()?;
@@ -103,11 +104,7 @@ fn number_of_caches(number: usize) -> String {
 }
 
 /// Shows the selected caches and prompts. Only `y` and `yes` confirm.
-fn confirm(
-    caches: &[RuntimeCache],
-    usage: Option<&ContentUsage>,
-    session: &Session,
-) -> Result<(), ExitStatus> {
+fn confirm(caches: &[RuntimeCache], usage: Option<&ContentUsage>, session: &Session) -> Result<()> {
     table(caches, usage, &io::stderr()).iter().for_each(|line| session.say(line));
     if let Some(usage) = usage {
         session.say(&impact(caches, usage));

@@ -54,7 +54,7 @@ fn next_step(deletion: &Deletion, session: &Session) -> Option<String> {
                     format!("versions have three parts; delete all of {version} with: {}", purge(&glob))
                 }
                 None if version.contains(['*', '?']) || image_name.contains(['*', '?']) => {
-                    format!("delete takes no globs; use: {}", purge(version))
+                    format!("only filters take globs; use: {}", purge(version))
                 }
                 None => format!("see '{}'", session.command("list")),
             })
