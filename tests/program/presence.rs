@@ -117,6 +117,37 @@ fn starts_nothing_if_the_list_is_refused() {
 }
 
 #[test]
+fn takes_a_refused_dry_run_for_a_refusal_and_a_refused_list_for_no_answer() {
+    let server = server(NOT_FOUND, Plan::default());
+    server.fault(Fault::new(DryRun, Action::error(403, 22, "no")));
+    assert_status(&server, "delete -d -l R -V 9.9.9", ("refused", 3));
+    let server = self::server(TASK_FAILS, Plan::default());
+    server.fault(Fault::always(List, Action::error(403, 22, "no")).skip(1));
+    assert_status(&server, "delete -d -l R -V 9.9.9", ("unknown", 6));
+}
+
+#[test]
+fn gives_the_reason_for_an_unknown_outcome_in_the_servers_words_if_it_sent_any() {
+    let server = server(NOT_FOUND, Plan::default());
+    server.fault(Fault::new(DryRun, Action::error(500, 1, "disk on fire")));
+    let ran = run(&server, "delete -d -l R -V 4.3.0 --retries 0 --json").exits(6);
+    assert_eq!((&ran.json()["status"], &ran.json()["error"]), (&json!("unknown"), &json!("disk on fire")));
+    let server = Server::builder().caches(["R 4.3.0 ghcr-io-r"]).missing_cache(TASK_FAILS).start();
+    let ran = run(&server, "delete -d -l R -V 4.3.0 -I ghcr.io/r --json").exits(6);
+    let reason = "dry runs on this server do not show whether a cache exists, and its list may spell the image differently";
+    assert_eq!((&ran.json()["status"], &ran.json()["error"]), (&json!("unknown"), &json!(reason)));
+}
+
+#[test]
+fn says_of_a_failed_deletion_that_an_earlier_one_may_still_be_running() {
+    let server = server(NOT_FOUND, Plan::failing(1, "disk on fire"));
+    server.fault(Fault::new(Delete, Action::ResetBeforeReply));
+    let ran = run(&server, "delete -l R -V 4.3.0").exits(1);
+    ran.says("; an earlier deletion, which no reply confirmed, may still be running; see the server log\n");
+    assert_eq!(requests_to(&server, Delete).len(), 2);
+}
+
+#[test]
 fn recognizes_an_image_by_its_listed_name_only() {
     let image = "ghcr.io/Example/R:jammy";
     for sanitizer in [
