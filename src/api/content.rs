@@ -93,10 +93,10 @@ impl ContentUsage {
 /// Counts the items of a list as it arrives, and calls `progress` with their number so far.
 pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
-    let (mut body, mut start) = (BufReader::new(body), Vec::new());
-    // An error occurs again when the list is read.
-    let _ = body.by_ref().take(MARK.len() as u64).read_to_end(&mut start);
-    let body = start.strip_prefix(MARK).unwrap_or(&start).chain(body);
+    let mut body = BufReader::new(body);
+    if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+        body.consume(MARK.len());
+    }
     let room = &Cell::new(MAX_ITEM);
     let mut json =
         serde_json::Deserializer::from_reader(BufReader::new(Utf8 { body, text: Vec::new(), room }));

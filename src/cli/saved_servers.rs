@@ -119,7 +119,9 @@ pub(crate) fn at(address: &ServerUrl) -> Result<Option<SavedServer>, Misconfigur
         let names = [with_key[0].name.clone(), other.name.clone()];
         return Err(Misconfigured::TwoKeys { server: address.clone(), names });
     }
-    Ok(with_key.into_iter().chain(others).map(|server| SavedServer { insecure: None, ..server }).next())
+    let mut first = with_key.into_iter().chain(others).next();
+    first.iter_mut().for_each(|server| server.insecure = None);
+    Ok(first)
 }
 
 /// Returns all entries that have the shape that rsconnect writes; none if there is no file.

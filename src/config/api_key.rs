@@ -50,8 +50,6 @@ impl FromStr for ApiKey {
             "contains a space"
         } else if key.starts_with(QUOTES) || key.ends_with(QUOTES) {
             "has a quote on only one side"
-        } else if key.starts_with('{') {
-            "is JSON"
         } else if key.trim_end_matches('=').contains('=') {
             // Base64 may end in equals signs.
             "contains an equals sign, as after a name"
@@ -124,7 +122,6 @@ mod tests {
             ("\"\"", "is empty"),
             ("\"k3y", "quote on only one side"),
             ("k3y'", "quote on only one side"),
-            (r#"{"api_key":"k3y"}"#, "is JSON"),
             ("TOKEN=k3y", "equals sign"),
             ("k3y=k3y", "equals sign"),
             ("Bearer k3y", "a space"),

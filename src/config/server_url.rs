@@ -11,8 +11,6 @@ use crate::config::invalid::InvalidConfig;
 
 /// Limit for the path prefix, in bytes, so that a request's first line fits in ureq's buffer.
 const MAX_PREFIX: usize = 1024;
-/// Limit for the host, in bytes: that of a name in DNS (RFC 1035, section 2.3.4).
-const MAX_HOST: usize = 255;
 /// Schemes without a colon or a slash.
 const MISSPELLED_SCHEMES: [&str; 5] = ["https:/", "https//", "http:/", "http//", "//"];
 
@@ -138,9 +136,7 @@ pub(crate) fn host_and_port(text: &str) -> Result<Authority, &'static str> {
     // The http crate decides which characters a host may have.
     let authority: Authority = text.to_ascii_lowercase().parse().map_err(|_| INVALID_HOST)?;
     let host = authority.host();
-    if host.len() > MAX_HOST
-        || host.contains('[') && host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_err()
-    {
+    if host.contains('[') && host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_err() {
         return Err(INVALID_HOST);
     }
     let port = &authority.as_str()[host.len()..];

@@ -37,7 +37,7 @@ const MAX_BODY: u64 = 32 << 20;
 /// How much is kept of a body that is read as it arrives.
 const KEPT: usize = 32 << 10;
 const INPUT_BUFFER: usize = MAX_HEAD + (1 << 10);
-/// Holds the whole head of a request, except for the configured headers and a proxy's credentials.
+/// Holds the whole head of a request, except for the configured headers.
 const OUTPUT_BUFFER: usize = 11 << 10;
 /// Load balancers reset a connection that is idle for a minute, and firewalls and address translators forget it after
 /// some, without a word to either side. A DELETE sent into one would be in doubt.
@@ -137,8 +137,6 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(config: &Config, roots: Option<RootCerts>) -> Self {
-        let authorization = config.proxy.as_ref().and_then(Proxy::authorization);
-        let credentials = authorization.map_or(0, HeaderValue::len);
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -147,7 +145,7 @@ impl Http {
             .accept_encoding("identity")
             .max_response_header_size(MAX_HEAD)
             .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER + config.headers_length() + credentials)
+            .output_buffer_size(OUTPUT_BUFFER + config.headers_length())
             .max_idle_connections(1)
             .max_idle_age(MAX_IDLE)
             .proxy(None);

@@ -73,8 +73,11 @@ fn mask(value: &mut Value, session: &Session) {
         Value::Array(values) => values.iter_mut().for_each(|value| mask(value, session)),
         Value::Object(members) => {
             members.values_mut().for_each(|value| mask(value, session));
-            let masked = |(name, value): (String, Value)| (session.client.mask(&name), value);
-            *members = std::mem::take(members).into_iter().map(masked).collect();
+            let shows_key = |name: &&String| session.client.mask_key(name) != **name;
+            while let Some(name) = members.keys().find(shows_key).cloned() {
+                let value = members.remove(&name).unwrap_or_default();
+                members.insert(session.client.mask_key(&name), value);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
