@@ -117,3 +117,19 @@ fn escapes_control_characters_from_the_server() {
     assert_eq!(ran.json()["output"][0], "\x1b[2Jcleared\u{202e}");
     assert_eq!(ran.json()["error"], "bad\x07\nerror: forged");
 }
+
+#[test]
+fn writes_a_line_of_a_task_before_the_task_has_ended() {
+    let plan = Plan { lines: vec!["first".to_owned()], ..Plan::lasting(Duration::from_secs(3)) };
+    let server = Server::builder().plan(plan).start();
+    for words in ["delete -l R -V 4.3.0", "purge -l python -y"] {
+        let (mut child, _home) = spawn(&server, words);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let caches = caches(&server).len();
+        assert!(line.ends_with("first\n") && child.wait().unwrap().success(), "{line}");
+        // What the task deletes was still there.
+        assert_eq!(caches, self::caches(&server).len() + 1, "{words}");
+    }
+}
