@@ -1,6 +1,7 @@
 """nginx as a gateway: it terminates TLS, serves Connect under a path, and times out after five seconds."""
 
 import re
+import socket
 
 import pytest
 
@@ -118,7 +119,11 @@ def test_reports_a_backend_that_is_down(program, connect, gateway, authority):
     backend = connect()
     server, _, _ = gateway(backend.url)
     backend.stop()
-    run = program("list", "--retries", "1", "-c", authority.ca, server=server)
+    # A port that is bound without listening refuses connections, and no other program gets it.
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", backend.port))
+        run = program("list", "--retries", "1", "-c", authority.ca, server=server)
     assert run.status == 6, run
     assert "HTTP 502" in run.stderr, run
 
