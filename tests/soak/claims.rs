@@ -218,8 +218,10 @@ pub fn check_resumed(scenario: &Scenario, server: &Server, cache: &Cache, ran: &
     let plan = scenario.plan(cache);
     let fails = plan.code != 0 || !plan.error.is_empty();
     let is_quiet = scenario.faults.is_empty() && scenario.restart.is_none() && scenario.processes == 1;
+    // If another process was faster, this is the task of a missing cache.
+    let may_be_late = !is_quiet && scenario.missing_cache.delete == MissingDelete::TaskSucceeds;
     let holds = match ran.status {
-        Some(0) => !fails && !is_there,
+        Some(0) => !is_there && (!fails || may_be_late),
         Some(1) => fails || !is_quiet,
         Some(4 | 6) => !is_quiet,
         _ => false,
