@@ -310,3 +310,11 @@ fn reports_whether_delete_requests_get_through() {
         assert_eq!(caches(&server).len(), 2);
     }
 }
+
+#[test]
+fn asks_once_with_a_key_that_was_never_accepted() {
+    // Connect answers the first request to anybody.
+    let server = Server::start(Config::default());
+    connect_cache(&server).words("check -k wrong").run().exits(3).fails_with("; check the API key");
+    assert_eq!(endpoints(&server), [Endpoint::Settings, Endpoint::User]);
+}
