@@ -143,3 +143,11 @@ fn masks_secrets_in_errors_events_and_progress() {
         assert!(!shown.contains("s3cret") && !shown.contains("g4te"), "{on:?}: {shown}");
     }
 }
+
+#[test]
+fn gives_the_systems_error_as_the_source() {
+    let config = Config::new("http://127.0.0.1:9".parse().unwrap(), "a-key".parse().unwrap());
+    let error = Client::new(config).unwrap().runtime_caches().unwrap_err();
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    assert_eq!(source.unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
+}
