@@ -116,6 +116,7 @@ check_crate() {
     for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do
         grep -qx "$file" <<<"$list"
     done
-    cargo package --package connect-cache --locked --quiet "${dirty[@]}"
+    # In the folder of other builds it would replace the program that the tests run by one without a commit.
+    cargo package --package connect-cache --locked --quiet --target-dir "${CARGO_TARGET_DIR:-target}/crate" "${dirty[@]}"
     echo "the crate holds $(wc -l <<<"$list") files and builds from them"
 }
