@@ -55,6 +55,7 @@ pub struct Process {
     /// Its peak memory in KiB, as far as it was seen.
     pub peak: u64,
     signal: Option<Signal>,
+    ended: bool,
 }
 
 impl Process {
@@ -71,6 +72,7 @@ impl Process {
             number,
             started_at: Instant::now(),
             peak: 0,
+            ended: false,
             signal: scenario.signal.filter(|_| number == 0),
         }
     }
@@ -83,13 +85,18 @@ impl Process {
 
     /// Reports whether it has ended. Sends its signal if that is due after this number of requests.
     pub fn has_ended(&mut self, requests: usize) -> bool {
+        // Another program may have its number by now.
+        if self.ended {
+            return true;
+        }
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         // Its memory cannot be read once it has ended. Until it runs the program, it shares that of this one.
         let this = std::env::current_exe().unwrap();
         if fs::read_link(process.join("exe")).is_ok_and(|program| program != this) {
             self.peak = self.peak.max(memory(&process, "VmHWM:"));
         }
-        if self.child.try_wait().unwrap().is_some() {
+        self.ended = self.child.try_wait().unwrap().is_some();
+        if self.ended {
             return true;
         }
         if let Some(Signal { name, .. }) = self.signal.take_if(|signal| requests >= signal.after) {
