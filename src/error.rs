@@ -121,7 +121,7 @@ pub(crate) enum Retry {
 /// | 408, another 5xx, a reply that was lost or late | no answer; in doubt unless repeatable | later, if repeatable |
 /// | a success that cannot be used | no answer; in doubt unless repeatable | if Connect answered, if repeatable |
 /// | a dry run that started a deletion | in doubt | never |
-/// | anything else: not HTTP, a fatal TLS alert, a reply that is too large | no answer; in doubt unless repeatable | never |
+/// | anything else: not HTTP, a fatal TLS alert, a reply that is too large, no time left for it | no answer; in doubt unless repeatable | never |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) verdict: Verdict,
@@ -305,7 +305,7 @@ pub enum ErrorKind {
     InvalidHttp(String),
     /// The whole reply did not arrive within this limit, which includes the time the server held it.
     TimedOut(Duration),
-    /// The time ran out before the request was sent; see [`Config::timeout`](crate::Config::timeout).
+    /// The time ran out before the request was sent, or while the list of content was read; see [`Config::timeout`](crate::Config::timeout).
     OutOfTime,
     /// Connect's own error object.
     Api {
