@@ -90,9 +90,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Unrea
 /// Returns an error of serde_json without the text that it quotes from the reply, which may be a secret.
 fn without_values(error: &str) -> String {
     match (error.find("string \""), error.rfind("\", expected")) {
-        (Some(start), Some(end)) if start < end => {
-            format!("{}string{}", &error[..start], &error[end + 1..])
-        }
+        (Some(start), Some(end)) => format!("{}string{}", &error[..start], &error[end + 1..]),
         _ => error.to_owned(),
     }
 }

@@ -82,6 +82,7 @@ mod tests {
                 "You cannot ID: 8f00",
             ),
             ("<p>We&#39;ll be&nbsp;back &amp; &lt;running&gt;", "We'll be back & <running>"),
+            ("<p>a <!-- <b>not shown</b> --> b", "a b"),
             ("<title>a", "a"),
             ("<p>a < b", "a"),
             ("<script>a", ""),

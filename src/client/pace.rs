@@ -81,10 +81,13 @@ mod tests {
             let mut closer = spaced;
             for spacing in [SPACING * 2, SPACING * 4, MAX_SPACING, MAX_SPACING] {
                 let again = closer.after(Some(&refused(status, None)), later, later);
+                assert_eq!(again.after(None, later, later).ready_at(), Some(later + spacing));
                 closer = again.after(Some(&refused(status, None)), later, later).after(None, later, later);
                 assert_eq!(closer.ready_at(), Some(later + spacing));
             }
         }
+        let minute = pace.after(Some(&refused(503, Some(60))), now, now);
+        assert_eq!(minute.ready_at(), Some(now + Duration::from_secs(60)));
         let long = pace.after(Some(&refused(503, Some(3600))), now, now);
         assert_eq!(long.ready_at(), Some(now + SPACING));
         let without = pace.after(Some(&refused(503, None)), now, now).ready_at().unwrap();

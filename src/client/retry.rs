@@ -181,7 +181,7 @@ mod tests {
         assert_eq!((next(Some(7.0), 7.1, poll), next(Some(7.0), 7.0, poll)), (Some(secs(7.0)), None));
         assert_eq!(next(None, 0.1, poll), Some(secs(0.1)));
         assert_eq!(next(None, 0.0, poll), None);
-        assert_eq!(next(None, 0.1, delete), None);
+        assert_eq!((next(None, 0.1, delete), next(None, 0.5, delete)), (None, None));
     }
 
     #[test]
@@ -203,6 +203,34 @@ mod tests {
         let again = Some(Again { delay: REFUSED_KEY_PAUSE, is_retry: true });
         assert_eq!(policy.next(&mut failures, &refused), again);
         assert_eq!(policy.next(&mut failures, &refused), None);
+        policy.time_left = REFUSED_KEY_PAUSE;
+        assert_eq!(delay(&policy, &refused), None);
+    }
+
+    #[test]
+    fn looks_a_task_up_while_there_is_time() {
+        let kind = ErrorKind::Api { status: 404, code: 4, message: String::new() };
+        let unknown = Error::sent(Attempt::PollTask, kind);
+        let again = Some(Again { delay: LOOKUP_PAUSE, is_retry: false });
+        let mut failures = Failures::default();
+        for expected in [again; LOOKUPS as usize].into_iter().chain([None]) {
+            assert_eq!(policy(Some(0), true, HOUR).next(&mut failures, &unknown), expected);
+        }
+        assert!(failures.is_empty());
+        assert_eq!(delay(&policy(None, true, LOOKUP_PAUSE), &unknown), None);
+    }
+
+    #[test]
+    fn replaces_a_stale_connection_without_a_failure() {
+        let mut stale = lost(Attempt::PollTask, None);
+        stale.context.stale = true;
+        let mut failures = Failures::default();
+        let again = policy(Some(0), true, HOUR).next(&mut failures, &stale);
+        assert_eq!(again, Some(Again { delay: Duration::ZERO, is_retry: false }));
+        assert!(failures.is_empty());
+        stale.context.stale = false;
+        assert!(policy(Some(1), true, HOUR).next(&mut failures, &stale).is_some());
+        assert!(!failures.is_empty());
     }
 
     proptest! {

@@ -201,7 +201,7 @@ mod tests {
         for cut in ["secret", "secret-", "secret-\\", "secret-\\\"", "secret-\\\"ke", "s\\u0065cret-\\u00"] {
             assert_eq!(secrets.mask(&format!("a {cut}")), "a ***", "{cut}");
         }
-        for whole in ["secre", "secret x", "secret-x"] {
+        for whole in ["secre", "secret x", "secret-x", "secret-\\u0078"] {
             assert_eq!(secrets.mask(whole), whole);
         }
     }
