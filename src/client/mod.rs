@@ -23,7 +23,7 @@ use crate::client::excerpt::{excerpt, shown};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig};
-use crate::error::{Attempt, Error, ErrorKind, Excerpt, Result, Verdict};
+use crate::error::{Attempt, Error, ErrorKind, Excerpt, Result, Retry};
 use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply};
 
 pub use event::Event;
@@ -202,7 +202,7 @@ impl Client {
     /// If the node does not know a task, its cookies are dropped and the next lookup uses a new connection, so
     /// that the load balancer selects a node again.
     pub(crate) fn next_try(&self, failures: &mut Failures, error: &Error) -> Option<Again> {
-        if error.attempt == Attempt::PollTask && error.verdict() == Verdict::NotFound {
+        if error.class.retry == Retry::AtOtherNodes {
             self.cookies.borrow_mut().clear();
             self.fresh_connection.set(true);
         }
@@ -381,8 +381,6 @@ impl Client {
         match &mut kind {
             ErrorKind::NotHttp(line) => *line = excerpt(line.text.as_bytes(), &self.secrets),
             ErrorKind::InvalidHttp(line) => *line = excerpt(line.as_bytes(), &self.secrets).text,
-            // It may be a proxy's own text.
-            ErrorKind::Proxy { problem, .. } => *problem = self.mask(problem),
             _ => {}
         }
         let stale = reused && matches!(kind, ErrorKind::Lost(_)) && elapsed < STALE_WITHIN;

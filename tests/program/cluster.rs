@@ -86,6 +86,16 @@ fn finds_a_task_from_another_process() {
     assert_eq!(caches(&server), ["Python 3.7.6 Local"]);
 }
 
+#[test]
+fn keeps_its_cookies_if_a_poll_fails() {
+    let server = cluster(Plan::lasting(Duration::from_secs(1)));
+    server.fault(Fault::new(Endpoint::Task, Action::html(502)));
+    run(&server, "delete -l R -V 4.3.0").exits(0);
+    let requests = server.requests();
+    let cookie = format!("route=node{}", requests[0].node);
+    assert!(requests[1..].iter().all(|request| request.header("cookie") == Some(&cookie)), "{requests:#?}");
+}
+
 /// Starts the program, waits until it polls its task, and restarts the task's node.
 fn start_and_restart_node(server: &Server, words: &str) -> Child {
     let (mut command, _home) = connect_cache(server).words(words).into_command();
