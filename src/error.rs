@@ -328,8 +328,8 @@ pub enum ErrorKind {
     DeleteRefused {
         /// The HTTP status.
         status: u16,
-        /// What the reply says.
-        excerpt: Excerpt,
+        /// What the reply says, unless it is encoded.
+        excerpt: Option<Excerpt>,
     },
     /// A redirect, which is never followed.
     Redirect {
@@ -444,7 +444,8 @@ impl fmt::Display for ErrorKind {
                 write!(f, "HTTP {status}, not from Connect{excerpt}")
             }
             Self::DeleteRefused { status, excerpt } => {
-                write!(f, "HTTP {status}, not from Connect, which answers GET requests{excerpt}")
+                write!(f, "HTTP {status}, not from Connect, which answers GET requests")?;
+                excerpt.as_ref().map_or(Ok(()), |excerpt| excerpt.fmt(f))
             }
             Self::Redirect { status, location, .. } => {
                 write!(f, "HTTP {status}, a redirect to {location}, which is not followed")

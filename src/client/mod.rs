@@ -23,7 +23,7 @@ use crate::client::excerpt::{excerpt, shown};
 use crate::client::pace::Pace;
 use crate::client::secrets::Secrets;
 use crate::config::{Config, InvalidConfig};
-use crate::error::{Attempt, Error, ErrorKind, Excerpt, Result, Retry};
+use crate::error::{Attempt, Error, ErrorKind, Result, Retry};
 use crate::http::{Broken, Exchange, Http, Jar, Limits, Outgoing, Receive, Reply};
 
 pub use event::Event;
@@ -329,10 +329,8 @@ impl Client {
     /// because of the method.
     pub(crate) fn explain_refusal(&self, error: Error) -> Error {
         let (status, excerpt) = match &error.kind {
-            ErrorKind::Foreign { status, excerpt } => (*status, excerpt.clone()),
-            ErrorKind::Encoded { status, encoding } => {
-                (*status, Excerpt { text: format!("(encoded as {encoding})"), ..Excerpt::default() })
-            }
+            ErrorKind::Foreign { status, excerpt } => (*status, Some(excerpt.clone())),
+            ErrorKind::Encoded { status, .. } => (*status, None),
             _ => return error,
         };
         // 407 is about a proxy, 408 about time and 429 about load, whatever the method.
@@ -445,6 +443,7 @@ impl fmt::Debug for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Excerpt;
 
     fn config() -> Config {
         Config::new("http://127.0.0.1:1".parse().unwrap(), "key".parse().unwrap())

@@ -79,9 +79,21 @@ fn names_a_gateway_that_refuses_delete_requests() {
         for (words, exit) in [("delete -d -l R -V 4.3.0", exit), ("check", exit)] {
             run(&server, words).exits(exit).says(STEP);
         }
+        // Connect itself may refuse the GET request.
+        server.fault(Fault::always(Endpoint::Settings, Action::error(500, 1, "no")));
+        run(&server, "delete -l R -V 4.3.0").exits(exit).says("which answers GET requests").says(STEP);
         // The other caches of a purge follow, unless access is refused.
         run(&server, "purge --all -y").exits(if status == 403 { 3 } else { 1 }).says(STEP);
     }
+}
+
+#[test]
+fn quotes_nothing_of_a_refusal_that_is_encoded() {
+    let page = Action::reply(405, "binary").with_header("Content-Encoding", "br");
+    let server = answering(&[Endpoint::Delete], &page);
+    let refused =
+        "HTTP 405, not from Connect, which answers GET requests; something in front of Connect refuses";
+    run(&server, "delete -l R -V 4.3.0").exits(6).says(refused);
 }
 
 #[test]
