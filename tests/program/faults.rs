@@ -589,6 +589,8 @@ fn replaces_a_stale_connection_without_a_failure() {
     let server = server_with_tasks_of(Duration::from_millis(1500));
     server.fault(Fault::new(Endpoint::Task, Action::CloseBeforeReply).skip(1));
     run(&server, "delete -l R -V 4.3.0 --retries 0").exits(0).never_says("retrying");
+    // The task is followed to its end, so that nothing is asked about the cache.
+    assert!(requests_to(&server, Endpoint::DryRun).is_empty());
 }
 
 #[test]
