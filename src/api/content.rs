@@ -94,7 +94,7 @@ impl ContentUsage {
 pub(crate) fn count(body: impl Read, progress: &mut dyn FnMut(u64)) -> Result<ContentUsage, Unreadable> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     let mut body = BufReader::new(body);
-    if body.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+    if body.fill_buf().map_err(serde_json::Error::custom)?.starts_with(MARK) {
         body.consume(MARK.len());
     }
     let room = &Cell::new(MAX_ITEM);
@@ -186,6 +186,20 @@ mod tests {
         assert_eq!(count_in("\u{feff}[]").unwrap().items(), 0);
         assert!(!count_in("[{}]").unwrap().names_versions());
         assert!(!count_in(r#"[{"r_version":""}]"#).unwrap().names_versions());
+    }
+
+    #[test]
+    fn waits_once_for_a_body_that_does_not_come() {
+        struct Stalled(usize);
+        impl Read for &mut Stalled {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+        let mut stalled = Stalled(0);
+        assert!(count(&mut stalled, &mut |_| {}).is_err());
+        assert_eq!(stalled.0, 1);
     }
 
     #[test]
