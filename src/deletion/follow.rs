@@ -51,7 +51,7 @@ impl<'a> Following<'a> {
                 // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
                 // restarts, its gateway refuses each poll at once.
                 let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
-                let held = elapsed >= HELD || self.failures.is_empty();
+                let held = elapsed >= HELD || self.failures.is_empty() && !error.context.stale;
                 if wait > 0 && held && error.class.lost_while_held {
                     run.max_wait = wait / 2;
                 }

@@ -594,6 +594,16 @@ fn replaces_a_stale_connection_without_a_failure() {
 }
 
 #[test]
+fn keeps_waits_after_a_poll_over_a_stale_connection() {
+    let server = server_with_tasks_of(Duration::from_secs(2));
+    server.fault(Fault::new(Endpoint::Task, Action::CloseBeforeReply));
+    run(&server, "delete -l R -V 4.3.0").exits(0).never_says("retrying");
+    let polls = requests_to(&server, Endpoint::Task);
+    let waits: Vec<&str> = polls.iter().map(|poll| poll.param("wait").unwrap()).collect();
+    assert_eq!(waits, ["1", "1", "2"]);
+}
+
+#[test]
 fn retries_after_a_body_that_ends_early() {
     let server = Server::start(Config::default());
     server.fault(Fault::new(Endpoint::List, Action::CutUnframed));
