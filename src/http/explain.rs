@@ -33,7 +33,7 @@ impl Http {
             },
             // The parts of a long reply arrived in time.
             ureq::Error::Timeout(Timeout::Global) if sent && limits.part.is_some() => ErrorKind::OutOfTime,
-            ureq::Error::Timeout(reason) => {
+            ureq::Error::Timeout(reason) if limits.whole.or(limits.connect).is_some() => {
                 let limit = match reason {
                     Timeout::Connect => limits.connect,
                     Timeout::PerRead => limits.part,
@@ -76,7 +76,6 @@ impl Http {
             Some(BadHead { problem, line, .. }) => {
                 ErrorKind::InvalidHttp(format!("{problem}: {}", String::from_utf8_lossy(line)))
             }
-            None if sent => ErrorKind::Lost(error.to_string()),
             None => self.connect_failed(error.to_string()),
         }
     }
@@ -168,11 +167,9 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
         "password authentication failed" => {
             return credentials_refused(proxy, "it rejected the user name and password");
         }
-        "no acceptable auth methods" if proxy.credentials().is_some() => {
-            return credentials_refused(proxy, "it does not accept a user name and password");
-        }
-        "no acceptable auth methods" | "unknown auth method" if proxy.credentials().is_none() => {
-            return credentials_refused(proxy, "it requires a user name and password");
+        "no acceptable auth methods" | "unknown auth method" => {
+            let does = if proxy.credentials().is_some() { "does not accept" } else { "requires" };
+            return credentials_refused(proxy, &format!("it {does} a user name and password"));
         }
         "invalid response version" => "it does not speak SOCKS5".to_owned(),
         _ if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
@@ -185,15 +182,13 @@ fn socks_problem(proxy: &Proxy, error: &io::Error) -> ErrorKind {
 
 /// Parts of rustls' texts about a server's certificate, the problem and its correction. The first that occurs decides.
 #[rustfmt::skip]
-static CERTIFICATE_PROBLEMS: [(&str, &str, &str); 18] = [
+static CERTIFICATE_PROBLEMS: [(&str, &str, &str); 16] = [
     ("not valid for any names", "it has no subject alternative name",
      "have it reissued with the server's name as subject alternative name; a common name does not count"),
     ("not valid for name", "it is for another name", OTHER_NAME),
-    ("NotValidForName", "it is for another name", OTHER_NAME),
     ("CaUsedAsEndEntity", "it is a CA certificate",
      "have it reissued without CA:TRUE, which openssl req -x509 sets: -addext basicConstraints=critical,CA:FALSE"),
     ("not valid yet", "it is not valid yet", NOT_YET),
-    ("NotValidYet", "it is not valid yet", NOT_YET),
     ("xpired", "it has expired", "have it renewed, and check this host's clock"),
     ("UnsupportedCertVersion", "it is not X.509 version 3",
      "have it reissued as version 3, with a subject alternative name"),
@@ -242,16 +237,22 @@ mod tests {
     #[test]
     fn names_the_limit_that_was_exceeded() {
         let http = http();
+        let none = Limits::default();
         let [whole, connect, part] = [30, 10, 5].map(|seconds| Some(Duration::from_secs(seconds)));
         for (reason, limits, says) in [
             (Timeout::Connect, Limits { whole, connect, part }, "no reply within 10 s"),
             (Timeout::Connect, Limits { whole, connect: None, part: None }, "no reply within 30 s"),
             (Timeout::PerRead, Limits { whole, connect, part }, "no reply within 5 s"),
             (Timeout::Global, Limits { whole, connect, part }, "no reply within 30 s"),
+            // The limit was the system's.
+            (Timeout::Connect, none, "timeout: connect"),
         ] {
             let (kind, _) = http.explain(ureq::Error::Timeout(reason), limits);
             assert!(matches!(&kind, ErrorKind::Connect { problem, .. } if problem == says), "{kind:?}");
         }
+        http.wire.sent.store(true, Relaxed);
+        let (kind, _) = http.explain(ureq::Error::Timeout(Timeout::Global), none);
+        assert!(matches!(&kind, ErrorKind::Lost(problem) if problem == "timeout: global"), "{kind:?}");
     }
 
     #[test]

@@ -365,7 +365,13 @@ fn names_a_proxy_that_does_not_connect() {
         }
     }
     let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://127.0.0.1:1");
-    program.run().exits(6).fails_with("connection through proxy socks5h://127.0.0.1:1 failed");
+    let ran = program.run().exits(6).fails_with("connection through proxy socks5h://127.0.0.1:1 failed");
+    ran.never_says("it did not connect");
+    for greeting in [b"\x05\x01", b"\x05\xff"] {
+        let variable = format!("socks5h://user:hunter2@{}", Proxy::start(Behavior::Greets(greeting)).address);
+        let ran = list(&plain, &named(&plain)).env("ALL_PROXY", &variable).run().exits(6);
+        ran.fails_with("it does not accept a user name and password").never_says("hunter2");
+    }
     let program = list(&plain, &named(&plain)).env("ALL_PROXY", "socks5h://proxy.invalid");
     program
         .run()
