@@ -63,11 +63,6 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         self.context.retry_after
     }
-
-    /// Reports whether the cache that the request names does not exist (404 with Connect's code 4).
-    pub(crate) fn is_no_such_cache(&self) -> bool {
-        self.class.verdict == Verdict::NotFound && self.attempt != Attempt::PollTask
-    }
 }
 
 /// What a failure means for the request. Exit statuses and outcomes are decided by it.

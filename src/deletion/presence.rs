@@ -13,7 +13,7 @@ use crate::api::RuntimeCache;
 use crate::client::Failures;
 use crate::deletion::outcome::Cause;
 use crate::deletion::run::{DryRuns, Evidence, Run, Step};
-use crate::error::Error;
+use crate::error::{Error, Verdict};
 
 /// The answer to the question.
 #[derive(Debug)]
@@ -67,12 +67,12 @@ impl<'a> Question<'a> {
         }
         let answer = match (self.ask, result) {
             (Ask::DryRun, Ok(())) => return self.after_accepted_dry_run(run),
-            (Ask::DryRun, Err(error)) if error.is_no_such_cache() => Answer::Gone(Some(error)),
+            (Ask::DryRun, Err(error)) if error.verdict() == Verdict::NotFound => Answer::Gone(Some(error)),
             (Ask::Calibration, Ok(())) => {
                 run.evidence.dry_runs = DryRuns::DoNotTell;
                 return self.next(Ask::List, run);
             }
-            (Ask::Calibration, Err(error)) if error.is_no_such_cache() => Answer::There,
+            (Ask::Calibration, Err(error)) if error.verdict() == Verdict::NotFound => Answer::There,
             (Ask::Calibration, Err(_)) if !run.evidence.dry_run_deleted => {
                 run.evidence.dry_runs = DryRuns::NotKnown;
                 return self.next(Ask::List, run);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::api::RuntimeCache;
 use crate::client::{Again, Client, Failures};
 use crate::deletion::progress::Progress;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 
 /// The longest that Connect holds a poll, in seconds.
 pub(crate) const MAX_WAIT: u64 = 20;
@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
             }
             return Ok(());
         };
-        if error.is_no_such_cache() {
+        if error.verdict() == Verdict::NotFound {
             evidence.dry_runs = DryRuns::Tell;
             if after_delete {
                 evidence.refused.insert(cache.clone());
