@@ -300,7 +300,8 @@ pub enum ErrorKind {
     InvalidHttp(String),
     /// The whole reply did not arrive within this limit, which includes the time the server held it.
     TimedOut(Duration),
-    /// The time ran out before the request was sent, or while the list of content was read; see [`Config::timeout`](crate::Config::timeout).
+    /// The time ran out before the request was sent, or while the list of content was read; see
+    /// [`Config::timeout`](crate::Config::timeout).
     OutOfTime,
     /// Connect's own error object.
     Api {

@@ -23,7 +23,7 @@ pub(crate) type Result<T> = std::result::Result<T, ExitStatus>;
 /// The meanings of the statuses in the order of their numbers, as `--help`, the man page and the README give them.
 pub const MEANINGS: [&str; 8] = [
     "done: deleted, listed, would be deleted, or was not there and that was fine",
-    "a deletion failed, a purge had one refused, or results were not written",
+    "a deletion failed, one of a purge was refused, or results were not written",
     "usage or configuration error, or an unconfirmed purge: nothing was deleted",
     "access was refused: a wrong key, a missing role, or a gateway",
     "no such cache or task",

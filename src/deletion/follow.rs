@@ -49,7 +49,7 @@ impl<'a> Following<'a> {
             Ok(task) => self.answered(task, polled_at, run),
             Err(error) => {
                 // Of consecutive losses, only those of held polls show that the gateway is impatient: while the server
-                // restarts, its gateway refuses each poll at once.
+                // restarts, its gateway refuses each poll at once. A stale connection shows nothing.
                 let elapsed = run.client.clock().now().saturating_duration_since(polled_at);
                 let held = elapsed >= HELD || self.failures.is_empty() && !error.context.stale;
                 if wait > 0 && held && error.class.lost_while_held {
